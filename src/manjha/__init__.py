@@ -1,0 +1,1 @@
+"""Manjha: an algorithmic trading platform for Indian markets."""
