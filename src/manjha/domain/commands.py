@@ -1,0 +1,90 @@
+"""Commands: what we want done, in the imperative, and risk's verdict on them."""
+
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+import msgspec
+
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty
+from manjha.domain.orders import Order, OrderId
+
+
+class SubmitOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Place this order."""
+
+    order: Order
+
+
+class ModifyOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Change a resting order's terms. Prices in 1e-4 rupee, zero meaning none."""
+
+    order_id: OrderId
+    qty: Qty
+    limit: Px
+    trigger: Px
+
+
+class CancelOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Take what is left of an order out of the book."""
+
+    order_id: OrderId
+
+
+class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Send `TimerFired(key)` at this moment."""
+
+    key: str
+    ts_ns: TsNs
+
+
+C = TypeVar("C", SubmitOrder, ModifyOrder, CancelOrder)
+
+
+class Approved(msgspec.Struct, Generic[C], frozen=True, gc=False):
+    """A command that risk let through. A venue or gateway takes nothing else; only `risk.gate` makes one."""
+
+    command: C
+
+
+class RefusalReason(StrEnum):
+    """Why risk or the rules refused. The value is for people."""
+
+    UNKNOWN_INSTRUMENT = "the instrument is not part of this run"
+    NOT_TRADABLE = "an index cannot be traded"
+    EXPIRED = "the contract has expired"
+    SESSION_CLOSED = "the market is closed for this instrument"
+    AFTER_SQUARE_OFF = "new intraday positions are not allowed after square-off time"
+    TRADING_OFF = "trading is switched off"
+    NO_PRICE = "no price has been seen yet"
+    QUANTITY = "the quantity is zero, negative or no multiple of the lot"
+    ABOVE_FREEZE = "the quantity is above the freeze limit and cannot be sliced"
+    OFF_TICK = "a price is not on the tick"
+    PRICE_BAND = "a price is outside the day's price band"
+    STOP_SIDE = "a stop or target is on the wrong side of the price"
+    PRODUCT = "the product does not fit the instrument"
+    SHORT_DELIVERY = "shares cannot be sold short for delivery; MIS is needed"
+    MARGIN = "not enough funds for the margin"
+    ORDER_VALUE = "the order's value is above the limit"
+    POSITION_VALUE = "the position's value would be above the limit"
+    OPEN_ORDERS = "too many open orders"
+    DAY_LOSS = "the day's loss limit is reached"
+    VARIETY = "this order variety is not traded yet"
+    VALIDITY = "this validity is not traded yet"
+    DISCLOSED = "disclosed quantity is not traded yet"
+    PROTECTION = "market protection is not traded yet"
+    LEG_GROUP = "groups of legs are not traded yet"
+    UNKNOWN_ORDER = "no open order has this id"
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What risk would not let through, why, and the figures."""
+
+    subject: SubmitOrder | ModifyOrder | CancelOrder
+    reason: RefusalReason
+    detail: str
+    ts_ns: TsNs
+
+
+Output = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder] | SetTimer | Refused
+"""What a step gives back: approved commands and timers for the driver, refusals for the record."""

@@ -1,0 +1,230 @@
+"""Where bars, instruments and corporate actions come from and are kept."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from manjha.domain.actions import CorporateAction
+from manjha.domain.bars import BarColumns, Interval
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import TradingDay, TsNs
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Where rows came from. `adjustment` is "raw", "split" (splits and bonuses applied) or "total" (dividends too)."""
+
+    source: str
+    format: str
+    file: str
+    sha256: str
+    fetched_ns: TsNs
+    adjustment: str = "raw"
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A row that was not taken. `row` counts data rows from 1; `text` is the row as it stood, cut to a line."""
+
+    file: str
+    row: int
+    reason: str
+    text: str
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """A row that contradicts a stored one; the stored row was kept."""
+
+    instrument: InstrumentId
+    interval: Interval
+    ts_open_ns: TsNs
+    field: str
+    stored: int
+    offered: int
+
+
+class SeriesInfo(msgspec.Struct, frozen=True):
+    """One stored series: what `manjha data list` shows. `first_ns` and `last_ns` are bar opens."""
+
+    instrument: InstrumentId
+    interval: Interval
+    rows: int
+    first_ns: TsNs
+    last_ns: TsNs
+    sources: tuple[str, ...]
+    adjustment: str
+    sha256: str
+
+
+class WriteReport(msgspec.Struct, frozen=True):
+    """What a write did. `added + unchanged + len(conflicts)` is what was offered."""
+
+    added: int
+    unchanged: int
+    conflicts: tuple[Conflict, ...]
+
+
+class BarBatch(msgspec.Struct, frozen=True):
+    """Rows of many instruments and one interval as parallel columns (see `BarColumns` for units and order).
+
+    `instrument[i]` indexes `instruments`. Rows of one instrument are in time order; instruments may alternate.
+    This is how a day's file of 35,000 contracts travels without 35,000 objects of columns.
+    """
+
+    interval: Interval
+    instruments: tuple[Instrument, ...]
+    instrument: memoryview
+    ts_open_ns: memoryview
+    ts_close_ns: memoryview
+    open: memoryview
+    high: memoryview
+    low: memoryview
+    close: memoryview
+    volume: memoryview
+    oi: memoryview
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What a file gave: batches of good rows, the instruments and actions it names, and what was quarantined."""
+
+    format: str
+    adjustment: str
+    batches: tuple[BarBatch, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    rows: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class ImportHints(msgspec.Struct, frozen=True):
+    """What only the user can know about a file; empty means find out, and ask where it cannot be known.
+
+    `unit` is "rupees" or "paise"; `stamps` is "open" or "close"; `zone` is "IST" or "UTC"; `instrument` is what people
+    type (`NSE:RELIANCE`); `interval` in seconds, 0 to find out; `format` forces a format by name.
+    """
+
+    format: str = ""
+    instrument: str = ""
+    interval: Interval = Interval(0)
+    unit: str = ""
+    stamps: str = ""
+    zone: str = ""
+
+
+class ImportFormat(Protocol):
+    """One file format, recognised by content."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that `--format` takes, like "nse-fo-udiff"."""
+        ...
+
+    def matches(self, head: bytes) -> bool:
+        """Tell whether the first bytes (at most 64 KiB, decompressed) are of this format. Names are not looked at."""
+        ...
+
+    def read(self, data: bytes, file: str, hints: ImportHints) -> Imported:
+        """Read a whole decompressed file. `file` is for messages only.
+
+        Raises
+        ------
+        DataError
+            Nothing in it can be used, or something only the user can know is missing (the hint names the flag).
+        """
+        ...
+
+
+class BarStore(Protocol):
+    """Bars kept as Parquet partitions with a manifest."""
+
+    def write(self, batch: BarBatch, provenance: Provenance) -> WriteReport:
+        """Add rows atomically. Rows that are already there change nothing; contradicting ones are reported, not taken."""
+        ...
+
+    def read(self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int) -> BarColumns:
+        """Return bars with `start_ns <= ts_open_ns < end_ns`, oldest first, possibly none."""
+        ...
+
+    def series(self) -> Sequence[SeriesInfo]:
+        """Return what is stored, by instrument id and interval."""
+        ...
+
+    def verify(self) -> Sequence[str]:
+        """Return what is wrong with the stored files, one sentence each; empty when every hash and row count holds."""
+        ...
+
+
+class InstrumentSource(Protocol):
+    """The instruments that are known, and the names they go by."""
+
+    def get(self, instrument: InstrumentId, day: TradingDay | None = None) -> Instrument:
+        """Return an instrument as of a day (latest when None). Raises `UsageError` with close names if unknown."""
+        ...
+
+    def find(self, name: str, day: TradingDay | None = None) -> Instrument:
+        """Resolve what people type (`NSE:RELIANCE`, `reliance`, an id). Raises `UsageError` with a "did you mean"."""
+        ...
+
+    def put(self, instruments: Sequence[Instrument], day: TradingDay) -> int:
+        """Record instruments as seen on a day; returns how many were new or changed."""
+        ...
+
+    def all(self) -> Sequence[Instrument]:
+        """Return every instrument in its latest form."""
+        ...
+
+
+class CorporateActionSource(Protocol):
+    """Corporate actions by instrument."""
+
+    def actions(self, instrument: InstrumentId) -> Sequence[CorporateAction]:
+        """Return the actions of one instrument by ex-day."""
+        ...
+
+    def put(self, actions: Sequence[CorporateAction]) -> int:
+        """Record actions; returns how many were new."""
+        ...
+
+
+class FetchRequest(msgspec.Struct, frozen=True):
+    """What to download: `start` and `end` are trading days, both included."""
+
+    instrument: Instrument
+    interval: Interval
+    start: TradingDay
+    end: TradingDay
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """One downloaded piece, in the form that an `ImportFormat` reads, so that files and downloads are one path."""
+
+    file: str
+    format: str
+    data: bytes
+    hints: ImportHints = ImportHints()
+
+
+class HistorySource(Protocol):
+    """A source of history over the network."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that `--source` takes."""
+        ...
+
+    def plan(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> int:
+        """Return how many requests `fetch` will make for the missing spans."""
+        ...
+
+    def fetch(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> Iterator[Fetched]:
+        """Download the missing spans piece by piece. Raises `SourceError`; what was yielded before is good."""
+        ...
+
+
+class Files(Protocol):
+    """Finds and opens files to import: folders are walked, zip and gz are opened, resource forks are skipped."""
+
+    def open_all(self, paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
+        """Yield a display name and the decompressed content of each file in order."""
+        ...
