@@ -95,8 +95,9 @@ class Phase(StrEnum):
 class Exits(msgspec.Struct, frozen=True, gc=False):
     """How a position opened by an order is to end: order semantics of every engine, not strategy code.
 
-    Prices in 1e-4 rupee, zero meaning none. `stop` and `target` rest at the exchange as one-cancels-other from the
-    first fill of the entry. `trail` keeps the stop that far behind the best close since entry. `exit_ns` closes at a moment.
+    Prices in 1e-4 rupee, zero meaning none. `stop` and `target` rest at the exchange as one-cancels-other
+    from the first fill of the entry. `trail` keeps the stop that far behind the best close since entry.
+    `exit_ns` closes at a moment.
     """
 
     stop: Px = Px(0)

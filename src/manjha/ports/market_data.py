@@ -139,7 +139,7 @@ class BarStore(Protocol):
     """Bars kept as Parquet partitions with a manifest."""
 
     def write(self, batch: BarBatch, provenance: Provenance) -> WriteReport:
-        """Add rows atomically. Rows that are already there change nothing; contradicting ones are reported, not taken."""
+        """Add rows atomically. Rows already there change nothing; contradicting ones are reported, not taken."""
         ...
 
     def read(self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int) -> BarColumns:
