@@ -1,0 +1,99 @@
+"""What every test gets: no network beyond this machine, a home of its own, and the shared data where it exists."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED_ABSENT = "MANJHA_SHARED is absent"
+
+pytest_plugins = ["pytester"]
+
+# No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
+# keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
+hypothesis.settings.register_profile("dev", deadline=None, database=None)
+hypothesis.settings.register_profile("ci", deadline=None, database=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, database=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+class NetworkError(RuntimeError):
+    """A test reached for the network. No OSError, so that no retry loop swallows it."""
+
+
+def shared_folder() -> Path:
+    """Return where the shared data lies, by MANJHA_SHARED or beside the checkout; it may not exist."""
+    return (ROOT / os.environ.get("MANJHA_SHARED", "../shared")).resolve()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared data; a test that asks for it is marked `shared`, and skipped where there is none."""
+    folder = shared_folder()
+    if not folder.is_dir():
+        pytest.skip(SHARED_ABSENT)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANJHA_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for method in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
+        patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+        yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    absent = not shared_folder().is_dir()
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+        if absent and item.get_closest_marker("shared"):
+            item.add_marker(pytest.mark.skip(reason=SHARED_ABSENT))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.getreports("skipped") if SHARED_ABSENT in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests skipped because {SHARED_ABSENT}", yellow=True)
+
+
+def _is_near(host: object) -> bool:
+    """Tell whether a host is this machine."""
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if name in {"", "localhost", "None"}:
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _guarded(method: Callable[[socket.socket, Any], object]) -> Callable[[socket.socket, Any], object]:
+    def guard(self: socket.socket, address: Any, /) -> object:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_near(address[0]):
+            raise NetworkError(f"a test may only connect to this machine, asked for {address}")
+        return method(self, address)
+
+    return guard
+
+
+def _guarded_lookup(lookup: Callable[..., object]) -> Callable[..., object]:
+    def guard(host: object, *rest: Any, **named: Any) -> object:
+        if not _is_near(host):
+            raise NetworkError(f"a test may only look up this machine, asked for {host}")
+        return lookup(host, *rest, **named)
+
+    return guard
