@@ -1,0 +1,1 @@
+"""Experiments: backtests, their statistics and their reports."""
