@@ -61,10 +61,9 @@ imports: .venv/.dev ## Check who imports whom (.importlinter)
 tidy: .venv/.dev ## Check the rules that only our own tests know
 	$(BIN)/python -m pytest -q tests/tidy/test_tidy.py
 
-audit: .venv/.dev ## Look for insecure calls, unused dependencies and dead code
+audit: .venv/.dev ## Look for insecure calls and for dependencies that are missing or not used
 	$(BIN)/bandit -q -c pyproject.toml -r src -ll
 	$(BIN)/deptry src
-	$(BIN)/vulture
 
 cov: .venv/.dev ## Run the tests and report branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

@@ -13,8 +13,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED_ABSENT = "MANJHA_SHARED is absent"
 
-pytest_plugins = ["pytester"]
-
 # No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
 # keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
 hypothesis.settings.register_profile("dev", deadline=None, database=None)
