@@ -85,7 +85,11 @@ class BarBatch(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What a file gave: batches of good rows, the instruments and actions it names, and what was quarantined."""
+    """What a file gave: batches of good rows, the instruments and actions it names, and what was quarantined.
+
+    `bad_rows` counts every quarantined row; `quarantined` lists them up to a bound that the reader states in `notes`.
+    `day` is the day that the instruments are as of, None where the file does not say it (an instrument dump).
+    """
 
     format: str
     adjustment: str
@@ -95,13 +99,16 @@ class Imported(msgspec.Struct, frozen=True):
     quarantined: tuple[Quarantined, ...] = ()
     rows: int = 0
     notes: tuple[str, ...] = ()
+    bad_rows: int = 0
+    day: TradingDay | None = None
 
 
 class ImportHints(msgspec.Struct, frozen=True):
     """What only the user can know about a file; empty means find out, and ask where it cannot be known.
 
     `unit` is "rupees" or "paise"; `stamps` is "open" or "close"; `zone` is "IST" or "UTC"; `instrument` is what people
-    type (`NSE:RELIANCE`); `interval` in seconds, 0 to find out; `format` forces a format by name.
+    type (`NSE:RELIANCE`); `interval` in seconds, 0 to find out; `format` forces a format by name. `day` is the day of a
+    file that does not state its own (BSE's old files); None takes it from the file's name where that has one.
     """
 
     format: str = ""
@@ -110,6 +117,7 @@ class ImportHints(msgspec.Struct, frozen=True):
     unit: str = ""
     stamps: str = ""
     zone: str = ""
+    day: TradingDay | None = None
 
 
 class ImportFormat(Protocol):
@@ -125,7 +133,7 @@ class ImportFormat(Protocol):
         ...
 
     def read(self, data: bytes, file: str, hints: ImportHints) -> Imported:
-        """Read a whole decompressed file. `file` is for messages only.
+        """Read a whole decompressed file. `file` is for messages, and for the day where the content has none.
 
         Raises
         ------
