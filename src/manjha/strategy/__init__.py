@@ -1,0 +1,1 @@
+"""What to trade: the strategy contract, its parameters, compiled indicators and a library of strategies."""
