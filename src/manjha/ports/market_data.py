@@ -1,6 +1,6 @@
 """Where bars, instruments and corporate actions come from and are kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -57,11 +57,16 @@ class SeriesInfo(msgspec.Struct, frozen=True):
 
 
 class WriteReport(msgspec.Struct, frozen=True):
-    """What a write did. `added + unchanged + len(conflicts)` is what was offered."""
+    """What a write did, in rows. `added + unchanged + replaced + conflicting` is what was offered.
+
+    `conflicts` names the fields of conflicting rows, several a row where several differ, and at most a thousand.
+    """
 
     added: int
     unchanged: int
     conflicts: tuple[Conflict, ...]
+    conflicting: int = 0
+    replaced: int = 0
 
 
 class BarBatch(msgspec.Struct, frozen=True):
@@ -146,12 +151,32 @@ class ImportFormat(Protocol):
 class BarStore(Protocol):
     """Bars kept as Parquet partitions with a manifest."""
 
-    def write(self, batch: BarBatch, provenance: Provenance) -> WriteReport:
-        """Add rows atomically. Rows already there change nothing; contradicting ones are reported, not taken."""
+    def write(self, batch: BarBatch, provenance: Provenance, *, replace: bool = False) -> WriteReport:
+        """Add rows atomically. Rows already there change nothing; contradicting ones are reported, not taken.
+
+        With `replace` a contradicting row takes the place of the stored one. A bar that reaches into another of its
+        series is always a conflict. Rows of different adjustment are different series.
+        """
         ...
 
-    def read(self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int) -> BarColumns:
-        """Return bars with `start_ns <= ts_open_ns < end_ns`, oldest first, possibly none."""
+    def read(
+        self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int, *, adjustment: str = ""
+    ) -> BarColumns:
+        """Return bars with `start_ns <= ts_open_ns < end_ns`, oldest first, possibly none.
+
+        All are of one state of adjustment: the one asked for, else the first of raw, split, total that has any there.
+        """
+        ...
+
+    def adjustment(self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int) -> str:
+        """Return the state of adjustment that `read` gives for this span; empty where there are no bars."""
+        ...
+
+    def join(self, renames: Mapping[InstrumentId, InstrumentId], provenance: Provenance) -> WriteReport:
+        """Give the bars of ids to other ids of the same exchange, as when a symbol's ISIN becomes known.
+
+        The old ids hold nothing afterwards. Bars that contradict those of the new id are reported and dropped.
+        """
         ...
 
     def series(self) -> Sequence[SeriesInfo]:
@@ -180,6 +205,10 @@ class InstrumentSource(Protocol):
 
     def all(self) -> Sequence[Instrument]:
         """Return every instrument in its latest form."""
+        ...
+
+    def joins(self) -> Mapping[InstrumentId, InstrumentId]:
+        """Return ids that turned out to name an instrument known by another id, and that id."""
         ...
 
 

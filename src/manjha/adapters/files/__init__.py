@@ -1,0 +1,1 @@
+"""Files under MANJHA_HOME: the bar store, the instrument book, corporate actions, rule tables, archives."""
