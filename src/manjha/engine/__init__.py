@@ -1,0 +1,1 @@
+"""The core: one owner, no I/O. Events in, approved commands out."""

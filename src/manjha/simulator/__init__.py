@@ -1,0 +1,1 @@
+"""An exchange and a market as pure models: matching, fills, and seeded synthetic prices."""
