@@ -1,0 +1,75 @@
+"""All formats, in the order in which they are tried, and the one way in for bytes."""
+
+import msgspec
+
+from manjha.adapters.formats import nse_cash, nse_fno
+from manjha.adapters.formats.reading import TableFormat
+from manjha.adapters.formats.sessions import SessionClock, regular_session
+from manjha.adapters.formats.sketch import HEAD_BYTES, is_parquet, sketch_of
+from manjha.adapters.formats.tabular import read_table
+from manjha.domain.errors import DataError, UsageError
+from manjha.ports.market_data import Imported, ImportFormat, ImportHints
+
+_TABLES: tuple[TableFormat, ...] = (*nse_cash.FORMATS, *nse_fno.FORMATS)
+
+
+class Parquet(msgspec.Struct, frozen=True):
+    """Any table format inside Parquet: the columns stand at the end of the file, so it is read to tell which."""
+
+    tables: tuple[TableFormat, ...]
+    name: str = "parquet"
+
+    def matches(self, head: bytes) -> bool:
+        """Tell by the first four bytes."""
+        return is_parquet(head)
+
+    def read(self, data: bytes, file: str, hints: ImportHints) -> Imported:
+        """Read it as the first table format that knows its columns. Raises `DataError`."""
+        table = read_table(data, file)
+        for one in self.tables:
+            if one.recognise(table.sketch):
+                return one.read_table(table, file, hints)
+        raise _unknown(file, ", ".join(table.sketch.columns))
+
+
+def all_formats(clock: SessionClock = regular_session) -> tuple[ImportFormat, ...]:
+    """Return every format in detection order, with sessions from `clock`."""
+    tables = tuple(msgspec.structs.replace(one, clock=clock) for one in _TABLES)
+    return (*tables, Parquet(tables))
+
+
+FORMATS: tuple[ImportFormat, ...] = all_formats()
+
+
+def detect(head: bytes, formats: tuple[ImportFormat, ...] = FORMATS, *, file: str = "the file") -> ImportFormat:
+    """Return the format of a file's first bytes (decompressed). Raises `DataError` if there is none."""
+    found = next((one for one in formats if one.matches(head[:HEAD_BYTES])), None)
+    if found is None:
+        raise _unknown(file, ", ".join(sketch_of(head[:HEAD_BYTES]).columns))
+    return found
+
+
+def by_name(name: str, formats: tuple[ImportFormat, ...] = FORMATS) -> ImportFormat:
+    """Return the format that `--format` names. Raises `UsageError` listing all."""
+    found = next((one for one in formats if one.name == name), None)
+    if found is None:
+        raise UsageError(f"unknown format {name!r}", hint=f"One of: {', '.join(one.name for one in formats)}.")
+    return found
+
+
+def import_bytes(
+    data: bytes, file: str, hints: ImportHints | None = None, *, clock: SessionClock = regular_session
+) -> Imported:
+    """Read a decompressed file of any format. Raises `DataError` or `UsageError`, nothing else."""
+    hints = hints or ImportHints()
+    formats = FORMATS if clock is regular_session else all_formats(clock)
+    chosen = by_name(hints.format, formats) if hints.format else detect(data[:HEAD_BYTES], formats, file=file)
+    return chosen.read(data, file, hints)
+
+
+def _unknown(file: str, columns: str) -> DataError:
+    seen = f"columns {columns[:300]}" if columns else "no table and no JSON of a known kind"
+    return DataError(
+        f"{file}: the format is not known; it has {seen}",
+        hint="docs/formats.md lists what is read; a table needs a time, open, high, low, close. --format forces one.",
+    )
