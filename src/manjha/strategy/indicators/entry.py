@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -18,8 +19,8 @@ State = tuple[NDArray[np.float64], NDArray[np.int64]]
 LENGTH_MAX = 5_000
 """Longest window: sums of so many prices of at most `PX_MAX` stay below 2**53, where float64 counts exactly."""
 
-PRICES = frozenset({"open", "high", "low", "close", "x", "y"})
-"""Inputs in money. The others are `volume` in units and `day`, a `TradingDay`."""
+PRICES = frozenset({"open", "high", "low", "close", "x"})
+"""Inputs in money (`x` is any one series). The others are `volume` in units and `day`, a `TradingDay`."""
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -44,9 +45,14 @@ class Parameter(msgspec.Struct, frozen=True):
         )
 
 
-def length(default: int, name: str = "length", low: int = 1) -> Parameter:
-    """Return the parameter for a window of bars."""
-    return Parameter(name, default, low, LENGTH_MAX)
+def window(default: int, name: str = "length", *, low: int = 1, high: int = LENGTH_MAX) -> Parameter:
+    """Return the parameter for a number of bars."""
+    return Parameter(name, default, low, high)
+
+
+def width(default: float) -> Parameter:
+    """Return the parameter for how many deviations or ranges a band is away."""
+    return Parameter("width", default, 0.01, 100.0, integer=False)
 
 
 class Indicator(msgspec.Struct, frozen=True):
@@ -54,7 +60,7 @@ class Indicator(msgspec.Struct, frozen=True):
 
     `inputs` name the columns in order. `warmup` gives the number of leading values that are NaN, from the parameters in
     order. `kernel` is "module:name", where `name_init`, `name_update` and `name_fold` lie (see `kernels`).
-    `formula` and `source` are for the table in the documentation.
+    `formula` and `source` are for the table in the documentation. `rising` names parameters that must rise strictly.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Indicator(msgspec.Struct, frozen=True):
     kernel: str
     formula: str
     source: str
+    rising: tuple[str, ...] = ()
 
     def values(self, chosen: Mapping[str, object]) -> tuple[int | float, ...]:
         """Return all parameters in order, defaults filled in. Raises `UsageError`."""
@@ -73,7 +80,11 @@ class Indicator(msgspec.Struct, frozen=True):
         if unknown:
             known = ", ".join(parameter.name for parameter in self.parameters) or "none"
             raise UsageError(f"{self.name}: no parameter {unknown[0]!r}", hint=f"It takes: {known}.")
-        return tuple(p.check(chosen.get(p.name, p.default), self.name) for p in self.parameters)
+        values = tuple(p.check(chosen.get(p.name, p.default), self.name) for p in self.parameters)
+        ordered = [v for p, v in zip(self.parameters, values, strict=True) if p.name in self.rising]
+        if any(left >= right for left, right in pairwise(ordered)):
+            raise UsageError(f"{self.name}: {' must be below '.join(self.rising)}, were {ordered}")
+        return values
 
     def warmup_bars(self, **parameters: object) -> int:
         """Return how many bars give NaN before the first value."""
@@ -132,9 +143,7 @@ class Indicator(msgspec.Struct, frozen=True):
                 f"{self.name}: price columns are partly int64, partly float64",
                 hint="Give them all in 1e-4 rupee (int64) or all in rupees (float64).",
             )
-        kind = kinds.pop()
-        ready = [np.ascontiguousarray(array, dtype=kind) for array in arrays]
-        return ready, float(RUPEE) if kind == np.int64 else 1.0
+        return [np.ascontiguousarray(array) for array in arrays], float(RUPEE) if np.int64 in kinds else 1.0
 
 
 class Stream:

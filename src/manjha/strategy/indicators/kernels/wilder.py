@@ -132,3 +132,142 @@ def true_range_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats
     for t in range(len(close)):
         out[t] = true_range_update(f, i, float(high[t]), float(low[t]), float(close[t]))
     return out
+
+
+# ADX as in TA-Lib. The sums of true range and directional movement start with `length − 1` bars, each later bar takes a
+# 1/length part off; the ADX starts with the mean of `length` values of DX and is smoothed from then on.
+
+
+@njit
+def _movement(high_change: float, low_change: float) -> tuple[float, float]:
+    """Return the directional movement up and down; at most one is not zero."""
+    if high_change > low_change and high_change > 0.0:
+        return high_change, 0.0
+    if low_change > high_change and low_change > 0.0:
+        return 0.0, low_change
+    return 0.0, 0.0
+
+
+@njit
+def _share(part: float, whole: float) -> float:
+    """Return a percentage, of nothing none."""
+    return 100.0 * part / whole if whole > 0.0 else 0.0
+
+
+def adx_init(_: float, length: int) -> State:
+    """f: last high, low, close, true range, movement up, down, ADX; i: length, run of bars. The scale cancels out."""
+    return np.zeros(7), np.array([length, 0], dtype=np.int64)
+
+
+@njit
+def adx_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
+    """Add one bar."""
+    if not math.isfinite(high + low + close):
+        f[:] = 0.0
+        i[1] = 0
+        return math.nan, math.nan, math.nan
+    run, length = i[1], i[0]
+    i[1] += 1
+    last_high, last_low, last = f[0], f[1], f[2]
+    f[0], f[1], f[2] = high, low, close
+    if run == 0:
+        return math.nan, math.nan, math.nan
+    up, down = _movement(high - last_high, last_low - low)
+    keep = 1.0 - 1.0 / length if run >= length else 1.0
+    f[3] = f[3] * keep + _range(last, high, low)
+    f[4] = f[4] * keep + up
+    f[5] = f[5] * keep + down
+    if run < length:
+        return math.nan, math.nan, math.nan
+    plus, minus = _share(f[4], f[3]), _share(f[5], f[3])
+    f[6] = _wilder(f[6], run - length + 1, length, 1.0 / length, _share(abs(plus - minus), plus + minus))
+    if run < 2 * length - 1:
+        return math.nan, math.nan, math.nan
+    return f[6], plus, minus
+
+
+@njit
+def adx_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats]:
+    """Add many bars."""
+    n = len(close)
+    adx, plus, minus = np.empty(n), np.empty(n), np.empty(n)
+    for t in range(n):
+        adx[t], plus[t], minus[t] = adx_update(f, i, float(high[t]), float(low[t]), float(close[t]))
+    return adx, plus, minus
+
+
+# Supertrend: bands at (high + low) / 2 ± width × ATR that only tighten while the previous close stays within them; the
+# line is the lower band while the trend is up and changes when the close crosses it. It begins falling.
+
+
+def supertrend_init(scale: float, length: int, width: float) -> State:
+    """f: last close, ATR, 1 / length, width, scale, upper band, lower band; i: length, run, trend."""
+    f = np.array([0.0, 0.0, 1.0 / length, width, scale, 0.0, 0.0])
+    return f, np.array([length, 0, -1], dtype=np.int64)
+
+
+@njit
+def supertrend_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
+    """Add one bar."""
+    if not math.isfinite(high + low + close):
+        f[1], i[1], i[2] = 0.0, 0, -1
+        return math.nan, math.nan
+    last, run, ready = f[0], i[1], math.nan
+    f[0], i[1] = close, run + 1
+    if run > 0:
+        f[1], ready = _atr(f[1], run, i[0], f[2], _range(last, high, low))
+    if math.isnan(ready):
+        return math.nan, math.nan
+    middle = (high + low) / 2.0
+    upper, lower = middle + f[3] * ready, middle - f[3] * ready
+    if run > i[0]:
+        upper = f[5] if upper >= f[5] and last <= f[5] else upper
+        lower = f[6] if lower <= f[6] and last >= f[6] else lower
+    f[5], f[6] = upper, lower
+    if i[2] < 0:
+        i[2] = 1 if close > upper else -1
+    else:
+        i[2] = -1 if close < lower else 1
+    return (lower if i[2] > 0 else upper) / f[4], float(i[2])
+
+
+@njit
+def supertrend_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats]:
+    """Add many bars."""
+    line, trend = np.empty(len(close)), np.empty(len(close))
+    for t in range(len(close)):
+        line[t], trend[t] = supertrend_update(f, i, float(high[t]), float(low[t]), float(close[t]))
+    return line, trend
+
+
+def keltner_init(scale: float, length: int, atr_length: int, width: float) -> State:
+    """f: last close, ATR, 1 / atr_length, width, scale, EMA, alpha; i: atr_length, run, length."""
+    f = np.array([0.0, 0.0, 1.0 / atr_length, width, scale, 0.0, 2.0 / (length + 1.0)])
+    return f, np.array([atr_length, 0, length], dtype=np.int64)
+
+
+@njit
+def keltner_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
+    """Add one bar."""
+    if not math.isfinite(high + low + close):
+        f[1], f[5], i[1] = 0.0, 0.0, 0
+        return math.nan, math.nan, math.nan
+    last, run, ready = f[0], i[1], math.nan
+    f[0], i[1] = close, run + 1
+    if run > 0:
+        f[1], ready = _atr(f[1], run, i[0], f[2], _range(last, high, low))
+    f[5] = _wilder(f[5], run + 1, i[2], f[6], close)
+    if math.isnan(ready) or run + 1 < i[2]:
+        return math.nan, math.nan, math.nan
+    band = f[3] * ready
+    return (f[5] + band) / f[4], f[5] / f[4], (f[5] - band) / f[4]
+
+
+@njit
+def keltner_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats]:
+    """Add many bars."""
+    n = len(close)
+    upper, middle, lower = np.empty(n), np.empty(n), np.empty(n)
+    for t in range(n):
+        upper[t], middle[t], lower[t] = keltner_update(f, i, float(high[t]), float(low[t]), float(close[t]))
+    return upper, middle, lower

@@ -1,0 +1,158 @@
+"""Kernels of the exponential averages and what is made of them."""
+
+import math
+
+import numpy as np
+
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+
+# The exponential average begins with the mean of its first `length` values; until then `value` holds their sum.
+
+
+@njit
+def _ema(value: float, run: int, length: int, alpha: float, x: float) -> tuple[float, int, float]:
+    if not math.isfinite(x):
+        return 0.0, 0, math.nan
+    run += 1
+    if run < length:
+        return value + x, run, math.nan
+    value = (value + x) / length if run == length else value * (1.0 - alpha) + x * alpha
+    return value, run, value
+
+
+def ema_init(scale: float, length: int) -> State:
+    """f: value, alpha, scale; i: length, run of finite inputs."""
+    return np.array([0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0], dtype=np.int64)
+
+
+@njit
+def ema_update(f: Floats, i: Ints, x: float) -> float:
+    """Add one value."""
+    value, run, out = _ema(f[0], i[1], i[0], f[1], x / f[2])
+    f[0], i[1] = value, run
+    return out
+
+
+@njit
+def ema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+    """Add many values."""
+    value, run, length, alpha, scale = f[0], i[1], i[0], f[1], f[2]
+    out = np.empty(len(column))
+    for t in range(len(column)):
+        value, run, out[t] = _ema(value, run, length, alpha, float(column[t]) / scale)
+    f[0], i[1] = value, run
+    return out
+
+
+def dema_init(scale: float, length: int) -> State:
+    """f: first and second average, alpha, scale; i: length, runs of the two."""
+    return np.array([0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0], dtype=np.int64)
+
+
+@njit
+def dema_update(f: Floats, i: Ints, x: float) -> float:
+    """Add one value."""
+    f[0], i[1], one = _ema(f[0], i[1], i[0], f[2], x / f[3])
+    if i[1] == 0:
+        f[1], i[2] = 0.0, 0
+    if math.isnan(one):
+        return math.nan
+    f[1], i[2], two = _ema(f[1], i[2], i[0], f[2], one)
+    return 2.0 * one - two
+
+
+@njit
+def dema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+    """Add many values."""
+    out = np.empty(len(column))
+    for t in range(len(column)):
+        out[t] = dema_update(f, i, float(column[t]))
+    return out
+
+
+def tema_init(scale: float, length: int) -> State:
+    """f: three averages, alpha, scale; i: length, runs of the three."""
+    return np.array([0.0, 0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0, 0], dtype=np.int64)
+
+
+@njit
+def tema_update(f: Floats, i: Ints, x: float) -> float:
+    """Add one value."""
+    f[0], i[1], one = _ema(f[0], i[1], i[0], f[3], x / f[4])
+    if i[1] == 0:
+        f[1], f[2], i[2], i[3] = 0.0, 0.0, 0, 0
+    if math.isnan(one):
+        return math.nan
+    f[1], i[2], two = _ema(f[1], i[2], i[0], f[3], one)
+    if math.isnan(two):
+        return math.nan
+    f[2], i[3], three = _ema(f[2], i[3], i[0], f[3], two)
+    return 3.0 * one - 3.0 * two + three
+
+
+@njit
+def tema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+    """Add many values."""
+    out = np.empty(len(column))
+    for t in range(len(column)):
+        out[t] = tema_update(f, i, float(column[t]))
+    return out
+
+
+# MACD as in TA-Lib: the fast average is seeded with the last `fast` of the first `slow` values, so that both begin at
+# the same bar; the signal is seeded with the mean of the first `signal` differences, and all three lines begin with it.
+
+
+@njit
+def _macd(
+    averages: tuple[float, float, float],
+    run: int,
+    lengths: tuple[int, int, int],
+    alphas: tuple[float, float, float],
+    x: float,
+) -> tuple[tuple[float, float, float], int, float]:
+    if not math.isfinite(x):
+        return (0.0, 0.0, 0.0), 0, math.nan
+    fast, slow, signal = averages
+    skipped = lengths[1] - lengths[0]
+    if run >= skipped:
+        fast, _, _ = _ema(fast, run - skipped, lengths[0], alphas[0], x)
+    slow, run, ready = _ema(slow, run, lengths[1], alphas[1], x)
+    if math.isnan(ready):
+        return (fast, slow, signal), run, math.nan
+    signal, _, ready = _ema(signal, run - lengths[1], lengths[2], alphas[2], fast - slow)
+    return (fast, slow, signal), run, fast - slow if not math.isnan(ready) else math.nan
+
+
+def macd_init(scale: float, fast: int, slow: int, signal: int) -> State:
+    """f: the three averages, their alphas, scale; i: the three lengths, run."""
+    alphas = [2.0 / (length + 1.0) for length in (fast, slow, signal)]
+    return np.array([0.0, 0.0, 0.0, *alphas, scale]), np.array([fast, slow, signal, 0], dtype=np.int64)
+
+
+@njit
+def macd_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
+    """Add one price."""
+    averages, run, line = _macd((f[0], f[1], f[2]), i[3], (i[0], i[1], i[2]), (f[3], f[4], f[5]), x / f[6])
+    f[0], f[1], f[2] = averages
+    i[3] = run
+    if math.isnan(line):
+        return math.nan, math.nan, math.nan
+    return line, averages[2], line - averages[2]
+
+
+@njit
+def macd_fold(f: Floats, i: Ints, column: Floats) -> tuple[Floats, Floats, Floats]:
+    """Add many prices."""
+    n = len(column)
+    lines, signals, gaps = np.empty(n), np.empty(n), np.empty(n)
+    averages, run, scale = (f[0], f[1], f[2]), i[3], f[6]
+    lengths, alphas = (i[0], i[1], i[2]), (f[3], f[4], f[5])
+    for t in range(n):
+        averages, run, line = _macd(averages, run, lengths, alphas, float(column[t]) / scale)
+        lines[t] = line
+        signals[t] = averages[2] if not math.isnan(line) else math.nan
+        gaps[t] = line - signals[t]
+    f[0], f[1], f[2] = averages
+    i[3] = run
+    return lines, signals, gaps
