@@ -209,6 +209,7 @@ def test_ticks_are_in_order_on_the_tick_and_seeded(week: Market) -> None:
     ticks = ticks_within(week[SHARE], seed=3, per_bar=8)
     times = array(ticks, "ts_ns")
     assert np.all(times[1:] > times[:-1])
+    assert np.all(times[::8] == array(week[SHARE], "ts_open_ns"))
     assert np.all(array(ticks, "px") % 500 == 0)
     assert ticks == ticks_within(week[SHARE], seed=3, per_bar=8)
     assert ticks.px != ticks_within(week[SHARE], seed=4, per_bar=8).px

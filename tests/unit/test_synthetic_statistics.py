@@ -109,6 +109,10 @@ def test_volume_and_volatility_are_u_shaped_through_the_day(
 @pytest.mark.parametrize("name", SHARES)
 def test_volume_is_larger_where_the_price_moves(market: Market, name: InstrumentId) -> None:
     assert correlation(by_day(market[name], "volume"), np.abs(minute_returns(market[name]))) > 0.5
+    turnover, heat = (
+        np.log(np.mean(part, axis=1)) for part in (by_day(market[name], "volume"), np.abs(minute_returns(market[name])))
+    )
+    assert np.cov(turnover, heat)[0, 1] / np.var(heat) > 0.7
 
 
 @pytest.mark.parametrize("name", SHARES)

@@ -43,7 +43,6 @@ def ticks_within(bars: BarColumns, seed: int, per_bar: int) -> TickColumns:
 
 def _prices(bars: BarColumns, per_bar: int, steps: Floats, order: Floats) -> Ints:
     opened, high, low, close = (np.asarray(values) for values in (bars.open, bars.high, bars.low, bars.close))
-    rows = np.arange(len(bars))
     # Two rows strictly inside for the extremes; the end rows are the open and the close.
     first = 1 + np.floor(order[:, 0] * (per_bar - 3)).astype(np.int64)
     second = first + 1 + np.floor(order[:, 1] * (per_bar - 2 - first)).astype(np.int64)
@@ -51,11 +50,10 @@ def _prices(bars: BarColumns, per_bar: int, steps: Floats, order: Floats) -> Int
     knots_at = np.stack([np.zeros_like(first), first, second, np.full_like(first, per_bar - 1)], axis=1)
     knots = np.stack([opened, np.where(high_first, high, low), np.where(high_first, low, high), close], axis=1)
     path = _bridge(knots_at, knots.astype(np.float64), steps)
-    grid = max(int(np.gcd.reduce(np.concatenate([opened, high, low, close]))), 1) if len(rows) else 1
+    grid = max(int(np.gcd.reduce(np.concatenate([opened, high, low, close]))), 1) if len(bars) else 1
+    # At a knot the bridge is the knot, to the last bit: prices are far below 2**53.
     prices = np.rint(path / grid).astype(np.int64) * grid
-    prices = np.clip(prices, low[:, None], high[:, None])
-    prices[rows[:, None], knots_at] = knots
-    return prices
+    return np.clip(prices, low[:, None], high[:, None])
 
 
 def _bridge(knots_at: Ints, knots: Floats, steps: Floats) -> Floats:
