@@ -1,0 +1,1 @@
+"""Indian market rules as pure functions over one frozen `MarketRules` value."""
