@@ -1,0 +1,38 @@
+"""The state digest: equal digests mean equal orders, positions, cash, risk and session.
+
+It covers decisions and money, not sequence numbers, batching or float caches, so that a run fed bar by bar and a run
+fed in long stretches have the same one.
+"""
+
+import hashlib
+
+import msgspec
+
+from manjha.engine.state import EngineState
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(state: EngineState) -> str:
+    """Return the SHA-256 of the state in hexadecimal."""
+    ledger = state.portfolio.ledger
+    content = {
+        "orders": [
+            (record.order, record.phase, record.qty, record.filled, record.turnover, record.limit, record.trigger)
+            for record in state.book.records.values()
+        ],
+        "positions": [
+            (tuple(p.key), p.qty, p.cost, p.realised, p.margin)
+            for p in sorted(state.portfolio.positions.values(), key=lambda p: p.key)
+        ],
+        "holdings": [
+            (tuple(key), h.today, sorted(h.t1.items()), h.settled)
+            for key, h in sorted(state.portfolio.holdings.items())
+        ],
+        "cash": (ledger.cash, ledger.margin, ledger.reserved, ledger.unsettled, ledger.lines),
+        "risk": (state.gate.trading_on, state.gate.day_start_equity),
+        "session": state.day,
+        "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],
+        "refusals": state.record_refusals,
+    }
+    return hashlib.sha256(_ENCODER.encode(content)).hexdigest()

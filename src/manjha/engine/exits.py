@@ -1,0 +1,185 @@
+"""Protection of positions: stop and target as one-cancels-other, trailing stops, exits by time.
+
+The orders rest at the exchange, so that they work when we do not; the engine keeps their quantities equal to what the
+entry has filled, moves trailing stops at each close, and puts them back each morning while the position lives.
+"""
+
+import msgspec
+
+from manjha.domain.commands import ModifyOrder, Output, SetTimer
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty, Rounding, round_to_tick
+from manjha.domain.orders import Fill, Order, OrderId, OrderType, Purpose, Side
+from manjha.engine.requests import close_out, modify, place
+from manjha.engine.state import EngineState, Protection
+from manjha.orders.book import OrderRecord
+
+EXIT_TIMER = "exit:"
+"""Prefix of the timers that close a position by time; the entry's id follows."""
+
+
+def entry_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[Output]) -> None:
+    """Protect what an entry with exits has filled: place the orders at the first fill, grow them at later ones."""
+    entry, exits = record.order, record.order.exits
+    if exits is None:
+        return
+    protection = state.protections.get(entry.id)
+    if protection is None:
+        protection = state.protections[entry.id] = Protection(entry, exits, best=fill.px)
+        protection.stop_px = _first_stop(state, entry, fill)
+        protection.filled = fill.qty
+        _place_both(state, protection, fill.ts_ns, out)
+        if exits.exit_ns:
+            out.append(SetTimer(EXIT_TIMER + entry.id, exits.exit_ns))
+        return
+    protection.filled += fill.qty
+    for order_id in (protection.stop_id, protection.target_id):
+        _resize(state, order_id, protection.filled, fill.ts_ns, out)
+
+
+def exit_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[Output]) -> None:
+    """After a stop or target traded: cancel the other one, or shrink it to what is left."""
+    entry_id = record.order.parent
+    protection = state.protections.get(entry_id) if entry_id is not None else None
+    if protection is None or entry_id is None:
+        return
+    protection.filled -= fill.qty
+    other = protection.target_id if record.order.id == protection.stop_id else protection.stop_id
+    if protection.filled > 0:
+        _resize(state, other, protection.filled, fill.ts_ns, out)
+        return
+    _forget(state, entry_id)
+    _cancel(state, other, out)
+
+
+def position_closed(state: EngineState, fill: Fill, out: list[Output]) -> None:
+    """After a position became flat by another way: what protected it must not open the opposite one."""
+    for entry_id, protection in list(state.protections.items()):
+        if protection.entry.instrument == fill.instrument and protection.entry.product is fill.product:
+            _forget(state, entry_id)
+            _cancel(state, protection.stop_id, out)
+            _cancel(state, protection.target_id, out)
+
+
+def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
+    """At a close, pull each trailing stop after the best close since entry; a stop never moves back."""
+    for entry_id in sorted(state.trailing):
+        protection = state.protections[entry_id]
+        entry = protection.entry
+        series = state.ctx.markets[entry.instrument].series
+        row = series.row()
+        close, now_ns = series.close_e4[row], TsNs(series.columns.ts_close_ns[row])
+        sign = int(entry.side)
+        if (close - protection.best) * sign <= 0 or protection.stop_id is None:
+            continue
+        protection.best = close
+        stop = _on_tick(state, entry, close - sign * protection.exits.trail)
+        if (stop - protection.stop_px) * sign > 0:
+            protection.stop_px = stop
+            modify(state, ModifyOrder(protection.stop_id, Qty(protection.filled), Px(0), Px(stop)), now_ns, out)
+
+
+def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    """Put back, at the open, the protection of positions that were carried over night."""
+    for protection in state.protections.values():
+        stop_open = _is_open(state, protection.stop_id)
+        target_open = _is_open(state, protection.target_id)
+        if not stop_open and not target_open and state.held(protection.entry.instrument, protection.entry.product):
+            _place_both(state, protection, now_ns, out)
+
+
+def exit_by_time(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[Output]) -> None:
+    """Close what an entry opened, if it is still open."""
+    protection = state.protections.get(entry_id)
+    if protection is not None:
+        close_out(state, protection.entry.instrument, protection.entry.product, Purpose.TIME_EXIT, now_ns, out)
+
+
+def rescale(state: EngineState, protection: Protection, new_shares: int, old_shares: int, held: int) -> None:
+    """Apply a split or bonus to what protects a position: prices in the new basis, quantity as held."""
+    exits = protection.exits
+    entry = protection.entry
+
+    def price(px: int) -> Px:
+        return Px(_on_tick(state, entry, px * old_shares // new_shares)) if px else Px(0)
+
+    protection.exits = msgspec.structs.replace(
+        exits, stop=price(exits.stop), target=price(exits.target), trail=price(exits.trail)
+    )
+    protection.stop_px = price(protection.stop_px)
+    protection.best = protection.best * old_shares // new_shares
+    protection.filled = min(abs(held), protection.filled * new_shares // old_shares)
+
+
+def _place_both(state: EngineState, protection: Protection, now_ns: TsNs, out: list[Output]) -> None:
+    entry = protection.entry
+    protection.stop_id = protection.target_id = None
+    if protection.stop_px:
+        order = _child(state, protection, Purpose.STOP, now_ns)
+        if place(state, order, out):
+            protection.stop_id = order.id
+            if protection.exits.trail:
+                state.trailing.add(entry.id)
+    if protection.exits.target:
+        order = _child(state, protection, Purpose.TARGET, now_ns)
+        if place(state, order, out):
+            protection.target_id = order.id
+
+
+def _child(state: EngineState, protection: Protection, purpose: Purpose, now_ns: TsNs) -> Order:
+    entry = protection.entry
+    is_stop = purpose is Purpose.STOP
+    return Order(
+        state.next_order_id(),
+        entry.origin,
+        entry.instrument,
+        Side.SELL if entry.side is Side.BUY else Side.BUY,
+        Qty(protection.filled),
+        OrderType.SL_M if is_stop else OrderType.LIMIT,
+        entry.product,
+        now_ns,
+        Px(0) if is_stop else protection.exits.target,
+        Px(protection.stop_px) if is_stop else Px(0),
+        None,
+        purpose,
+        entry.id,
+        entry.id,
+        tag=entry.tag,
+    )
+
+
+def _first_stop(state: EngineState, entry: Order, fill: Fill) -> int:
+    exits = entry.exits
+    if exits is None or exits.stop or not exits.trail:
+        return exits.stop if exits is not None else 0
+    return _on_tick(state, entry, fill.px - int(entry.side) * exits.trail)
+
+
+def _on_tick(state: EngineState, entry: Order, px: int) -> int:
+    """Put a stop onto the tick, away from the price, so that rounding never makes it tighter."""
+    rounding = Rounding.DOWN if entry.side is Side.BUY else Rounding.UP
+    return round_to_tick(px, state.instruments[entry.instrument].tick, rounding)
+
+
+def _resize(state: EngineState, order_id: OrderId | None, qty: int, now_ns: TsNs, out: list[Output]) -> None:
+    if order_id is not None and _is_open(state, order_id):
+        record = state.book.records[order_id]
+        terms = ModifyOrder(order_id, Qty(record.filled + qty), record.limit, record.trigger)
+        modify(state, terms, now_ns, out)
+
+
+def _cancel(state: EngineState, order_id: OrderId | None, out: list[Output]) -> None:
+    if order_id is not None and _is_open(state, order_id):
+        out.append(state.gate.cancel(state.book.records[order_id]))
+
+
+def _is_open(state: EngineState, order_id: OrderId | None) -> bool:
+    if order_id is None:
+        return False
+    record = state.book.records[order_id]
+    return order_id in state.book.open_by_instrument.get(record.order.instrument, ())
+
+
+def _forget(state: EngineState, entry_id: OrderId) -> None:
+    state.protections.pop(entry_id, None)
+    state.trailing.discard(entry_id)

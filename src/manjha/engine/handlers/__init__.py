@@ -1,0 +1,1 @@
+"""One module a family of events; `engine.step` dispatches to them."""

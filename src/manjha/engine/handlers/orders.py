@@ -1,0 +1,127 @@
+"""The exchange has answered: orders change phase, fills change positions, cash and protection."""
+
+from manjha.domain.commands import Output
+from manjha.domain.errors import invariant
+from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
+from manjha.domain.instrument import Instrument, Kind
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px
+from manjha.domain.orders import Fill, OrderId, Product
+from manjha.engine.exits import entry_filled, exit_filled, position_closed
+from manjha.engine.requests import carry_out
+from manjha.engine.state import EngineState
+from manjha.market.charges import fill_charges
+from manjha.orders.book import OrderRecord
+from manjha.orders.lifecycle import Happening
+from manjha.portfolio.positions import Position
+from manjha.portfolio.settlement import Holding, held_back
+
+
+def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> None:
+    """Note that an order rests at the exchange."""
+    del out
+    state.book.note(_record(state, event.order_id), Happening.ACCEPTED, event.ts_ns)
+
+
+def rejected(state: EngineState, event: OrderRejected, out: list[Output]) -> None:
+    """Note that the exchange refused an order; its margin is free again."""
+    del out
+    _ended(state, event.order_id, Happening.REJECTED, event.ts_ns, event.reason)
+
+
+def cancelled(state: EngineState, event: OrderCancelled, out: list[Output]) -> None:
+    """Note that what was left of an order is gone; its margin is free again."""
+    del out
+    _ended(state, event.order_id, Happening.CANCELLED, event.ts_ns, event.reason)
+
+
+def modified(state: EngineState, event: OrderModified, out: list[Output]) -> None:
+    """Take over new terms of a resting order."""
+    del out
+    record = _record(state, event.order_id)
+    state.book.note(record, Happening.MODIFIED, event.ts_ns)
+    state.book.modify(record, event.qty, event.limit, event.trigger)
+
+
+def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
+    """Apply a fill: order, position, cash, charges, margin, protection; then tell the strategy."""
+    fill = event.fill
+    record = _record(state, fill.order_id)
+    order = record.order
+    instrument = state.instruments[fill.instrument]
+    turnover_before, left_before = record.turnover, record.left
+    state.book.fill(record, fill)
+    position, _ = state.portfolio.apply(fill, instrument)
+    _charge(state, instrument, fill, turnover_before)
+    _release(state, record, fill.qty, left_before)
+    _hold(state, instrument, position)
+    if fill.product is Product.CNC:
+        _settle(state, position, fill)
+    if order.exits is not None:
+        entry_filled(state, record, fill, out)
+    elif order.group is not None:
+        exit_filled(state, record, fill, out)
+    if position.qty == 0 and state.protections:
+        position_closed(state, fill, out)
+    state.refresh(fill.instrument)
+    if state.calls_on_fill:
+        state.strategy.on_fill(state.ctx, fill)
+        carry_out(state, fill.ts_ns, out)
+
+
+def _record(state: EngineState, order_id: OrderId) -> OrderRecord:
+    record = state.book.records.get(order_id)
+    invariant(record is not None, "the exchange speaks of orders that we placed")
+    assert record is not None  # noqa: S101 - narrows what the invariant has checked
+    return record
+
+
+def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: TsNs, reason: str) -> None:
+    record = _record(state, order_id)
+    state.book.note(record, happening, ts_ns, reason)
+    state.portfolio.ledger.reserved -= record.reserved
+    record.reserved = 0
+    state.refresh(record.order.instrument)
+
+
+def _charge(state: EngineState, instrument: Instrument, fill: Fill, turnover_before: int) -> None:
+    card = state.card(instrument, fill.product)
+    lines = fill_charges(card, fill.side, fill.px * fill.qty, turnover_before)
+    state.portfolio.ledger.charge(fill.origin.strategy, lines)
+    state.record_fills.append(fill)
+    state.record_lines.append(lines)
+
+
+def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
+    """Free the part of the reserved margin that the fill turned into a position; all of it with the last fill."""
+    if record.reserved:
+        part = record.reserved if record.left <= 0 else record.reserved * qty // left_before
+        record.reserved -= part
+        state.portfolio.ledger.reserved -= part
+
+
+def _hold(state: EngineState, instrument: Instrument, position: Position) -> None:
+    """Hold margin for what is open now: none for shares paid in full and bought options."""
+    product = position.key.product
+    if product is Product.CNC or (instrument.kind is Kind.OPTION and position.qty >= 0):
+        margin = 0
+    else:
+        margin = state.gate.requirement(instrument, product, position.qty, Px(position.average)) if position.qty else 0
+    if margin != position.margin:
+        state.portfolio.ledger.hold(margin - position.margin)
+        position.margin = margin
+
+
+def _settle(state: EngineState, position: Position, fill: Fill) -> None:
+    """Move delivery shares between today, T1 and settled, and hold back proceeds that are not usable yet."""
+    holding = state.portfolio.holdings.get(position.key)
+    if holding is None:
+        holding = state.portfolio.holdings[position.key] = Holding()
+    if fill.side > 0:
+        holding.buy(fill.qty)
+        return
+    _, from_settled, from_t1 = holding.sell(fill.qty)
+    if from_settled or from_t1:
+        amount = held_back(from_settled, from_t1, fill.px, state.day)
+        if amount:
+            state.portfolio.ledger.hold_back(amount, state.sessions.next_day(state.day))

@@ -1,0 +1,66 @@
+"""The day begins and ends, timers come due, trading is switched on and off."""
+
+from manjha.domain.bars import DAY
+from manjha.domain.commands import Output, SetTimer
+from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
+from manjha.domain.moments import TsNs
+from manjha.domain.orders import OrderId, Product, Purpose
+from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
+from manjha.engine.requests import carry_out, close_out
+from manjha.engine.sessions import day_rules
+from manjha.engine.state import EngineState
+from manjha.strategy.interface import overrides
+
+SQUARE_OFF_TIMER = "square-off"
+"""Key of the timer at which intraday positions are closed."""
+
+
+def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
+    """Begin a day: sessions and rates of the day, what settles, square-off timers, protection put back."""
+    today = day_rules(state.sessions, tuple(state.instruments.values()), event.day)
+    state.gate.overnight_intraday = state.setup.interval == DAY
+    state.portfolio.ledger.open_day(event.day)
+    for holding in state.portfolio.holdings.values():
+        holding.open_day(event.day)
+    state.open_day(event.day, today)
+    if state.strategy.product is Product.MIS:
+        out.extend(
+            SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns))
+            for ts_ns in sorted({rules.square_off_ns for rules in today.values()})
+        )
+    if state.protections:
+        rearm(state, event.ts_ns, out)
+    if overrides(state.strategy, "on_session") and state.gate.trading_on:
+        state.strategy.on_session(state.ctx, event.day)
+        carry_out(state, event.ts_ns, out)
+
+
+def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
+    """End a day: what was bought becomes T1, the day's sums are forgotten."""
+    del out
+    if any(holding.today for holding in state.portfolio.holdings.values()):
+        settles = state.sessions.settles(event.day)
+        for holding in state.portfolio.holdings.values():
+            holding.close_day(settles)
+    for position in state.portfolio.positions.values():
+        position.bought_today = position.sold_today = 0
+    state.portfolio.ledger.close_day()
+
+
+def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> None:
+    """Square off, exit by time, or hand the timer to the strategy that set it."""
+    if event.key == SQUARE_OFF_TIMER:
+        for instrument, rules in state.gate.today.items():
+            if rules.square_off_ns <= event.ts_ns:
+                close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+    elif event.key.startswith(EXIT_TIMER):
+        exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
+    else:
+        state.strategy.on_timer(state.ctx, event.key)
+        carry_out(state, event.ts_ns, out)
+
+
+def switched(state: EngineState, event: TradingSwitched, out: list[Output]) -> None:
+    """Switch entries on or off."""
+    del out
+    state.gate.trading_on = event.on

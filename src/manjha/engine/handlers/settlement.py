@@ -1,0 +1,114 @@
+"""What is not traded but happens to what is held: corporate actions, expiry, the contract note."""
+
+import msgspec
+
+from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.charges import ChargeLines
+from manjha.domain.commands import Output
+from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSettled
+from manjha.domain.instrument import Instrument, Kind, Right
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Cash, Px, Qty
+from manjha.engine.exits import rescale
+from manjha.engine.state import EngineState, PositionChange
+from manjha.market.charges import exercise_stt
+from manjha.portfolio.corporate import adjust
+from manjha.portfolio.positions import Position
+
+
+def action_effective(state: EngineState, event: ActionEffective, out: list[Output]) -> None:
+    """Change what is held of the instrument and of its derivatives, and what protects it; pay dividends."""
+    action = event.action
+    out.extend(state.gate.cancel(record) for record in state.book.open_orders(action.instrument))
+    for position in list(state.portfolio.open_positions(action.instrument)):
+        _adjust(state, position, action, event.ts_ns)
+    if action.kind in (ActionKind.SPLIT, ActionKind.BONUS):
+        _derivatives(state, action, event.ts_ns)
+    state.refresh(action.instrument)
+
+
+def contract_expired(state: EngineState, event: ContractExpired, out: list[Output]) -> None:
+    """Settle a future or option in cash at the final price; the long of an exercised option pays STT.
+
+    Single-stock contracts settle by delivery at the exchange; here they are closed at the same price, an assumption
+    that the report names.
+    """
+    instrument = state.instruments[event.instrument]
+    out.extend(state.gate.cancel(record) for record in state.book.open_orders(event.instrument))
+    for position in list(state.portfolio.open_positions(event.instrument)):
+        before = position.qty
+        value = _settlement_value(instrument, event.settlement)
+        gain = position.apply(-before, value, event.ts_ns)
+        paid = position.key in state.portfolio.paid
+        cash = before * value if paid else gain
+        state.portfolio.ledger.move(cash)
+        state.portfolio.ledger.hold(-position.margin)
+        position.margin = 0
+        state.record_changes.append(
+            PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry")
+        )
+        if instrument.kind is Kind.OPTION and before > 0 and value > 0:
+            _exercise_tax(state, instrument, position, before, value, event)
+        state.refresh(event.instrument)
+
+
+def day_charges_settled(state: EngineState, event: DayChargesSettled, out: list[Output]) -> None:
+    """Book what the contract note adds to the day's charges."""
+    del out
+    state.portfolio.ledger.charge(event.strategy, msgspec.structs.astuple(event.adjustment))
+    state.record_settled.append(event)
+
+
+def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_ns: TsNs) -> None:
+    before = position.qty
+    last_px = state.marks.get(position.key.instrument, 0)
+    changed = adjust(action, before, position.cost, last_px)
+    position.qty, position.cost = changed.qty, changed.cost
+    state.portfolio.ledger.move(changed.cash)
+    holding = state.portfolio.holdings.get(position.key)
+    if holding is not None and changed.qty != before:
+        holding.rescale(action.new_shares, action.old_shares, changed.qty)
+    if changed.qty != before:
+        for protection in state.protections.values():
+            if protection.entry.instrument == position.key.instrument:
+                rescale(state, protection, action.new_shares, action.old_shares, changed.qty)
+    state.record_changes.append(
+        PositionChange(position.key, ts_ns, before, changed.qty, changed.cash, str(action.kind))
+    )
+
+
+def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> None:
+    """Scale lots, strikes and positions of contracts on the share, so that their value stays (section 6)."""
+    share = state.instruments.get(action.instrument)
+    if share is None:
+        return
+    for contract in [i for i in state.instruments.values() if i.is_derivative and i.underlying == share.symbol]:
+        strike = contract.strike
+        state.instruments[contract.id] = msgspec.structs.replace(
+            contract,
+            lot=Qty(contract.lot * action.new_shares // action.old_shares),
+            strike=None if strike is None else Px(strike * action.old_shares // action.new_shares),
+        )
+        for position in list(state.portfolio.open_positions(contract.id)):
+            _adjust(state, position, msgspec.structs.replace(action, instrument=contract.id), ts_ns)
+        state.refresh(contract.id)
+
+
+def _settlement_value(instrument: Instrument, settlement: int) -> int:
+    """Return what one unit pays at expiry, in 1e-4 rupee."""
+    if instrument.kind is Kind.FUTURE or instrument.strike is None:
+        return settlement
+    if instrument.right is Right.CALL:
+        return max(0, settlement - instrument.strike)
+    return max(0, instrument.strike - settlement)
+
+
+def _exercise_tax(
+    state: EngineState, instrument: Instrument, position: Position, qty: int, value: int, event: ContractExpired
+) -> None:
+    tax = exercise_stt(state.rules, instrument, state.day, qty, value, event.settlement)
+    if tax:
+        lines = ChargeLines(stt=Cash(tax))
+        settled = DayChargesSettled(state.day, position.key.strategy, lines, event.ts_ns)
+        state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(lines))
+        state.record_settled.append(settled)

@@ -1,0 +1,190 @@
+"""Everything the engine knows. One owner, changed only inside `engine.step`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from manjha.domain.bars import Interval
+from manjha.domain.commands import Refused
+from manjha.domain.events import DayChargesSettled
+from manjha.domain.instrument import Instrument, InstrumentId, Kind
+from manjha.domain.moments import TradingDay, TsNs
+from manjha.domain.money import Cash, Qty
+from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product
+from manjha.domain.sizing import SizingPolicy
+from manjha.engine.sessions import Sessions
+from manjha.market.charges import RateCard, rate_card
+from manjha.market.rules import MarketRules
+from manjha.orders.book import OrderBook
+from manjha.portfolio.book import Portfolio
+from manjha.portfolio.positions import PositionKey
+from manjha.risk.gate import DayRules, Gate
+from manjha.risk.limits import RiskLimits
+from manjha.risk.margin import requirement
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Strategy, is_target_strategy, overrides
+from manjha.strategy.views import Timeline
+
+
+class EngineSetup(msgspec.Struct, frozen=True):
+    """What a run is made of. `rates` forces one rate card for every fill (None: by instrument and date)."""
+
+    origin: Origin
+    strategy: Strategy
+    timeline: Timeline
+    instruments: tuple[Instrument, ...]
+    interval: Interval
+    rules: MarketRules
+    sessions: Sessions
+    initial: Cash
+    sizing: SizingPolicy
+    limits: RiskLimits = RiskLimits()
+    rates: RateCard | None = None
+
+
+class Protection(msgspec.Struct, gc=False):
+    """What still protects a position that an entry opened: the entry's exits and the orders that carry them out.
+
+    `best` is the best close since entry in 1e-4 rupee, for a trailing stop.
+    """
+
+    entry: Order
+    exits: Exits
+    filled: int = 0
+    stop_id: OrderId | None = None
+    target_id: OrderId | None = None
+    stop_px: int = 0
+    best: int = 0
+
+
+class PositionChange(msgspec.Struct, frozen=True):
+    """A position that changed without a trade: by a corporate action or an expiry."""
+
+    key: PositionKey
+    ts_ns: TsNs
+    before: int
+    after: int
+    cash: Cash
+    reason: str
+
+
+class Marks(Mapping[InstrumentId, int]):
+    """Last closes by instrument, read from the timeline; an instrument before its first bar is absent."""
+
+    def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
+        self._timeline = timeline
+        self._keys = {instrument: (instrument, interval) for instrument, interval in keys}
+
+    def __getitem__(self, instrument: InstrumentId) -> int:
+        series = self._timeline.series[self._keys[instrument]]
+        row = series.row()
+        if row < 0:
+            raise KeyError(instrument)
+        return series.close_e4[row]
+
+    def __iter__(self) -> Iterator[InstrumentId]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+class EngineState:
+    """The state of one run.
+
+    Attributes
+    ----------
+    reached
+        Timeline position after the last bar that was processed; a step over a run of bars may stop inside it.
+    wakeups
+        For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
+    record_*
+        What happened, for the result: fills with their charge lines, refusals, day settlements, position changes.
+    """
+
+    def __init__(self, setup: EngineSetup) -> None:
+        self.setup = setup
+        self.origin = setup.origin
+        self.strategy = setup.strategy
+        self.timeline = setup.timeline
+        self.cursor = setup.timeline.cursor
+        self.rules = setup.rules
+        self.sessions = setup.sessions
+        self.instruments = {instrument.id: instrument for instrument in setup.instruments}
+        self.marks = Marks(setup.timeline, [(i.id, setup.interval) for i in setup.instruments])
+        self.portfolio = Portfolio(setup.initial)
+        self.book = OrderBook()
+        self.gate = Gate(self.book, self.portfolio, self.instruments, self.marks, self._no_day_yet, setup.limits)
+        self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self.equity)
+        self.day = TradingDay(0)
+        self.reached = 0
+        self.order_seq = 0
+        self.protections: dict[OrderId, Protection] = {}
+        self.trailing: set[OrderId] = set()
+        self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
+        self.calls_on_fill = overrides(setup.strategy, "on_fill")
+        self.states_targets = is_target_strategy(setup.strategy)
+        self.wakeups: Sequence[int] | None = None
+        self.wakeup_at = 0
+        self.wanted: Callable[[int], Sequence[tuple[InstrumentId, int]]] | None = None
+        self.record_fills: list[Fill] = []
+        self.record_lines: list[tuple[int, ...]] = []
+        self.record_refusals: list[Refused] = []
+        self.record_settled: list[DayChargesSettled] = []
+        self.record_changes: list[PositionChange] = []
+        self.today_fills = 0
+
+    def equity(self) -> Cash:
+        """Return cash and positions at the last closes."""
+        return self.portfolio.equity(self.marks)
+
+    def next_order_id(self) -> OrderId:
+        """Return the next id; derived from the run, so a replay gives the same ones."""
+        self.order_seq += 1
+        return OrderId(f"{self.origin.run}-{self.order_seq}")
+
+    def card(self, instrument: Instrument, product: Product) -> RateCard:
+        """Return today's charge rates of an instrument held as a product."""
+        if self.setup.rates is not None:
+            return self.setup.rates
+        key = (instrument.id, product)
+        found = self.cards.get(key)
+        if found is None:
+            found = self.cards[key] = rate_card(self.rules, instrument, product, self.day)
+        return found
+
+    def spot_of(self, instrument: Instrument) -> int:
+        """Return the last price of a derivative's underlying if it is part of the run, else of its future, else 0."""
+        for other in self.instruments.values():
+            if other.symbol == instrument.underlying or (
+                other.kind is Kind.FUTURE and other.underlying == instrument.underlying
+            ):
+                return self.marks.get(other.id, 0)
+        return 0
+
+    def open_day(self, day: TradingDay, today: Mapping[InstrumentId, DayRules]) -> None:
+        """Take over a new day's rules."""
+        self.day = day
+        self.cards.clear()
+        self.gate.today = dict(today)
+        self.gate.requirement = requirement(self.rules, day, self.spot_of)
+        self.gate.day_start_equity = int(self.equity())
+        self.today_fills = len(self.record_fills)
+
+    def refresh(self, instrument: InstrumentId) -> None:
+        """Show the strategy its new position and number of working orders in an instrument."""
+        market = self.ctx.markets[instrument]
+        position = self.portfolio.positions.get(PositionKey(self.origin.strategy, instrument, self.ctx.product))
+        market.position = position.qty if position is not None else 0
+        market.entry_e4 = position.average if position is not None else 0
+        market.working = len(self.book.open_by_instrument.get(instrument, ()))
+
+    def held(self, instrument: InstrumentId, product: Product) -> Qty:
+        """Return the signed quantity this strategy holds."""
+        position = self.portfolio.positions.get(PositionKey(self.origin.strategy, instrument, product))
+        return Qty(position.qty if position is not None else 0)
+
+    @staticmethod
+    def _no_day_yet(instrument: Instrument, product: Product, signed: int, px: int) -> int:
+        del instrument, product
+        return abs(signed) * px

@@ -1,0 +1,52 @@
+"""One function: an event goes in, the state changes, approved commands come out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from manjha.domain.commands import Output
+from manjha.domain.events import (
+    ActionEffective,
+    ContractExpired,
+    DayChargesSettled,
+    Event,
+    MarketAdvanced,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderModified,
+    OrderRejected,
+    SessionClosed,
+    SessionOpened,
+    TimerFired,
+    TradingSwitched,
+)
+from manjha.engine.handlers import market, orders, session, settlement
+from manjha.engine.state import EngineState
+
+Handler = Callable[[EngineState, Any, list[Output]], None]
+
+HANDLERS: dict[type, Handler] = {
+    MarketAdvanced: market.advanced,
+    OrderAccepted: orders.accepted,
+    OrderFilled: orders.filled,
+    OrderCancelled: orders.cancelled,
+    OrderModified: orders.modified,
+    OrderRejected: orders.rejected,
+    SessionOpened: session.opened,
+    SessionClosed: session.closed,
+    TimerFired: session.timer_fired,
+    TradingSwitched: session.switched,
+    ActionEffective: settlement.action_effective,
+    ContractExpired: settlement.contract_expired,
+    DayChargesSettled: settlement.day_charges_settled,
+}
+
+
+def step(state: EngineState, event: Event) -> list[Output]:
+    """Apply one event; return approved commands, timers to set and refusals, in order.
+
+    The same events in the same order give the same state and the same outputs, always.
+    """
+    out: list[Output] = []
+    HANDLERS[type(event)](state, event, out)
+    return out

@@ -1,0 +1,1 @@
+"""Our own orders: their life, the book of them, and how a wish to hold something becomes orders."""

@@ -1,0 +1,74 @@
+"""The portfolio of one account: positions, holdings, cash, and what it all is worth."""
+
+from collections.abc import Iterator, Mapping
+
+from manjha.domain.instrument import Instrument, InstrumentId, Kind
+from manjha.domain.money import Cash
+from manjha.domain.orders import Fill, Product
+from manjha.portfolio.ledger import Ledger
+from manjha.portfolio.positions import Position, PositionKey
+from manjha.portfolio.settlement import Holding
+
+
+def pays_in_full(instrument: Instrument, product: Product) -> bool:
+    """Tell whether a position moves its whole value through cash: delivery shares and option premiums do."""
+    return product is Product.CNC or instrument.kind is Kind.OPTION
+
+
+class Portfolio:
+    """Positions by strategy, instrument and product over one ledger."""
+
+    __slots__ = ("holdings", "ledger", "paid", "positions")
+
+    def __init__(self, initial: Cash) -> None:
+        self.ledger = Ledger(initial)
+        self.positions: dict[PositionKey, Position] = {}
+        self.holdings: dict[PositionKey, Holding] = {}
+        self.paid: set[PositionKey] = set()
+
+    def position(self, key: PositionKey) -> Position:
+        """Return the position of a key, flat if there was none."""
+        found = self.positions.get(key)
+        if found is None:
+            found = self.positions[key] = Position(key)
+        return found
+
+    def apply(self, fill: Fill, instrument: Instrument) -> tuple[Position, int]:
+        """Apply a fill to position and cash; return the position and the profit realised before charges."""
+        key = PositionKey(fill.origin.strategy, fill.instrument, fill.product)
+        position = self.position(key)
+        signed = fill.qty if fill.side > 0 else -fill.qty
+        gain = position.apply(signed, fill.px, fill.ts_ns)
+        if pays_in_full(instrument, fill.product):
+            self.ledger.cash -= signed * fill.px
+            self.paid.add(key)
+        else:
+            self.ledger.cash += gain
+        return position, gain
+
+    def open_positions(self, instrument: InstrumentId | None = None) -> Iterator[Position]:
+        """Yield positions that are not flat, of one instrument or all."""
+        for position in self.positions.values():
+            if position.qty and (instrument is None or position.key.instrument == instrument):
+                yield position
+
+    def equity(self, marks: Mapping[InstrumentId, int]) -> Cash:
+        """Return cash and positions at these prices (1e-4 rupee). A position without a mark counts at cost."""
+        total = self.ledger.cash
+        for key, position in self.positions.items():
+            if not position.qty:
+                continue
+            px = marks.get(key.instrument)
+            value = position.cost if px is None else position.qty * px
+            total += value if key in self.paid else value - position.cost
+        return Cash(total)
+
+    def unrealised(self, marks: Mapping[InstrumentId, int]) -> Cash:
+        """Return the profit of open positions at these prices, before charges."""
+        return Cash(
+            sum(
+                position.unrealised(marks[key.instrument])
+                for key, position in self.positions.items()
+                if position.qty and key.instrument in marks
+            )
+        )

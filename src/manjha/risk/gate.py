@@ -1,0 +1,231 @@
+"""The gate: every order passes here, and only here is an `Approved` made.
+
+The checks stand in the order in which they are evaluated (RELIABILITY section 7); exits skip what could trap a
+position: funds, value limits, day loss, the trading switch. Everything counted includes open orders.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
+from manjha.domain.instrument import Instrument, InstrumentId, Kind
+from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.money import format_cash, format_px
+from manjha.domain.orders import Order, Product, Purpose, Side, Validity, Variety
+from manjha.orders.book import OrderBook, OrderRecord
+from manjha.portfolio.book import Portfolio
+from manjha.portfolio.positions import PositionKey, closing_part
+from manjha.risk.limits import RiskLimits
+
+
+class DayRules(NamedTuple):
+    """What holds for one instrument today: session and square-off in UTC ns; band prices in 1e-4 rupee, 0 for none."""
+
+    open_ns: int
+    close_ns: int
+    square_off_ns: int
+    band_low: int = 0
+    band_high: int = 0
+
+
+class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves this module
+    """Why a check said no; caught in `Gate.submit` and turned into a value."""
+
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+Requirement = Callable[[Instrument, Product, int, int], int]
+"""Margin in 1e-4 rupee for opening a signed quantity at a price: `(instrument, product, signed qty, px)`."""
+
+
+class Gate:
+    """Pre-trade checks over the state of one account.
+
+    Attributes
+    ----------
+    today
+        Session and bands by instrument; filled by the engine when a session opens.
+    trading_on
+        Whether entries are allowed; exits and cancels always are.
+    overnight_intraday
+        Whether intraday entries after the close wait for the next session (runs on daily bars).
+    """
+
+    __slots__ = (
+        "book", "day_start_equity", "instruments", "limits", "marks", "overnight_intraday", "portfolio",
+        "requirement", "today", "trading_on",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        book: OrderBook,
+        portfolio: Portfolio,
+        instruments: Mapping[InstrumentId, Instrument],
+        marks: Mapping[InstrumentId, int],
+        requirement: Requirement,
+        limits: RiskLimits,
+    ) -> None:
+        self.book = book
+        self.portfolio = portfolio
+        self.instruments = instruments
+        self.marks = marks
+        self.requirement = requirement
+        self.limits = limits
+        self.today: dict[InstrumentId, DayRules] = {}
+        self.trading_on = True
+        self.overnight_intraday = False
+        self.day_start_equity = int(portfolio.ledger.initial)
+
+    def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
+        """Approve an order and enter it in the book with its margin reserved, or refuse it."""
+        command = SubmitOrder(order)
+        try:
+            instrument = self._terms(order)
+            reserve = 0
+            if order.purpose is Purpose.SIGNAL:
+                self._session(order, instrument, now_ns)
+                reserve = self._funds(order, instrument)
+        except Refusal as refusal:
+            return Refused(command, refusal.reason, refusal.detail, now_ns)
+        self.book.add(order, reserve)
+        self.portfolio.ledger.reserved += reserve
+        return Approved(command)
+
+    def cancel(self, record: OrderRecord) -> Approved[CancelOrder]:
+        """Approve a cancel; cancels are never refused."""
+        return Approved(CancelOrder(record.order.id))
+
+    def modify(self, record: OrderRecord, command: ModifyOrder, now_ns: TsNs) -> Approved[ModifyOrder] | Refused:
+        """Approve new terms of an open order, checked like a new one; a growing entry is refused (place another)."""
+        tick = self.instruments[record.order.instrument].tick
+        if command.limit % tick or command.trigger % tick:
+            return Refused(command, RefusalReason.OFF_TICK, f"tick is {format_px(tick)}", now_ns)
+        if command.qty <= record.filled:
+            return Refused(command, RefusalReason.QUANTITY, f"{record.filled} are filled already", now_ns)
+        if command.qty > record.qty and record.order.purpose is Purpose.SIGNAL:
+            return Refused(command, RefusalReason.QUANTITY, "an entry cannot grow; place another order", now_ns)
+        return Approved(command)
+
+    def _terms(self, order: Order) -> Instrument:
+        """Check what does not depend on money: kinds, quantity, prices."""
+        instrument = self.instruments.get(order.instrument)
+        if instrument is None:
+            raise Refusal(RefusalReason.UNKNOWN_INSTRUMENT, order.instrument)
+        if instrument.kind is Kind.INDEX:
+            raise Refusal(RefusalReason.NOT_TRADABLE, instrument.display)
+        _kinds(order)
+        if order.qty <= 0 or order.qty % instrument.lot:
+            raise Refusal(RefusalReason.QUANTITY, f"{order.qty} of {instrument.display}, lot {instrument.lot}")
+        if instrument.freeze and order.qty > instrument.freeze:
+            raise Refusal(RefusalReason.ABOVE_FREEZE, f"{order.qty} of {instrument.display}, limit {instrument.freeze}")
+        if order.limit % instrument.tick or order.trigger % instrument.tick:
+            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(instrument.tick)}")
+        _product(order, instrument)
+        return instrument
+
+    def _session(self, order: Order, instrument: Instrument, now_ns: TsNs) -> None:
+        """Check time, switch, bands and counts for an entry."""
+        if not self.trading_on:
+            raise Refusal(RefusalReason.TRADING_OFF, "")
+        today = self.today.get(order.instrument)
+        if today is not None:
+            if order.product is Product.MIS and now_ns >= today.square_off_ns:
+                self._late_intraday(today, now_ns)
+            price = order.limit or order.trigger
+            if price and today.band_high and not today.band_low <= price <= today.band_high:
+                band = f"{format_px(today.band_low)} to {format_px(today.band_high)}"
+                raise Refusal(RefusalReason.PRICE_BAND, f"{format_px(price)} is outside {band}")
+        if self.book.open_count >= self.limits.open_orders_max:
+            raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
+        _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
+        if instrument.expiry is not None and today is None:
+            raise Refusal(RefusalReason.EXPIRED, instrument.display)
+
+    def _late_intraday(self, today: DayRules, now_ns: TsNs) -> None:
+        if now_ns < today.close_ns:
+            raise Refusal(RefusalReason.AFTER_SQUARE_OFF, f"square-off was at {format_ts(TsNs(today.square_off_ns))}")
+        if not self.overnight_intraday:
+            raise Refusal(RefusalReason.SESSION_CLOSED, f"the session ended at {format_ts(TsNs(today.close_ns))}")
+
+    def _funds(self, order: Order, instrument: Instrument) -> int:
+        """Check value limits and funds; return the margin to reserve."""
+        px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
+        if not px:
+            raise Refusal(RefusalReason.NO_PRICE, instrument.display)
+        key = PositionKey(order.origin.strategy, order.instrument, order.product)
+        held = self.portfolio.positions.get(key)
+        signed = order.qty if order.side > 0 else -order.qty
+        closable = (held.qty if held is not None else 0) + self._working_exits(key, order.side)
+        opening = signed - closing_part(closable, signed)
+        if not opening:
+            return 0
+        if opening < 0 and order.product is Product.CNC:
+            raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {max(closable, 0)} held")
+        self._limits(order, held.qty if held is not None else 0, px)
+        reserve = self.requirement(instrument, order.product, opening, px)
+        available = self.portfolio.ledger.available
+        if reserve > available:
+            needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"
+            raise Refusal(RefusalReason.MARGIN, needs)
+        return reserve
+
+    def _working_exits(self, key: PositionKey, side: Side) -> int:
+        """Return the signed quantity that open signal orders on this side will already take from the position."""
+        total = 0
+        for record in self.book.open_by_instrument.get(key.instrument, {}).values():
+            order = record.order
+            if order.side is side and order.product is key.product and order.purpose is Purpose.SIGNAL:
+                total += record.left * int(side)
+        return total
+
+    def _limits(self, order: Order, held: int, px: int) -> None:
+        limits = self.limits
+        value = order.qty * px
+        if limits.order_value_max and value > limits.order_value_max:
+            raise Refusal(RefusalReason.ORDER_VALUE, f"{format_cash(value)} > {format_cash(limits.order_value_max)}")
+        after = abs(held + (order.qty if order.side > 0 else -order.qty)) * px
+        if limits.position_value_max and after > limits.position_value_max:
+            raise Refusal(
+                RefusalReason.POSITION_VALUE, f"{format_cash(after)} > {format_cash(limits.position_value_max)}"
+            )
+        if limits.day_loss_max:
+            loss = self.day_start_equity - self.portfolio.equity(self.marks)
+            if loss >= limits.day_loss_max:
+                raise Refusal(RefusalReason.DAY_LOSS, f"lost {format_cash(loss)} since the session opened")
+
+
+def _kinds(order: Order) -> None:
+    """Refuse, by name, what is declared but not traded yet."""
+    if order.variety is not Variety.REGULAR:
+        raise Refusal(RefusalReason.VARIETY, order.variety)
+    if order.validity is Validity.TTL:
+        raise Refusal(RefusalReason.VALIDITY, order.validity)
+    if order.disclosed:
+        raise Refusal(RefusalReason.DISCLOSED, str(order.disclosed))
+    if order.protection_bps:
+        raise Refusal(RefusalReason.PROTECTION, f"{order.protection_bps} bps")
+
+
+def _product(order: Order, instrument: Instrument) -> None:
+    product = order.product
+    if product is Product.MTF:
+        raise Refusal(RefusalReason.PRODUCT, "MTF is not traded yet")
+    wrong = product is Product.CNC if instrument.is_derivative else product is Product.NRML
+    if wrong:
+        fits = "NRML or MIS" if instrument.is_derivative else "CNC or MIS"
+        raise Refusal(RefusalReason.PRODUCT, f"{product} for {instrument.display}; use {fits}")
+
+
+def _stop_side(order: Order, px: int) -> None:
+    """Refuse a stop that would trigger at once or a target that is already reached."""
+    exits = order.exits
+    if exits is None or not px:
+        return
+    sign = int(order.side)
+    if exits.stop and (px - exits.stop) * sign <= 0:
+        raise Refusal(RefusalReason.STOP_SIDE, f"stop {format_px(exits.stop)} against {format_px(px)}")
+    if exits.target and (exits.target - px) * sign <= 0:
+        raise Refusal(RefusalReason.STOP_SIDE, f"target {format_px(exits.target)} against {format_px(px)}")

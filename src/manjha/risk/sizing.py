@@ -1,0 +1,97 @@
+"""How much to trade, exactly: from a policy, a signal or a weight to a signed quantity in whole lots.
+
+Scalar functions on plain integers; the event engine and the compiled kernel call the same ones. Fractions are in 1e-9.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isqrt
+
+from manjha.domain.money import Qty
+from manjha.domain.sizing import (
+    NANO,
+    CapitalFraction,
+    FixedQty,
+    RiskPerTrade,
+    SizingPolicy,
+    TargetUnit,
+    VolatilityTarget,
+)
+from manjha.orders.planning import to_lots
+
+RETURN_ONE = 1_000_000
+"""One, in the parts per million that daily returns are measured in."""
+
+
+def qty_for_value(value: int, px: int, lot: int) -> int:
+    """Return the largest whole-lot quantity whose turnover at `px` is at most `value`; 0 for a value below a lot."""
+    if px <= 0 or value <= 0:
+        return 0
+    return value // px // lot * lot
+
+
+def qty_for_fraction(equity: int, fraction: int, px: int, lot: int) -> int:
+    """Return the whole-lot quantity worth a fraction (1e-9) of equity."""
+    return qty_for_value(equity * fraction // NANO, px, lot)
+
+
+def qty_for_risk(equity: int, fraction: int, px: int, stop: int, lot: int) -> int:
+    """Return the whole-lot quantity that loses at most a fraction (1e-9) of equity between `px` and `stop`."""
+    distance = abs(px - stop)
+    if distance == 0 or stop == 0:
+        return 0
+    return qty_for_value(equity * fraction // NANO, distance, lot)
+
+
+def daily_volatility_ppm(closes: Sequence[int]) -> int:
+    """Return the root mean square of daily returns in parts per million; closes oldest first, in 1e-4 rupee."""
+    returns = [(now - before) * RETURN_ONE // before for before, now in pairwise(closes) if before]
+    if not returns:
+        return 0
+    return isqrt(sum(r * r for r in returns) // len(returns))
+
+
+def qty_for_volatility(equity: int, policy: VolatilityTarget, closes: Sequence[int], px: int, lot: int) -> int:
+    """Return the whole-lot quantity whose annualised volatility is the policy's share of equity.
+
+    0 while there are fewer than two closes or the price does not move.
+    """
+    daily = daily_volatility_ppm(closes[-policy.lookback - 1 :])
+    if daily == 0:
+        return 0
+    annual_ppm = isqrt(daily * daily * policy.annual_days)
+    return qty_for_value(equity * policy.annual * RETURN_ONE // annual_ppm // NANO, px, lot)
+
+
+def needs_closes(policy: SizingPolicy) -> bool:
+    """Tell whether sizing by this policy looks at past daily closes."""
+    return isinstance(policy, VolatilityTarget)
+
+
+def entry_qty(policy: SizingPolicy, *, equity: int, px: int, stop: int, lot: int, closes: Sequence[int] = ()) -> Qty:
+    """Return the positive whole-lot quantity that a policy gives for an entry at `px`; 0 when it gives none."""
+    match policy:
+        case FixedQty(qty=qty):
+            return to_lots(qty, lot)
+        case CapitalFraction(fraction=fraction):
+            return Qty(qty_for_fraction(equity, fraction, px, lot))
+        case RiskPerTrade(fraction=fraction):
+            return Qty(qty_for_risk(equity, fraction, px, stop, lot))
+        case VolatilityTarget():
+            return Qty(qty_for_volatility(equity, policy, closes, px, lot))
+
+
+def target_qty(unit: TargetUnit, value: int, *, equity: int, px: int, lot: int, full: int) -> Qty:
+    """Return the signed quantity that a target means. `value` in 1e-9 of the unit.
+
+    `full` is the positive quantity that a signal of 1 stands for: what the sizing policy gives for an entry.
+    """
+    sign = -1 if value < 0 else 1
+    size = abs(value)
+    if unit is TargetUnit.QTY:
+        return to_lots(sign * ((size + NANO // 2) // NANO), lot)
+    if unit is TargetUnit.LOTS:
+        return Qty(sign * ((size + NANO // 2) // NANO) * lot)
+    if unit is TargetUnit.WEIGHT:
+        return Qty(sign * qty_for_fraction(equity, size, px, lot))
+    return to_lots(sign * (full * size // NANO), lot)

@@ -1,0 +1,440 @@
+"""The exchange as a pure model: a book a instrument, matched against bars by the rule book in `docs/fill-rules.md`.
+
+The driver tells it where the market stands; it answers commands and bars with events, one at a time, so that what the
+engine sends in answer to a fill takes part in the same bar.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from manjha.domain.bars import Interval
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
+from manjha.domain.events import Event, OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty, format_px
+from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Side, Validity
+from manjha.simulator.fills import (
+    FillRules,
+    LimitFill,
+    MarketFill,
+    Path,
+    fillable,
+    limit_at_open,
+    limit_in_range,
+    locked,
+    stop_at_open,
+    stop_in_range,
+    stop_price,
+)
+from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
+from manjha.simulator.slippage import NoSlippage, Slippage
+from manjha.strategy.views import Series, Timeline
+
+DAY_END = "the day ended"
+"""Reason of a cancel when a DAY order was not traded by the close."""
+SCAN_ROWS = 4096
+"""How far ahead a scan looks; bounds the cost of one order that is never touched."""
+
+
+class Resting:
+    """An order in the exchange's book. `since_ns` is when it got there; `row` the bar in which it came, else -1."""
+
+    __slots__ = ("after_resting", "after_stop", "left", "limit", "order", "protective", "row", "since_ns", "trigger")
+
+    def __init__(self, order: Order, since_ns: int) -> None:
+        self.order = order
+        self.left = int(order.qty)
+        self.limit = int(order.limit)
+        self.trigger = int(order.trigger)
+        self.since_ns = since_ns
+        self.row = -1
+        self.protective = order.parent is not None
+        self.after_resting = False
+        self.after_stop = False
+
+
+class InstrumentBook:
+    """The resting orders of one instrument, in the order they came, and what today's bar has given."""
+
+    __slots__ = (
+        "band_high",
+        "band_low",
+        "instrument",
+        "matching_row",
+        "orders",
+        "series",
+        "touch_row",
+        "used",
+        "used_row",
+    )
+
+    def __init__(self, instrument: Instrument, series: Series) -> None:
+        self.instrument = instrument
+        self.series = series
+        self.orders: dict[OrderId, Resting] = {}
+        self.touch_row = -1
+        self.matching_row = -1
+        self.used = 0
+        self.used_row = -1
+        self.band_low = 0
+        self.band_high = 0
+
+
+class Venue:
+    """Implements `ports.venue.Venue` over the run's bars.
+
+    Parameters
+    ----------
+    timeline, interval
+        The bars that orders are matched against.
+    latency_ns
+        From our decision to the exchange's book, for orders, changes and cancels alike.
+    bands_ppm
+        Daily price band around the previous close for instruments that have one, in parts per million.
+    """
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        instruments: Sequence[Instrument],
+        interval: Interval,
+        rules: FillRules,
+        *,
+        slippage: Slippage | None = None,
+        latency_ns: int = 0,
+        bands_ppm: Mapping[InstrumentId, int] | None = None,
+    ) -> None:
+        self.timeline = timeline
+        self.rules = rules
+        self.slippage = slippage or NoSlippage()
+        self.latency_ns = latency_ns
+        self.bands_ppm = dict(bands_ppm or {})
+        self.books = {i.id: InstrumentBook(i, timeline.series[i.id, interval]) for i in instruments}
+        self.active: dict[InstrumentId, InstrumentBook] = {}
+        self.fill_seq = 0
+        self._resting_entries: dict[OrderId, OrderType] = {}
+        self._plain_close = rules.market is MarketFill.DECIDING_CLOSE
+
+    # ---- commands
+
+    def submit(self, approved: Approved[SubmitOrder], now_ns: TsNs) -> Sequence[Event]:
+        """Take an order into the book, or reject it; with fills at the deciding close a market order trades now."""
+        order = approved.command.order
+        book = self.books[order.instrument]
+        refusal = self._refusal(book, order)
+        if refusal:
+            return (OrderRejected(order.id, now_ns, refusal),)
+        resting = Resting(order, now_ns + self.latency_ns)
+        events: list[Event] = [OrderAccepted(order.id, now_ns)]
+        if order.exits is not None and order.type is not OrderType.MARKET:
+            self._resting_entries[order.id] = order.type
+        if order.parent is not None and book.matching_row >= 0:
+            self._came_with_entry(book, resting, order.parent)
+        self._enter(book, resting)
+        if self._plain_close and order.type is OrderType.MARKET and book.matching_row < 0:
+            events.extend(self._trade_at_close(book, resting, now_ns))
+        return events
+
+    def modify(self, approved: Approved[ModifyOrder], now_ns: TsNs) -> Sequence[Event]:
+        """Give a resting order new terms; a triggered stop cannot be changed back."""
+        command = approved.command
+        found = self._find(command.order_id)
+        if found is None:
+            return ()
+        book, resting = found
+        traded = resting.order.qty - resting.left
+        resting.order = _with_qty(resting.order, command.qty)
+        resting.left = command.qty - traded
+        resting.limit = int(command.limit)
+        resting.trigger = int(command.trigger)
+        book.touch_row = -1
+        return (OrderModified(command.order_id, now_ns, command.qty, command.limit, command.trigger),)
+
+    def cancel(self, approved: Approved[CancelOrder], now_ns: TsNs) -> Sequence[Event]:
+        """Take an order out of the book; nothing happens if it has traded already."""
+        found = self._find(approved.command.order_id)
+        if found is None:
+            return ()
+        book, resting = found
+        self._leave(book, resting)
+        return (OrderCancelled(resting.order.id, now_ns, ""),)
+
+    # ---- the day
+
+    def open_day(self) -> None:
+        """Set today's bands from the last close."""
+        for instrument, ppm in self.bands_ppm.items():
+            book = self.books[instrument]
+            row = book.series.row()
+            if row >= 0:
+                close, tick = book.series.close_e4[row], book.instrument.tick
+                width = close * ppm // 1_000_000
+                book.band_low = -(-(close - width) // tick) * tick
+                book.band_high = (close + width) // tick * tick
+
+    def close_day(self, closes: Mapping[InstrumentId, int]) -> Iterator[Event]:
+        """Sweep DAY orders that were in the book before their instrument's close."""
+        if not self.rules.orders_end_with_day:
+            return
+        for book in list(self.active.values()):
+            close_ns = closes.get(book.instrument.id, 0)
+            for resting in list(book.orders.values()):
+                if resting.since_ns < close_ns:
+                    self._leave(book, resting)
+                    yield OrderCancelled(resting.order.id, TsNs(close_ns), DAY_END)
+
+    # ---- the market
+
+    def next_position(self, first: int, last: int) -> int:
+        """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""
+        nearest = last
+        for book in self.active.values():
+            nearest = min(nearest, self._next_in_book(book, first, nearest))
+        return nearest
+
+    def at_open(self, position: int) -> Iterator[Event]:
+        """Match what rests against the opens of the bars that close at this position."""
+        for book in list(self.active.values()):
+            row = self._row_at(book, position)
+            if row >= 0:
+                yield from self._match(book, row, at_open=True)
+
+    def in_range(self, position: int) -> Iterator[Event]:
+        """Match what rests against the ranges of the bars that close at this position."""
+        for book in list(self.active.values()):
+            row = self._row_at(book, position)
+            if row >= 0:
+                yield from self._match(book, row, at_open=False)
+
+    # ---- matching
+
+    def _match(self, book: InstrumentBook, row: int, *, at_open: bool) -> Iterator[Event]:
+        """Trade one order after the other until none can: each fill may bring new orders into this very bar."""
+        book.matching_row = row
+        book.touch_row = -1
+        if book.used_row != row:
+            book.used_row, book.used = row, 0
+        tried: set[OrderId] = set()
+        try:
+            while (found := self._candidate(book, row, tried, at_open=at_open)) is not None:
+                resting, px = found
+                tried.add(resting.order.id)
+                columns = book.series.columns
+                ts = columns.ts_open_ns[row] if at_open else columns.ts_close_ns[row]
+                yield from self._trade(book, resting, px, row, TsNs(ts))
+            for resting in list(book.orders.values()):
+                if resting.order.validity is Validity.IOC and resting.since_ns <= columns_open(book, row):
+                    self._leave(book, resting)
+                    yield OrderCancelled(resting.order.id, TsNs(columns_open(book, row)), "not traded at once (IOC)")
+        finally:
+            book.matching_row = -1
+
+    def _candidate(
+        self, book: InstrumentBook, row: int, tried: set[OrderId], *, at_open: bool
+    ) -> tuple[Resting, int] | None:
+        """Return the order that trades next and its reference price, by the path that the rules assume."""
+        best: tuple[int, Resting, int] | None = None
+        side_locked = self._locked_side(book, row)
+        for resting in book.orders.values():
+            order = resting.order
+            if order.id in tried or side_locked == order.side:
+                continue
+            px = self._open_price(book, resting, row) if at_open else self._range_price(book, resting, row)
+            if px == 0:
+                continue
+            rank = 0 if at_open else self._rank(resting)
+            if best is None or rank < best[0]:
+                best = (rank, resting, px)
+        return None if best is None else (best[1], best[2])
+
+    def _rank(self, resting: Resting) -> int:
+        """Order within a bar: worst case stops, entries, targets; best case the other way round."""
+        order = resting.order
+        stop = order.type is OrderType.SL_M or order.type is OrderType.SL
+        place = 0 if stop and resting.protective else (2 if resting.protective else 1)
+        return place if self.rules.path is Path.WORST else 2 - place
+
+    def _open_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
+        """Return the price at which an order trades at the open, 0 for not."""
+        columns = book.series.columns
+        if resting.since_ns > columns.ts_open_ns[row] or resting.row == row:
+            return 0
+        opened, order = columns.open[row], resting.order
+        side = int(order.side)
+        if order.type is OrderType.MARKET:
+            return opened
+        if resting.trigger:
+            if not stop_at_open(side, resting.trigger, opened):
+                return 0
+            if order.type is OrderType.SL_M:
+                return opened
+            resting.trigger = 0
+        return opened if limit_at_open(side, resting.limit, opened) else 0
+
+    def _range_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
+        """Return the price at which an order trades inside the bar, 0 for not."""
+        columns, order = book.series.columns, resting.order
+        side = int(order.side)
+        late = resting.since_ns > columns.ts_open_ns[row] and resting.row != row
+        if order.type is OrderType.MARKET:
+            inside = resting.since_ns <= columns.ts_close_ns[row]
+            return columns.close[row] if late and inside else 0
+        if late:
+            return 0
+        low, high = columns.low[row], columns.high[row]
+        if resting.trigger:
+            if self._stop_waits(resting, row) or not stop_in_range(side, resting.trigger, low, high):
+                return 0
+            reference = stop_price(side, resting.trigger, columns.open[row])
+            if order.type is OrderType.SL_M:
+                return reference
+            resting.trigger = 0
+            return reference if limit_at_open(side, resting.limit, reference) else 0
+        if self._target_waits(resting, row):
+            return 0
+        through = book.instrument.tick if self.rules.limit is LimitFill.PENETRATION else 0
+        return resting.limit if limit_in_range(side, resting.limit, low, high, through) else 0
+
+    def _target_waits(self, resting: Resting, row: int) -> bool:
+        """A target does not fill in the bar in which a resting entry filled: the range may have come before it."""
+        return resting.row == row and resting.after_resting and self.rules.path is Path.WORST
+
+    def _stop_waits(self, resting: Resting, row: int) -> bool:
+        """In the best case a stop does not hit in the bar of a stop entry: the low may have come before it."""
+        return resting.row == row and resting.after_stop and self.rules.path is Path.BEST
+
+    def _trade(self, book: InstrumentBook, resting: Resting, px: int, row: int, ts_ns: TsNs) -> Iterator[Event]:
+        columns, order = book.series.columns, resting.order
+        volume = columns.volume[row]
+        qty = fillable(resting.left, volume, self.rules.participation_ppm, book.used, book.instrument.lot)
+        if qty == 0:
+            return
+        book.used += qty
+        slips = order.type is OrderType.MARKET or order.type is OrderType.SL_M
+        traded = px
+        if slips:
+            traded = self.slippage.px(px, int(order.side), qty, volume, book.instrument.tick)
+            if book.band_high:
+                traded = min(max(traded, book.band_low), book.band_high)
+        resting.left -= qty
+        if resting.left == 0:
+            self._leave(book, resting)
+        self.fill_seq += 1
+        yield OrderFilled(
+            Fill(
+                FillId(f"{order.origin.run}-f{self.fill_seq}"),
+                order.id,
+                order.origin,
+                order.instrument,
+                order.side,
+                Qty(qty),
+                Px(traded),
+                Px(px),
+                order.product,
+                ts_ns,
+            )
+        )
+
+    def _trade_at_close(self, book: InstrumentBook, resting: Resting, now_ns: TsNs) -> Iterator[Event]:
+        row = book.series.row()
+        if row >= 0 and self._locked_side(book, row) != resting.order.side:
+            if book.used_row != row:
+                book.used_row, book.used = row, 0
+            yield from self._trade(book, resting, book.series.close_e4[row], row, now_ns)
+
+    # ---- the book
+
+    def _refusal(self, book: InstrumentBook, order: Order) -> str:
+        for price in (order.limit, order.trigger):
+            if price and book.band_high and not book.band_low <= price <= book.band_high:
+                band = f"{format_px(book.band_low)} to {format_px(book.band_high)}"
+                return f"{format_px(price)} is outside the circuit limits {band}"
+        if order.type is OrderType.LIMIT and not order.limit:
+            return "a limit order needs a limit"
+        return ""
+
+    def _came_with_entry(self, book: InstrumentBook, resting: Resting, parent: OrderId) -> None:
+        """Remember in which bar a protective order came, and after what kind of entry."""
+        resting.row = book.matching_row
+        kind = self._resting_entries.get(parent)
+        resting.after_resting = kind is not None
+        resting.after_stop = kind is OrderType.SL or kind is OrderType.SL_M
+
+    def _enter(self, book: InstrumentBook, resting: Resting) -> None:
+        book.orders[resting.order.id] = resting
+        book.touch_row = -1
+        self.active[book.instrument.id] = book
+
+    def _leave(self, book: InstrumentBook, resting: Resting) -> None:
+        del book.orders[resting.order.id]
+        self._resting_entries.pop(resting.order.id, None)
+        book.touch_row = -1
+        if not book.orders:
+            self.active.pop(book.instrument.id, None)
+
+    def _find(self, order_id: OrderId) -> tuple[InstrumentBook, Resting] | None:
+        for book in self.active.values():
+            resting = book.orders.get(order_id)
+            if resting is not None:
+                return book, resting
+        return None
+
+    def _locked_side(self, book: InstrumentBook, row: int) -> int:
+        columns = book.series.columns
+        return locked(columns.low[row], columns.high[row], book.band_low, book.band_high)
+
+    # ---- where the market stands
+
+    def _row_at(self, book: InstrumentBook, position: int) -> int:
+        """Return the row of the bar that closes at a position, -1 when the instrument has none there."""
+        rows = book.series.rows_view
+        if rows is None:
+            return position
+        row = rows[position]
+        if row < 0 or book.series.columns.ts_close_ns[row] != self.timeline.close_ns[position]:
+            return -1
+        return row
+
+    def _next_in_book(self, book: InstrumentBook, first: int, last: int) -> int:
+        rows = book.series.rows
+        row = first if rows is None else int(rows[first - 1] if first > 0 else -1) + 1
+        if row >= len(book.series.columns):
+            return last
+        if not row <= book.touch_row:
+            book.touch_row = self._touch_row(book, row)
+        touch = book.touch_row
+        if rows is None:
+            return min(last, touch)
+        return min(last, int(np.searchsorted(rows, touch)))
+
+    def _touch_row(self, book: InstrumentBook, row: int) -> int:
+        """Return the next row, from `row` on, in which an order of the book could trade or the scan must go on."""
+        below, above = NEVER_BELOW, NEVER_ABOVE
+        for resting in book.orders.values():
+            order = resting.order
+            if order.type is OrderType.MARKET or order.validity is Validity.IOC:
+                return row
+            level = resting.trigger or resting.limit
+            down = (order.side is Side.SELL) == bool(resting.trigger)
+            if down:
+                below = max(below, level)
+            else:
+                above = min(above, level)
+        columns = book.series.columns
+        last = min(len(columns), row + SCAN_ROWS)
+        return int(first_touch(np.asarray(columns.low), np.asarray(columns.high), row, last, below, above))
+
+
+def columns_open(book: InstrumentBook, row: int) -> int:
+    """Return when a bar opened."""
+    return book.series.columns.ts_open_ns[row]
+
+
+def _with_qty(order: Order, qty: Qty) -> Order:
+    if order.qty == qty:
+        return order
+    import msgspec
+
+    return msgspec.structs.replace(order, qty=qty)

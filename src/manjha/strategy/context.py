@@ -1,0 +1,370 @@
+"""What a strategy can see and ask for. The engine owns it and turns what is asked into orders after the callback."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from manjha.domain.bars import Interval, format_interval
+from manjha.domain.errors import UsageError
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
+from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
+from manjha.domain.orders import Exits, OrderId, OrderType, Product, Side
+from manjha.domain.sizing import NANO, TargetUnit
+from manjha.strategy.views import Line, Series, Timeline
+
+NO_EXITS: Exits | None = None
+
+
+class OrderRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: an order. `qty` 0 means: size it by the run's policy."""
+
+    instrument: InstrumentId
+    side: Side
+    qty: Qty
+    type: OrderType
+    limit: Px
+    trigger: Px
+    exits: Exits | None
+    product: Product
+    tag: str
+
+
+class TargetRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: to hold this much, in 1e-9 of the unit (lots and quantities too)."""
+
+    instrument: InstrumentId
+    value: int
+    unit: TargetUnit
+    product: Product
+    tag: str
+
+
+class CancelRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: its resting entries in an instrument cancelled, or one order by id."""
+
+    instrument: InstrumentId
+    order_id: OrderId | None
+
+
+class ModifyRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: new terms for a resting order; zero leaves a term as it is."""
+
+    order_id: OrderId
+    qty: Qty
+    limit: Px
+    trigger: Px
+
+
+class TimerRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: a callback at a moment."""
+
+    key: str
+    ts_ns: TsNs
+
+
+Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | TimerRequest
+
+
+class Market:
+    """One instrument as a strategy sees it: its lines, its position, and orders in it.
+
+    Attributes
+    ----------
+    open, high, low, close, volume, oi
+        Lines of the run's main interval, made when first asked for; prices in rupees.
+    position
+        Signed quantity held by this strategy in its own product.
+    entry_e4
+        Average price of the open position in 1e-4 rupee; 0 when flat.
+    working
+        Number of resting orders of this strategy in the instrument, protective ones included.
+    """
+
+    __slots__ = ("_ctx", "_lines", "entry_e4", "instrument", "position", "series", "working")
+
+    def __init__(self, ctx: "Context", instrument: Instrument, series: Series) -> None:
+        self._ctx = ctx
+        self._lines: dict[str, Line] = {}
+        self.instrument = instrument
+        self.series = series
+        self.position: int = 0
+        self.entry_e4: int = 0
+        self.working: int = 0
+
+    def line(self, field: str) -> Line:
+        """Return the line of a column: open, high, low, close, volume or oi."""
+        if field not in self._lines:
+            price = field not in ("volume", "oi")
+            self._lines[field] = self.series.line(self.series.floats(field), price=price)
+        return self._lines[field]
+
+    open = property(lambda self: self.line("open"))
+    high = property(lambda self: self.line("high"))
+    low = property(lambda self: self.line("low"))
+    close = property(lambda self: self.line("close"))
+    volume = property(lambda self: self.line("volume"))
+    oi = property(lambda self: self.line("oi"))
+
+    @property
+    def entry_price(self) -> float:
+        """Average price of the open position in rupees; NaN when flat."""
+        return self.entry_e4 / RUPEE if self.entry_e4 else float("nan")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a bar of this instrument closed at this very moment."""
+        row = self.series.row()
+        return row >= 0 and self.series.columns.ts_close_ns[row] == self._ctx.now_ns
+
+    def bars(self, interval: Interval) -> Series:
+        """Return another interval's series that was asked for with the run. Raises `UsageError` if it was not."""
+        return self._ctx.series(self.instrument.id, interval)
+
+    def buy(self, qty: int = 0, **terms: Any) -> None:
+        """Ask to buy. See `Context.order` for the terms."""
+        self._ctx.order(self, Side.BUY, qty, **terms)
+
+    def sell(self, qty: int = 0, **terms: Any) -> None:
+        """Ask to sell, or to sell short. See `Context.order` for the terms."""
+        self._ctx.order(self, Side.SELL, qty, **terms)
+
+    def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
+        """Ask to hold this much: a signal of −1…1, a weight of equity, lots, or a quantity."""
+        self._ctx.requests.append(TargetRequest(self.instrument.id, round(value * NANO), unit, self._ctx.product, tag))
+
+    def close_position(self, *, tag: str = "") -> None:
+        """Ask to hold nothing; resting orders in the instrument are cancelled."""
+        self._ctx.requests.append(CancelRequest(self.instrument.id, None))
+        if self.position:
+            self._ctx.requests.append(TargetRequest(self.instrument.id, 0, TargetUnit.QTY, self._ctx.product, tag))
+
+    def cancel(self) -> None:
+        """Ask to cancel the resting entries; orders that protect a position stay."""
+        if self.working:
+            self._ctx.requests.append(CancelRequest(self.instrument.id, None))
+
+
+class Context:
+    """One strategy's window on a run.
+
+    `requests` is read by the engine after each callback. `markets` holds every instrument of the run by id; the first
+    one is `market`, and its lines and orders can be reached on the context itself.
+    """
+
+    __slots__ = (
+        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "warmup",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        instruments: Sequence[Instrument],
+        interval: Interval,
+        product: Product,
+        equity: Callable[[], Cash],
+    ) -> None:
+        self._timeline = timeline
+        self._equity = equity
+        self.product = product
+        self.requests: list[Request] = []
+        self.warmup = 0
+        self.markets = {i.id: Market(self, i, timeline.series[i.id, interval]) for i in instruments}
+        self.by_symbol = {i.symbol: self.markets[i.id] for i in instruments}
+        self.market = next(iter(self.markets.values()))
+
+    # ---- time and money
+
+    @property
+    def now_ns(self) -> TsNs:
+        """When the last bar closed, UTC nanoseconds; 0 before the first."""
+        position = self._timeline.cursor[0]
+        return TsNs(self._timeline.close_ns[position] if position >= 0 else 0)
+
+    @property
+    def day(self) -> TradingDay:
+        """The Indian calendar day of now."""
+        return day_of(self.now_ns)
+
+    @property
+    def minute(self) -> int:
+        """Minutes since midnight IST: 9:15 is 555."""
+        return clock_ns(self.now_ns) // MINUTE_NS
+
+    @property
+    def position_index(self) -> int:
+        """Position on the run's timeline; 0 is the first bar."""
+        return self._timeline.cursor[0]
+
+    @property
+    def equity(self) -> float:
+        """Money and positions at the last prices, in rupees."""
+        return self._equity() / RUPEE
+
+    # ---- the first instrument, without naming it
+
+    open = property(lambda self: self.market.line("open"))
+    high = property(lambda self: self.market.line("high"))
+    low = property(lambda self: self.market.line("low"))
+    close = property(lambda self: self.market.line("close"))
+    volume = property(lambda self: self.market.line("volume"))
+
+    @property
+    def position(self) -> int:
+        """Signed quantity held in the first instrument."""
+        return self.market.position
+
+    @property
+    def working(self) -> int:
+        """Number of resting orders in the first instrument."""
+        return self.market.working
+
+    def buy(self, qty: int = 0, **terms: Any) -> None:
+        """Ask to buy the first instrument. See `order`."""
+        self.order(self.market, Side.BUY, qty, **terms)
+
+    def sell(self, qty: int = 0, **terms: Any) -> None:
+        """Ask to sell the first instrument. See `order`."""
+        self.order(self.market, Side.SELL, qty, **terms)
+
+    def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
+        """Ask to hold this much of the first instrument."""
+        self.market.target(value, unit, tag=tag)
+
+    def close_position(self, *, tag: str = "") -> None:
+        """Ask to hold nothing of the first instrument."""
+        self.market.close_position(tag=tag)
+
+    def cancel(self) -> None:
+        """Ask to cancel the resting entries in the first instrument."""
+        self.market.cancel()
+
+    # ---- what can be asked
+
+    def __getitem__(self, name: str) -> Market:
+        """Return an instrument by symbol, by `NSE:SYMBOL` or by id. Raises `UsageError` for one not in the run."""
+        found = self.markets.get(InstrumentId(name)) or self.by_symbol.get(name.split(":", 1)[-1])
+        if found is None:
+            raise UsageError(f"{name!r} is not in this run", hint="It has: " + ", ".join(self.by_symbol) + ".")
+        return found
+
+    def order(self, market: Market, side: Side, qty: int = 0, **terms: Any) -> None:
+        """Ask for an order at the last close of `market`, to be sized, checked and sent after this callback.
+
+        Parameters
+        ----------
+        qty
+            Units; 0 sizes by the run's policy.
+        terms
+            `limit`, `trigger` (stop entry), `stop`, `target`, `trail` (distance): prices in rupees, put onto the tick;
+            `exit_after_minutes`; `exit_at` (minutes since midnight IST); `product`; `tag`.
+
+        Raises
+        ------
+        UsageError
+            An unknown term.
+        DataError
+            A price that is not finite.
+        """
+        limit = trigger = Px(0)
+        product, tag, exits = self.product, "", NO_EXITS
+        if terms:
+            tick = market.instrument.tick
+            limit = px_from_float(terms.pop("limit", 0.0) or 0.0, tick)
+            trigger = px_from_float(terms.pop("trigger", 0.0) or 0.0, tick)
+            product = terms.pop("product", product)
+            tag = terms.pop("tag", "")
+            exits = self._exits(tick, terms) if terms else NO_EXITS
+        if trigger:
+            kind = OrderType.SL if limit else OrderType.SL_M
+        else:
+            kind = OrderType.LIMIT if limit else OrderType.MARKET
+        self.requests.append(
+            OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag)
+        )
+
+    def set_timer(self, key: str, ts_ns: int) -> None:
+        """Ask for `on_timer(ctx, key)` at a moment."""
+        self.requests.append(TimerRequest(key, TsNs(ts_ns)))
+
+    def series(self, instrument: InstrumentId, interval: Interval) -> Series:
+        """Return the series of an instrument and interval of this run."""
+        found = self._timeline.series.get((instrument, interval))
+        if found is None:
+            raise UsageError(
+                f"{instrument} was not loaded at {format_interval(interval)}",
+                hint="Give the interval with the run: intervals=[...] or --also-interval.",
+            )
+        return found
+
+    def indicator(
+        self,
+        function: Callable[..., Any],
+        *inputs: str,
+        market: Market | None = None,
+        interval: Interval | None = None,
+        price: bool = True,
+        **params: Any,
+    ) -> Any:
+        """Compute an indicator over whole columns and return it as a line (or a tuple of lines).
+
+        Parameters
+        ----------
+        function
+            An array function: columns in, one float64 array or a tuple of them out, NaN while warming up, causal.
+        inputs
+            Names of columns: "close", or "high", "low", "close"; "ts" gives the closing moments.
+        price
+            Whether its values are prices in rupees (moving averages, bands, ATR) and change with a split.
+
+        Notes
+        -----
+        `on_bar` is not called before every indicator has a value.
+        """
+        series = (market or self.market).series
+        if interval is not None:
+            series = self.series((market or self.market).instrument.id, interval)
+        columns = [_input(series, name) for name in inputs or ("close",)]
+        out = function(*columns, **params)
+        lines = [series.line(np.asarray(each, dtype=np.float64), price=price) for each in _as_tuple(out)]
+        for each in _as_tuple(out):
+            self.warmup = max(self.warmup, _first_ready(np.asarray(each), series))
+        return tuple(lines) if isinstance(out, tuple) else lines[0]
+
+    @staticmethod
+    def _exits(tick: int, terms: Mapping[str, Any]) -> Exits | None:
+        left = dict(terms)
+        prices = {name: px_from_float(left.pop(name, 0.0) or 0.0, tick) for name in ("stop", "target", "trail")}
+        exit_ns = TsNs(int(left.pop("exit_ns", 0)))
+        if left:
+            known = "limit, trigger, stop, target, trail, exit_ns, product, tag"
+            raise UsageError(f"an order has no term {next(iter(left))!r}", hint=f"It has: {known}.")
+        if not exit_ns and not any(prices.values()):
+            return NO_EXITS
+        return Exits(exit_ns=exit_ns, **prices)
+
+
+def _input(series: Series, name: str) -> NDArray[Any]:
+    if name == "ts":
+        return np.asarray(series.columns.ts_close_ns)
+    if name not in ("open", "high", "low", "close", "volume", "oi"):
+        raise UsageError(f"{name!r} is no column", hint="It is one of open, high, low, close, volume, oi, ts.")
+    if series.basis is None and name not in ("volume", "oi"):
+        return np.asarray(getattr(series.columns, name))
+    return series.floats(name)
+
+
+def _as_tuple(out: Any) -> tuple[NDArray[Any], ...]:
+    return out if isinstance(out, tuple) else (out,)
+
+
+def _first_ready(values: NDArray[Any], series: Series) -> int:
+    """Return the first timeline position at which the line has a number."""
+    ready = np.flatnonzero(~np.isnan(values))
+    row = int(ready[0]) if len(ready) else len(values)
+    if series.rows is None:
+        return row
+    return int(np.searchsorted(series.rows, row))

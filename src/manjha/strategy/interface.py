@@ -1,0 +1,146 @@
+"""The strategy contract: one class that runs the same in backtest, paper and live.
+
+A strategy declares parameters, makes its indicators in `init`, and then either acts in `on_bar` or states in `targets`
+what it wants to hold. It never places an order on the exchange itself: it asks, and the engine sizes, checks and sends.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manjha.domain.errors import UsageError
+from manjha.domain.instrument import Instrument
+from manjha.domain.moments import TradingDay
+from manjha.domain.orders import Fill, Product
+from manjha.domain.sizing import TargetUnit
+from manjha.strategy.context import Context
+from manjha.strategy.params import Param, Value, bind, collect
+
+
+class History(Protocol):
+    """Whole columns for `targets`: float64 of shape (bars, instruments), oldest first, NaN before a first bar.
+
+    Prices in rupees, continued over splits; volume in units. `ts_ns` and `day` have shape (bars,). What stands at row
+    `i` was known when bar `i` closed; a target at row `i` may use rows up to and including `i`, never later ones.
+    """
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """The columns, in order."""
+        ...
+
+    @property
+    def ts_ns(self) -> NDArray[np.int64]:
+        """When each bar closed."""
+        ...
+
+    @property
+    def day(self) -> NDArray[np.int64]:
+        """The trading day of each bar."""
+        ...
+
+    def column(self, field: str) -> NDArray[np.float64]:
+        """Return open, high, low, close, volume or oi of every instrument."""
+        ...
+
+
+class Strategy:
+    """Base of every strategy. Subclass it, declare `param(...)`s, and write `on_bar` or `targets`.
+
+    Class attributes
+    ----------------
+    product
+        What positions are held as; MIS is squared off by the end of the day.
+    unit
+        What the numbers of `targets` mean.
+    instruments_min, instruments_max
+        How many instruments it needs and takes; 0 means any number.
+    needs_volume
+        Whether it computes with traded volume; refused on instruments that have none (an index).
+    session_only
+        Whether entries are allowed only while a same-day exit is possible (intraday strategies).
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    product: ClassVar[Product] = Product.CNC
+    unit: ClassVar[TargetUnit] = TargetUnit.WEIGHT
+    instruments_min: ClassVar[int] = 1
+    instruments_max: ClassVar[int] = 1
+    needs_volume: ClassVar[bool] = False
+    params: ClassVar[dict[str, Param]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            cls.name = _kebab(cls.__name__)
+        if "title" not in vars(cls):
+            cls.title = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+        cls.params = collect(cls)
+
+    def __init__(self, **given: object) -> None:
+        values = bind(self.params, given, self.name)
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.check_params()
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The value of each parameter."""
+        return {name: getattr(self, name) for name in self.params}
+
+    def check_params(self) -> None:
+        """Refuse combinations that make no sense by raising `UsageError`; called once when the strategy is made."""
+
+    def init(self, ctx: Context) -> None:
+        """Make indicators and set timers. Called once, before the first bar; nothing is visible yet."""
+
+    def on_bar(self, ctx: Context) -> None:
+        """Act on the bars that closed at this moment; called once a moment, whatever the number of instruments."""
+
+    def on_fill(self, ctx: Context, fill: Fill) -> None:
+        """Act on one of our fills. The position is already changed."""
+
+    def on_timer(self, ctx: Context, key: str) -> None:
+        """Act on a timer set by `ctx.set_timer`."""
+
+    def on_session(self, ctx: Context, day: TradingDay) -> None:
+        """Act on the opening of a trading day, before its first bar."""
+
+    def targets(self, history: History) -> NDArray[np.float64]:
+        """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change.
+
+        Must be causal: row `i` from rows up to `i`. The engine calls it once in a backtest and wakes only where a row
+        holds a number; live it is called on the history so far and the last row counts.
+        """
+        raise NotImplementedError(f"{self.name} acts in on_bar")
+
+    def universe(self, day: TradingDay, listed: Sequence[Instrument]) -> Sequence[Instrument]:
+        """Return which of the instruments listed on a day may be traded, point in time. All by default."""
+        del day
+        return listed
+
+
+def is_target_strategy(strategy: Strategy) -> bool:
+    """Tell whether the strategy states targets instead of acting in `on_bar`."""
+    return type(strategy).targets is not Strategy.targets
+
+
+def overrides(strategy: Strategy, method: str) -> bool:
+    """Tell whether the strategy wrote this method itself, so that the engine need not call an empty one."""
+    return getattr(type(strategy), method) is not getattr(Strategy, method)
+
+
+def require_instruments(strategy: Strategy, count: int) -> None:
+    """Raise `UsageError` when the strategy cannot run on this many instruments."""
+    low, high = strategy.instruments_min, strategy.instruments_max
+    if count < low or (high and count > high):
+        wanted = f"{low}" if low == high else (f"{low} to {high}" if high else f"at least {low}")
+        raise UsageError(f"strategy {strategy.name} needs {wanted} instruments, was given {count}")
+
+
+def _kebab(name: str) -> str:
+    parts = ["-" + letter.lower() if letter.isupper() else letter for letter in name]
+    return "".join(parts).lstrip("-")

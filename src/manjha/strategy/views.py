@@ -1,0 +1,217 @@
+"""What a strategy sees of the market: a shared timeline with a cursor, and lines that end at the cursor.
+
+There is one cursor a run. Lines are views over whole columns that refuse to look past it, so nothing is made for a bar.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manjha.domain.bars import BarColumns
+from manjha.domain.errors import UsageError
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.money import RUPEE
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Cursor = list[int]
+"""One element: the position on the timeline that has closed last; -1 before the first."""
+
+NAN = float("nan")
+
+
+class Line:
+    """A series of floats that ends now: `line[-1]` is the value at the last closed bar, `line[-2]` the one before.
+
+    NaN where the series had not begun. Looking ahead (`line[0]`, `line[1]`) is an error.
+    """
+
+    __slots__ = ("_cursor", "_data")
+
+    def __init__(self, data: Floats, cursor: Cursor) -> None:
+        self._data = np.ascontiguousarray(data).data
+        self._cursor = cursor
+
+    def __getitem__(self, ago: int) -> float:
+        at = self._cursor[0] + 1 + ago
+        if ago >= 0 or at < 0:
+            return _outside(ago)
+        return self._data[at]
+
+    @property
+    def now(self) -> float:
+        """The value at the last closed bar."""
+        return self[-1]
+
+    def tail(self, count: int) -> Floats:
+        """Return a copy of the last `count` values, oldest first, fewer at the beginning."""
+        end = self._cursor[0] + 1
+        return np.asarray(self._data[max(0, end - count) : end]).copy()
+
+
+class MappedLine(Line):
+    """A line whose rows are not the timeline's: another interval, or an instrument that does not trade every bar."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, data: Floats, cursor: Cursor, rows: Ints) -> None:
+        super().__init__(data, cursor)
+        self._rows = rows.data
+
+    def __getitem__(self, ago: int) -> float:
+        position = self._cursor[0]
+        at = (self._rows[position] if position >= 0 else -1) + 1 + ago
+        if ago >= 0 or at < 0:
+            return _outside(ago)
+        return self._data[at]
+
+    def tail(self, count: int) -> Floats:
+        """Return a copy of the last `count` values, oldest first, fewer at the beginning."""
+        position = self._cursor[0]
+        end = (self._rows[position] if position >= 0 else -1) + 1
+        return np.asarray(self._data[max(0, end - count) : end]).copy()
+
+
+class RebasedLine(Line):
+    """A price line over a split or bonus: history is shown in today's shares, as known today.
+
+    `data` is continued in the basis of the first bar (so the past never changes); `basis[i]` is how many of the first
+    bar's shares one share of bar `i` is.
+    """
+
+    __slots__ = ("_basis", "_rows")
+
+    def __init__(self, data: Floats, cursor: Cursor, rows: Ints | None, basis: Floats) -> None:
+        super().__init__(data, cursor)
+        self._rows = None if rows is None else rows.data
+        self._basis = np.ascontiguousarray(basis).data
+
+    def _last(self) -> int:
+        position = self._cursor[0]
+        if self._rows is None or position < 0:
+            return position
+        return self._rows[position]
+
+    def __getitem__(self, ago: int) -> float:
+        last = self._last()
+        at = last + 1 + ago
+        if ago >= 0 or at < 0:
+            return _outside(ago)
+        return self._data[at] * self._basis[last]
+
+    def tail(self, count: int) -> Floats:
+        """Return a copy of the last `count` values in today's basis, oldest first."""
+        last = self._last()
+        values = np.asarray(self._data[max(0, last + 1 - count) : last + 1]).copy()
+        return values * self._basis[last] if last >= 0 else values
+
+
+def _outside(ago: int) -> float:
+    if ago >= 0:
+        raise UsageError(
+            f"line[{ago}] would look at a bar that has not closed",
+            hint="line[-1] is the last closed bar, line[-2] the one before it.",
+        )
+    return NAN
+
+
+class Series:
+    """One instrument's bars of one interval on the run's timeline.
+
+    Attributes
+    ----------
+    columns
+        The bars, raw prices.
+    rows
+        Shape (timeline,): the row closed last at each position, -1 before the first; None where row is position.
+    basis
+        Shape (bars,): shares of the first bar in one share of the bar; None where no split or bonus falls inside.
+    """
+
+    __slots__ = ("_floats", "basis", "close_e4", "columns", "cursor", "rows", "rows_view")
+
+    def __init__(self, columns: BarColumns, cursor: Cursor, rows: Ints | None, basis: Floats | None = None) -> None:
+        self.columns = columns
+        self.cursor = cursor
+        self.rows = rows
+        self.rows_view = None if rows is None else rows.data
+        self.basis = basis
+        self.close_e4 = columns.close
+        self._floats: dict[str, Floats] = {}
+
+    def row(self) -> int:
+        """Return the row closed last, -1 before the first."""
+        position = self.cursor[0]
+        if self.rows_view is None or position < 0:
+            return position
+        return self.rows_view[position]
+
+    def floats(self, field: str) -> Floats:
+        """Return a whole column as float64: prices in rupees, continued over splits; volume in units."""
+        if field not in self._floats:
+            column = np.asarray(getattr(self.columns, field))
+            if field in ("volume", "oi"):
+                made = column.astype(np.float64)
+                if self.basis is not None:
+                    made *= self.basis
+            else:
+                made = column / RUPEE
+                if self.basis is not None:
+                    made = made / self.basis
+            made.setflags(write=False)
+            self._floats[field] = made
+        return self._floats[field]
+
+    def line(self, data: Floats, *, price: bool) -> Line:
+        """Return a line over one value a bar. `price` says that the values are in rupees a share."""
+        if price and self.basis is not None:
+            return RebasedLine(data, self.cursor, self.rows, self.basis)
+        return Line(data, self.cursor) if self.rows is None else MappedLine(data, self.cursor, self.rows)
+
+
+class Timeline:
+    """The moments at which bars close in a run, and every series placed on them.
+
+    `close_ns` and `open_ns` are int64 memoryviews of equal length: when position `k` closes, and when the earliest of
+    its bars opened.
+    """
+
+    __slots__ = ("close_ns", "cursor", "open_ns", "series")
+
+    def __init__(self, main: Sequence[BarColumns], further: Sequence[BarColumns] = ()) -> None:
+        self.cursor: Cursor = [-1]
+        closes = [np.asarray(columns.ts_close_ns) for columns in main]
+        same = all(len(c) == len(closes[0]) and np.array_equal(c, closes[0]) for c in closes[1:])
+        merged = closes[0] if same else np.unique(np.concatenate(closes))
+        self.close_ns = np.ascontiguousarray(merged).data
+        self.open_ns = _opens(merged, main, closes, same=same).data
+        self.series: dict[tuple[InstrumentId, int], Series] = {}
+        for columns, close in zip(main, closes, strict=True):
+            rows = None if same else _rows(close, merged)
+            self.series[columns.instrument, columns.interval] = Series(columns, self.cursor, rows)
+        for columns in further:
+            rows = _rows(np.asarray(columns.ts_close_ns), merged)
+            self.series[columns.instrument, columns.interval] = Series(columns, self.cursor, rows)
+
+    def __len__(self) -> int:
+        return len(self.close_ns)
+
+    def rebase(self, key: tuple[InstrumentId, int], basis: Floats) -> None:
+        """Tell a series of the splits and bonuses inside it (see `Series.basis`)."""
+        old = self.series[key]
+        self.series[key] = Series(old.columns, self.cursor, old.rows, basis)
+
+
+def _rows(close: Ints, merged: Ints) -> Ints:
+    return np.searchsorted(close, merged, side="right").astype(np.int64) - 1
+
+
+def _opens(merged: Ints, main: Sequence[BarColumns], closes: Sequence[Ints], *, same: bool) -> Ints:
+    opens = np.asarray(main[0].ts_open_ns) if same else np.full(len(merged), np.iinfo(np.int64).max)
+    if same:
+        return np.ascontiguousarray(opens)
+    for columns, close in zip(main, closes, strict=True):
+        at = np.searchsorted(merged, close)
+        opens[at] = np.minimum(opens[at], np.asarray(columns.ts_open_ns))
+    return opens
