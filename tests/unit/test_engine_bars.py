@@ -90,11 +90,11 @@ def test_a_bucket_is_cut_at_the_session_close_though_its_last_minute_is_missing(
     assert bars.ts_close_ns[len(bars) - 1] == clock("15:15")
 
 
-def test_a_bucket_over_a_pause_lies_within_the_session_of_its_bars() -> None:
+def test_a_bucket_is_cut_where_its_last_session_closes() -> None:
     spans = [(clock("09:15"), clock("10:00")), (clock("11:30"), clock("12:30"))]
     source = joined(minutes("09:15", 45), minutes("11:30", 60))
     bars = resample(source, Interval(3600), [(DAY_ONE, spans)])
-    assert bars.ts_open_ns.tolist() == [clock("09:15"), clock("11:30"), clock("12:15")]
+    assert bars.ts_open_ns.tolist() == [clock("09:15"), clock("11:15"), clock("12:15")]
     assert bars.ts_close_ns.tolist() == [clock("10:00"), clock("12:15"), clock("12:30")]
 
 
@@ -121,6 +121,12 @@ def test_bars_cannot_be_made_finer_or_of_a_broken_multiple(source: int, wanted: 
 def test_a_bar_across_two_buckets_is_refused() -> None:
     with pytest.raises(DataError, match="inside 10m buckets"):
         resample(minutes("09:17", 6, interval=Interval(300)), Interval(600))
+
+
+@pytest.mark.parametrize("start", ["09:05", "15:30"])
+def test_a_bar_outside_the_sessions_is_refused(start: str) -> None:
+    with pytest.raises(DataError, match="inside 5m buckets"):
+        resample(minutes(start, 5), Interval(300), [(DAY_ONE, [(clock("09:15"), clock("15:15"))])])
 
 
 def test_a_day_without_sessions_is_named() -> None:

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manjha.domain.bars import DAY, BarColumns, Interval, format_interval, interval_ns
-from manjha.domain.errors import DataError, UsageError, invariant
-from manjha.domain.instrument import InstrumentId
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, HOUR_NS, IST_OFFSET_NS, MINUTE_NS, format_day, format_ts
 from manjha.domain.ticks import TickColumns
+from manjha.market.calendar import trading_days
+from manjha.market.rules import MarketRules
+from manjha.market.sessions import session
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -38,11 +41,21 @@ def column(values: Ints) -> memoryview:
     return view.toreadonly()
 
 
+def sessions_of(rules: MarketRules, instrument: Instrument, start: int, end: int) -> list[DaySessions]:
+    """Return an instrument's hours of continuous trading on each trading day from `start` to `end`, both included.
+
+    Raises `OutsideTable` where the calendar or the session table does not reach.
+    """
+    return [
+        (day, session(rules, instrument, day).windows) for day in trading_days(rules, start, end, instrument.exchange)
+    ]
+
+
 def resample(columns: BarColumns, interval: Interval, sessions: Sequence[DaySessions] | None = None) -> BarColumns:
     """Return coarser bars: first open, highest high, lowest low, last close, summed volume, last open interest.
 
     With `sessions` (days ascending, every day of the bars present) buckets count from the day's first open and are
-    cut at the close of the session that their last bar is in. Without, they count from 09:15 IST and a day's last
+    cut at the close of the last session that they reach into. Without, they count from 09:15 IST and a day's last
     bucket closes no later than its last bar. `DAY` gives one bar a trading day, from its first open to its last close.
 
     Raises
@@ -50,7 +63,7 @@ def resample(columns: BarColumns, interval: Interval, sessions: Sequence[DaySess
     UsageError
         The interval is finer than the source's, or no multiple of it.
     DataError
-        A bar lies across two buckets, or on a day that `sessions` does not have.
+        A bar lies across two buckets, after its session, or on a day that `sessions` does not have.
     """
     _check_multiple(columns.interval, interval)
     if interval == columns.interval or not len(columns):
@@ -171,11 +184,9 @@ class _Buckets:
             last_closes = np.array([spans[-1][1] for _, spans in self.sessions], np.int64)
             return starts, last_closes[_day_rows(self.day[self.first], self.sessions)]
         opens, closes = _flat(self.sessions)
-        last = np.append(self.first[1:], len(self.moments)) - 1
-        at_first = np.searchsorted(opens, self.moments[self.first], side="right") - 1
-        at_last = np.searchsorted(opens, self.moments[last], side="right") - 1
-        invariant(bool(np.all(at_first >= 0)), "a bucket begins before every session")
-        return np.maximum(starts, opens[at_first]), np.minimum(ends, closes[at_last])
+        # The last session that the bucket reaches into, as `market.sessions.bar_closes` has it.
+        at = np.searchsorted(opens, ends) - 1
+        return starts, np.where(at >= 0, np.minimum(ends, closes[at]), starts)
 
 
 def _check_multiple(source: Interval, interval: Interval) -> None:

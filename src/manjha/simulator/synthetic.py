@@ -16,7 +16,8 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import MINUTE_NS, TradingDay, at, date_from_day, format_ts
 from manjha.domain.money import PX_MAX, QTY_MAX
-from manjha.engine.bars import CLOSE_CLOCK_NS, OPEN_CLOCK_NS, DaySessions, column
+from manjha.engine.bars import CLOSE_CLOCK_NS, OPEN_CLOCK_NS, DaySessions, column, sessions_of
+from manjha.market.rules import MarketRules
 from manjha.simulator.synthetic_noise import Floats
 from manjha.simulator.synthetic_paths import MinuteClock, Path, factor, future_path, index_path, share_path
 from manjha.simulator.synthetic_spec import (
@@ -40,6 +41,14 @@ def weekday_sessions(start: TradingDay, end: TradingDay) -> list[DaySessions]:
         for day in range(start, end + 1)
         if date_from_day(day).weekday() < 5
     ]
+
+
+def exchange_sessions(rules: MarketRules, spec: MarketSpec) -> Sessions:
+    """Return the hours that each instrument of a market has by the exchange's calendar, to give to `generate`.
+
+    `generate` then raises `OutsideTable` where the calendar does not reach.
+    """
+    return lambda instrument: sessions_of(rules, instrument, spec.start, spec.end)
 
 
 def generate(spec: MarketSpec, sessions: Sessions) -> dict[InstrumentId, BarColumns]:
