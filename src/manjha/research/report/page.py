@@ -1,0 +1,192 @@
+"""The report: one HTML file that needs no network, made from a template, a script, a style and ECharts."""
+
+import gzip
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manjha.domain.bars import format_interval
+from manjha.domain.moments import format_day, ist_datetime
+from manjha.domain.money import format_cash
+from manjha.research.metrics.analysis import Analysis, Band, analyse, rupees, written
+from manjha.research.metrics.daily import period_returns
+from manjha.research.metrics.drawdown import Fall, fall_days
+from manjha.research.metrics.registry import GROUPS, METRICS
+from manjha.research.report.payload import ORDERS_MAX, TRIPS_MAX, charted, payload, shown_trips
+from manjha.research.result import BacktestResult, order_list_hash
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FOLDER = Path(__file__).parent
+ECHARTS = FOLDER / "vendor" / "echarts-6.1.0.min.js.gz"
+
+_CARDS = (
+    *("net_profit", "total_return", "cagr", "max_drawdown", "sharpe", "sortino"),
+    *("trades", "win_rate", "profit_factor", "expectancy", "charges", "slippage"),
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SIGNED = {"net_profit", "total_return", "cagr", "expectancy"}
+
+
+def write_report(result: BacktestResult | Analysis, path: Path, bands: Sequence[Band] = ()) -> Path:
+    """Write the report to `path`, whole or not at all, and return the path.
+
+    `bands` are the rows of the uncertainty table: the same run under other assumptions.
+    """
+    text = render(result if isinstance(result, Analysis) else analyse(result), bands)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def render(analysis: Analysis, bands: Sequence[Band] = ()) -> str:
+    """Return the page as text."""
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **_head(analysis),
+            **_sections(analysis),
+            bands=bands,
+            style=(FOLDER / "page.css").read_text("utf-8"),
+            echarts=_inline(gzip.decompress(ECHARTS.read_bytes()).decode("utf-8")),
+            script=_inline(
+                (FOLDER / "charts.js").read_text("utf-8") + (FOLDER / "tables.js").read_text("utf-8"),
+            ),
+            data=embedded(payload(analysis)),
+        )
+    )
+
+
+def embedded(value: Any) -> str:
+    """Write JSON that no content can break out of: `<`, `>` and `&` are written as escapes. NaN is refused."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for char in "<>&\u2028\u2029":
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    found = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "rupees": rupees,
+        "percent": _percent,
+        "day": format_day,
+        "ist": lambda ts_ns: f"{ist_datetime(ts_ns):%Y-%m-%d %H:%M}",
+        "interval": format_interval,
+        "factor": lambda value: "–" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.2f}",
+        "signed": lambda value: "gain" if value > 0 else "loss" if value < 0 else "",
+    }
+    return found
+
+
+def _inline(script: str) -> str:
+    """Make a script safe to stand inside a script element."""
+    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value * 100:,.2f} %".replace("-", "−")
+
+
+def _head(analysis: Analysis) -> dict[str, Any]:
+    result, run = analysis.result, analysis.run
+    names = [item.display for item in result.instruments]
+    by_name = {metric.name: metric for metric in METRICS}
+    cards = [
+        {
+            "title": by_name[name].title,
+            "value": written(by_name[name], analysis.values[name]),
+            "doc": by_name[name].doc,
+            "sign": analysis.values[name] if name in _SIGNED else 0,
+        }
+        for name in _CARDS
+    ]
+    return {
+        "result": result,
+        "instruments": ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else ""),
+        "first_day": format_day(int(run.day[0])) if len(run.day) else "–",
+        "last_day": format_day(int(run.day[-1])) if len(run.day) else "–",
+        "cards": cards,
+        "intervals": ", ".join(format_interval(interval) for interval in result.intervals),
+        "orders_hash": order_list_hash(result),
+    }
+
+
+def _sections(analysis: Analysis) -> dict[str, Any]:
+    result, trips = analysis.result, analysis.run.trips
+    shown = shown_trips(analysis)
+    return {
+        "groups": [
+            (
+                group,
+                [
+                    (row.title, written(row, analysis.values[row.name]), row.doc)
+                    for row in METRICS
+                    if row.group == group
+                ],
+            )
+            for group in GROUPS
+        ],
+        "months": _MONTHS,
+        "heat": _heat(analysis),
+        "falls": _falls(analysis),
+        "breakdowns": [way for way in analysis.breakdowns if len(way.groups) > 1],
+        "tax": analysis.tax,
+        "slab": analysis.run.options.slab,
+        "year_days": analysis.run.options.year_days,
+        "risk_free": analysis.run.options.risk_free,
+        "trip_count": len(trips.closed) + len(trips.open),
+        "trips_shown": min(len(shown), TRIPS_MAX),
+        "orders_shown": min(len(result.orders), ORDERS_MAX),
+        "charted": [result.name_of(bars.instrument) for bars in charted(result, shown)],
+        "unassigned": trips.unassigned.total,
+        "charge_rows": [(line, getattr(result.charges, line)) for line in result.charges.__struct_fields__],
+        "charges_total": result.charges.total,
+        "plain_cash": format_cash,
+    }
+
+
+def _heat(analysis: Analysis) -> list[tuple[str, list[float | None], float]]:
+    """Years with their twelve months (None: not in the run) and the year's return, oldest first."""
+    run = analysis.run
+    months = dict(zip(*_periods(analysis, "month"), strict=True))
+    return [
+        (year, [months.get(f"{year}-{month:02d}") for month in range(1, 13)], total)
+        for year, total in zip(*period_returns(run.day, run.returns, "year"), strict=True)
+    ]
+
+
+def _periods(analysis: Analysis, period: str) -> tuple[list[str], list[float]]:
+    names, values = period_returns(analysis.run.day, analysis.run.returns, period)
+    return names, values.tolist()
+
+
+def _falls(analysis: Analysis) -> list[dict[str, Any]]:
+    """The ten deepest falls."""
+    ts = analysis.run.ts
+
+    def row(fall: Fall) -> dict[str, Any]:
+        return {
+            "depth": fall.depth,
+            "cash": fall.cash,
+            "start": int(ts[max(fall.peak, 0)]),
+            "valley": int(ts[fall.valley]),
+            "end": None if fall.recovery is None else int(ts[fall.recovery]),
+            "days": fall_days(ts, fall),
+        }
+
+    return [row(fall) for fall in sorted(analysis.run.falls, key=lambda fall: fall.depth)[:10]]

@@ -1,0 +1,138 @@
+"""What the page's script draws: compact columns, at most a few megabytes whatever the size of the run.
+
+Money stays an integer of 1e-4 rupee (exact in JavaScript up to ₹90,000 crore); times are whole seconds UTC.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from manjha.domain.bars import BarColumns
+from manjha.domain.charges import LINES
+from manjha.domain.moments import SECOND_NS
+from manjha.research.metrics.analysis import Analysis
+from manjha.research.metrics.daily import Floats
+from manjha.research.metrics.drawdown import underwater
+from manjha.research.metrics.ratios import rolling_sharpe
+from manjha.research.report.candles import CANDLES_MAX, overview, windows
+from manjha.research.result import BacktestResult, Int64s, OrderRecord, describe_subject
+from manjha.research.round_trips import RoundTrip
+
+TRIPS_MAX = 20_000
+ORDERS_MAX = 10_000
+CHARTS_MAX = 6
+CANDLES_ALL = 12_000
+WINDOWS_MAX = 36
+CURVE_BUCKETS = 1_200
+ROLLING_DAYS = 63
+BINS = 41
+
+
+def payload(analysis: Analysis) -> dict[str, Any]:
+    """Return everything that the charts and the long tables need."""
+    result = analysis.result
+    trips = shown_trips(analysis)
+    columns = charted(result, trips)
+    return {
+        "initial": result.initial,
+        "names": {item.id: item.display for item in result.instruments},
+        "trips": [_trip(row) for row in trips],
+        "orders": [_order(record) for record in shown_orders(result)],
+        "refusals": [
+            [row.ts_ns // SECOND_NS, describe_subject(result, row.subject), row.reason, row.detail]
+            for row in result.refusals[:ORDERS_MAX]
+        ],
+        "equity": _equity(result),
+        "rolling": _rolling(analysis),
+        "histogram": _histogram(analysis),
+        "charges": [[line, getattr(result.charges, line)] for line in LINES],
+        "groups": {way.name: [[group.key, group.net] for group in way.groups] for way in analysis.breakdowns},
+        "price": [
+            {"instrument": bars.instrument, **overview(bars, min(CANDLES_MAX, CANDLES_ALL // len(columns))).plain()}
+            for bars in columns
+        ],
+        "windows": [{"trip": row, **candles.plain()} for row, candles in windows(columns, trips, WINDOWS_MAX)],
+    }
+
+
+def shown_trips(analysis: Analysis) -> Sequence[RoundTrip]:
+    """Return the trips that the page lists: open ones, then the newest closed ones, in order of time."""
+    trips = (*analysis.run.trips.closed, *analysis.run.trips.open)
+    return trips[-TRIPS_MAX:]
+
+
+def shown_orders(result: BacktestResult) -> Sequence[OrderRecord]:
+    """Return the orders that the page lists: the newest."""
+    return result.orders[-ORDERS_MAX:]
+
+
+def charted(result: BacktestResult, trips: Sequence[RoundTrip]) -> list[BarColumns]:
+    """Return the columns to draw: the finest of each of the most traded instruments."""
+    finest = {bars.instrument: bars for bars in sorted(result.bars, key=lambda bars: -bars.interval) if len(bars)}
+    counts = Counter(trip.instrument for trip in trips)
+    chosen = sorted(finest, key=lambda instrument: (-counts[instrument], instrument))
+    return [finest[instrument] for instrument in chosen[:CHARTS_MAX]]
+
+
+def curve_rows(equity: Int64s, below: Floats, buckets: int = CURVE_BUCKETS) -> Int64s:
+    """Return rows that keep the curve's look: of each stretch the highest, lowest, deepest and last."""
+    count = len(equity)
+    if count <= 3 * buckets:
+        return np.arange(count)
+    size = -(-count // buckets)
+    rows = {0, count - 1}
+    for start in range(0, count, size):
+        part = equity[start : start + size]
+        deepest = int(below[start : start + size].argmin())
+        rows |= {start + int(part.argmin()), start + int(part.argmax()), start + deepest, start + len(part) - 1}
+    return np.array(sorted(rows), np.int64)
+
+
+def _equity(result: BacktestResult) -> dict[str, Any]:
+    curve = result.curve
+    below = underwater(result.initial, curve.equity)
+    rows = curve_rows(curve.equity, below)
+    return {
+        "ts": (curve.ts_ns[rows] // SECOND_NS).tolist(),
+        "equity": curve.equity[rows].tolist(),
+        "drawdown": np.round(below[rows] * 100, 4).tolist(),
+        "benchmark": curve.benchmark[rows].tolist() if len(curve.benchmark) else [],
+        "all": len(curve),
+    }
+
+
+def _rolling(analysis: Analysis) -> dict[str, Any]:
+    run = analysis.run
+    window = ROLLING_DAYS if len(run.returns) >= 2 * ROLLING_DAYS else max(len(run.returns) // 3, 2)
+    values = np.round(rolling_sharpe(run.returns, window, run.year), 4)
+    return {
+        "window": window,
+        "day": run.day[: len(values)].tolist(),
+        "value": [None if np.isnan(value) else value for value in values.tolist()],
+    }
+
+
+def _histogram(analysis: Analysis) -> dict[str, Any]:
+    returns = analysis.run.returns * 100
+    if not len(returns):
+        return {"edges": [], "counts": []}
+    counts, edges = np.histogram(returns, bins=min(BINS, max(5, len(returns) // 3)))
+    return {"edges": np.round(edges, 4).tolist(), "counts": counts.tolist()}
+
+
+def _trip(trip: RoundTrip) -> list[Any]:
+    return [
+        *(trip.instrument, int(trip.side), trip.qty, trip.entry_ns // SECOND_NS, trip.exit_ns // SECOND_NS),
+        *(trip.entry_px, trip.exit_px, trip.gross + trip.income, trip.charges.total, trip.net, trip.mae, trip.mfe),
+        *(trip.bars, trip.exit_purpose, trip.tag, int(trip.is_open)),
+    ]
+
+
+def _order(record: OrderRecord) -> list[Any]:
+    order = record.order
+    return [
+        *(record.placed_ns // SECOND_NS, order.instrument, int(order.side), order.qty, order.type, order.product),
+        *(order.limit, order.trigger, order.purpose, record.phase, record.filled, record.average_px, record.reason),
+    ]
