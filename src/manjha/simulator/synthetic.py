@@ -21,13 +21,35 @@ from manjha.market.rules import MarketRules
 from manjha.simulator.synthetic_noise import Floats
 from manjha.simulator.synthetic_paths import MinuteClock, Path, factor, future_path, index_path, share_path
 from manjha.simulator.synthetic_spec import (
+    Clustering,
+    Gap,
     MarketSpec,
     SyntheticFuture,
     SyntheticIndex,
     SyntheticInstrument,
     SyntheticShare,
     check_spec,
+    default_spec,
+    with_split,
 )
+from manjha.simulator.synthetic_ticks import ticks_within
+
+__all__ = [
+    "Clustering",
+    "Gap",
+    "MarketSpec",
+    "Sessions",
+    "SyntheticFuture",
+    "SyntheticIndex",
+    "SyntheticInstrument",
+    "SyntheticShare",
+    "default_spec",
+    "exchange_sessions",
+    "generate",
+    "ticks_within",
+    "weekday_sessions",
+    "with_split",
+]
 
 Ints: TypeAlias = NDArray[np.int64]
 Sessions: TypeAlias = Sequence[DaySessions] | Callable[[Instrument], Sequence[DaySessions]]
