@@ -1,6 +1,7 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from manjha.market.charges import RateCard, rate_card
 from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook
 from manjha.portfolio.book import Portfolio
-from manjha.portfolio.positions import PositionKey
+from manjha.portfolio.positions import Position, PositionKey
 from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import requirement
@@ -66,6 +67,16 @@ class PositionChange(msgspec.Struct, frozen=True):
     after: int
     cash: Cash
     reason: str
+
+
+class BookStep(NamedTuple):
+    """The account after something changed it: cash, and one position's quantity and open cost (None: cash only)."""
+
+    ts_ns: int
+    cash: int
+    key: PositionKey | None
+    qty: int
+    cost: int
 
 
 class Marks(Mapping[InstrumentId, int]):
@@ -132,6 +143,7 @@ class EngineState:
         self.record_refusals: list[Refused] = []
         self.record_settled: list[DayChargesSettled] = []
         self.record_changes: list[PositionChange] = []
+        self.record_steps: list[BookStep] = []
         self.today_fills = 0
 
     def equity(self) -> Cash:
@@ -183,6 +195,19 @@ class EngineState:
         """Return the signed quantity this strategy holds."""
         position = self.portfolio.positions.get(PositionKey(self.origin.strategy, instrument, product))
         return Qty(position.qty if position is not None else 0)
+
+    def record_position(self, position: Position, ts_ns: int) -> None:
+        """Remember the account after a position changed; the equity curve is made of these afterwards."""
+        self.record_steps.append(BookStep(ts_ns, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+
+    def record_cash(self, ts_ns: int) -> None:
+        """Remember the account after only cash changed."""
+        self.record_steps.append(BookStep(ts_ns, self.portfolio.ledger.cash, None, 0, 0))
+
+    def record_change(self, change: PositionChange) -> None:
+        """Remember a position that changed without a trade."""
+        self.record_changes.append(change)
+        self.record_position(self.portfolio.positions[change.key], change.ts_ns)
 
     @staticmethod
     def _no_day_yet(instrument: Instrument, product: Product, signed: int, px: int) -> int:

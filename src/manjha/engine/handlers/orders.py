@@ -53,6 +53,7 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     state.book.fill(record, fill)
     position, _ = state.portfolio.apply(fill, instrument)
     _charge(state, instrument, fill, turnover_before)
+    state.record_position(position, fill.ts_ns)
     _release(state, record, fill.qty, left_before)
     _hold(state, instrument, position)
     if fill.product is Product.CNC:

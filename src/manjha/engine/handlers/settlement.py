@@ -11,7 +11,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine.exits import rescale
 from manjha.engine.state import EngineState, PositionChange
-from manjha.market.charges import exercise_stt
+from manjha.market.fees import exercise_tax
 from manjha.portfolio.corporate import adjust
 from manjha.portfolio.positions import Position
 
@@ -44,11 +44,9 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
         state.portfolio.ledger.move(cash)
         state.portfolio.ledger.hold(-position.margin)
         position.margin = 0
-        state.record_changes.append(
-            PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry")
-        )
+        state.record_change(PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry"))
         if instrument.kind is Kind.OPTION and before > 0 and value > 0:
-            _exercise_tax(state, instrument, position, before, value, event)
+            _exercise_tax(state, instrument, position, before, event)
         state.refresh(event.instrument)
 
 
@@ -57,6 +55,7 @@ def day_charges_settled(state: EngineState, event: DayChargesSettled, out: list[
     del out
     state.portfolio.ledger.charge(event.strategy, msgspec.structs.astuple(event.adjustment))
     state.record_settled.append(event)
+    state.record_cash(event.ts_ns)
 
 
 def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_ns: TsNs) -> None:
@@ -72,9 +71,7 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
         for protection in state.protections.values():
             if protection.entry.instrument == position.key.instrument:
                 rescale(state, protection, action.new_shares, action.old_shares, changed.qty)
-    state.record_changes.append(
-        PositionChange(position.key, ts_ns, before, changed.qty, changed.cash, str(action.kind))
-    )
+    state.record_change(PositionChange(position.key, ts_ns, before, changed.qty, changed.cash, str(action.kind)))
 
 
 def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> None:
@@ -103,12 +100,10 @@ def _settlement_value(instrument: Instrument, settlement: int) -> int:
     return max(0, instrument.strike - settlement)
 
 
-def _exercise_tax(
-    state: EngineState, instrument: Instrument, position: Position, qty: int, value: int, event: ContractExpired
-) -> None:
-    tax = exercise_stt(state.rules, instrument, state.day, qty, value, event.settlement)
+def _exercise_tax(state: EngineState, option: Instrument, position: Position, qty: int, event: ContractExpired) -> None:
+    tax = exercise_tax(state.rules, option, state.day, event.settlement, qty)
     if tax:
-        lines = ChargeLines(stt=Cash(tax))
-        settled = DayChargesSettled(state.day, position.key.strategy, lines, event.ts_ns)
-        state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(lines))
+        settled = DayChargesSettled(state.day, position.key.strategy, ChargeLines(stt=tax), event.ts_ns)
+        state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(settled.adjustment))
         state.record_settled.append(settled)
+        state.record_cash(event.ts_ns)

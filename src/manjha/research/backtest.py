@@ -1,0 +1,280 @@
+"""One backtest from its parts to its result: no files, no clock; `services.backtests` brings the data."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.bars import BarColumns, Interval, format_interval
+from manjha.domain.charges import LINES
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import TsNs, day_of
+from manjha.domain.money import Cash, Px, Qty, divide, format_cash
+from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
+from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
+from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
+from manjha.engine.state import EngineSetup, EngineState
+from manjha.market.charges import RateCard
+from manjha.market.rules import MarketRules
+from manjha.ports.market_data import SeriesInfo
+from manjha.research.curve import equity_curve
+from manjha.research.drive import Drive, Driven, Progress
+from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
+from manjha.research.targets import plan_targets
+from manjha.risk.limits import RiskLimits
+from manjha.simulator.fills import FillRules
+from manjha.simulator.slippage import NoSlippage, SlippageModel
+from manjha.simulator.venue import Venue
+from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
+from manjha.strategy.views import Floats, Timeline
+
+SQUARE_OFF_LEAD_NS = 60_000_000_000
+"""How long before the broker's square-off time ours acts: a minute, so that the broker's fee is not paid."""
+
+
+class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides a run's outcome. The same spec gives the same result, bit for bit.
+
+    Attributes
+    ----------
+    bars
+        One `BarColumns` an instrument, all of one interval: what orders are matched on and `on_bar` is called for.
+    further
+        Bars of other intervals that the strategy may look at; each is visible at its own close.
+    sessions_from_data
+        Take days and hours from the bars instead of the exchange's calendar (data of no exchange).
+    rates
+        One rate card for every fill instead of the dated table.
+    contract_notes
+        Round each day's charges as the contract note does; false leaves them exact to 1e-4 rupee a fill.
+    stride
+        Bars that one event may stand for at most; 0 for any number. It cannot change the result (a test says so).
+    """
+
+    strategy: Strategy
+    bars: tuple[BarColumns, ...]
+    instruments: tuple[Instrument, ...]
+    rules: MarketRules
+    further: tuple[BarColumns, ...] = ()
+    initial: Cash = Cash(10_000_000_000)
+    sizing: SizingPolicy = CapitalFraction(NANO * 95 // 100)
+    limits: RiskLimits = RiskLimits()
+    fills: FillRules = FillRules()
+    slippage: SlippageModel = NoSlippage()
+    latency_ns: int = 0
+    bands_ppm: Mapping[InstrumentId, int] = {}
+    actions: tuple[CorporateAction, ...] = ()
+    sessions_from_data: bool = False
+    rates: RateCard | None = None
+    contract_notes: bool = True
+    seed: int = 0
+    stride: int = 0
+    data: tuple[SeriesInfo, ...] = ()
+    code_version: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> BacktestResult:
+    """Run a backtest and return everything it gives.
+
+    Raises
+    ------
+    UsageError
+        Too few or too many instruments, mixed intervals, a strategy that needs volume where there is none.
+    DataError
+        No bars, or fewer than the indicators need to warm up.
+    """
+    _check(spec)
+    state = prepare(spec)
+    venue = Venue(
+        state.timeline,
+        spec.instruments,
+        spec.bars[0].interval,
+        spec.fills,
+        slippage=spec.slippage,
+        latency_ns=spec.latency_ns,
+        bands_ppm=spec.bands_ppm,
+    )
+    driven = Driven(spec.actions, spec.contract_notes, spec.stride)
+    Drive(state, venue, driven, progress).run()
+    return _result(spec, state)
+
+
+def prepare(spec: BacktestSpec) -> EngineState:
+    """Return the state before the first bar: timeline placed, indicators made, targets computed."""
+    timeline = Timeline(spec.bars, spec.further)
+    for columns in (*spec.bars, *spec.further):
+        basis = _basis(columns, spec.actions)
+        if basis is not None:
+            timeline.rebase((columns.instrument, columns.interval), basis)
+    sessions: Sessions = (
+        DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
+    )
+    origin = Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run_id(spec))
+    state = EngineState(
+        EngineSetup(
+            origin=origin,
+            strategy=spec.strategy,
+            timeline=timeline,
+            instruments=spec.instruments,
+            interval=spec.bars[0].interval,
+            rules=spec.rules,
+            sessions=sessions,
+            initial=spec.initial,
+            sizing=spec.sizing,
+            limits=spec.limits,
+            rates=spec.rates,
+        )
+    )
+    spec.strategy.init(state.ctx)
+    if is_target_strategy(spec.strategy):
+        plan_targets(state)
+    if state.ctx.warmup >= len(timeline):
+        raise DataError(
+            f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
+            f"{format_interval(spec.bars[0].interval)} before its first decision, found {len(timeline)}",
+            hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
+        )
+    return state
+
+
+def run_id(spec: BacktestSpec) -> RunId:
+    """Return an id that follows from what decides the run, so that a repetition has the same one."""
+    digest = hashlib.sha256()
+    decisive = (spec.strategy.name, sorted(spec.strategy.values.items()), spec.initial, spec.sizing, spec.fills)
+    digest.update(repr(decisive).encode())
+    digest.update(repr((spec.slippage, spec.latency_ns, spec.seed, spec.rules.hash, spec.rates, spec.limits)).encode())
+    for columns in spec.bars:
+        digest.update(columns.instrument.encode())
+        digest.update(columns.close)
+        digest.update(columns.ts_close_ns)
+    return RunId("bt" + digest.hexdigest()[:10])
+
+
+def _check(spec: BacktestSpec) -> None:
+    require_instruments(spec.strategy, len(spec.instruments))
+    if len(spec.bars) != len(spec.instruments):
+        raise UsageError(f"expected bars for each of {len(spec.instruments)} instruments, was {len(spec.bars)}")
+    intervals = {columns.interval for columns in spec.bars}
+    if len(intervals) > 1:
+        raise UsageError(f"expected one main interval, was {sorted(map(format_interval, intervals))}")
+    for columns, instrument in zip(spec.bars, spec.instruments, strict=True):
+        if not len(columns):
+            raise DataError(
+                f"no bars of {instrument.display} at {format_interval(columns.interval)} in the range",
+                hint="`manjha data list` shows what is stored; `manjha data import` or `fetch` adds more.",
+            )
+        if spec.strategy.needs_volume and not np.asarray(columns.volume).any():
+            raise DataError(
+                f"{spec.strategy.name} computes with volume, but every bar of {instrument.display} has none",
+                hint="An index has no volume: run it on its future, or choose a strategy that needs none.",
+            )
+
+
+def _basis(
+    columns: BarColumns, actions: Sequence[CorporateAction]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    """Return how many of the first bar's shares one share of each bar is; None without a split or bonus inside."""
+    days = None
+    basis = None
+    for action in actions:
+        if action.instrument != columns.instrument or action.kind not in (ActionKind.SPLIT, ActionKind.BONUS):
+            continue
+        if days is None:
+            days = np.array([day_of(ts) for ts in columns.ts_open_ns], np.int64)
+            basis = np.ones(len(columns))
+        assert basis is not None  # noqa: S101 - set together with days
+        basis[days >= action.ex_day] *= action.old_shares / action.new_shares
+    return basis if basis is not None and bool((basis != 1.0).any()) else None
+
+
+def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
+    width = len(LINES)
+    charges = np.zeros((len(state.record_lines), width), np.int64)
+    if state.record_lines:
+        charges[:, : len(state.record_lines[0])] = state.record_lines
+    curve = equity_curve(state)
+    ledger = state.portfolio.ledger
+    warnings = [*spec.warnings, *state.book.alarms]
+    if len(curve) and int(curve.cash.min()) < 0:
+        warnings.append(
+            f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill was dearer than the "
+            "price its order was sized at"
+        )
+    return BacktestResult(
+        run=state.origin.run,
+        strategy=spec.strategy.name,
+        parameters=tuple((name, str(value)) for name, value in spec.strategy.values.items()),
+        instruments=spec.instruments,
+        intervals=tuple(dict.fromkeys(Interval(c.interval) for c in (*spec.bars, *spec.further))),
+        start_ns=TsNs(state.timeline.open_ns[0]),
+        end_ns=TsNs(state.timeline.close_ns[len(state.timeline) - 1]),
+        seed=spec.seed,
+        code_version=spec.code_version,
+        rules_hash=spec.rules.hash,
+        data=spec.data,
+        assumptions=assumptions(spec),
+        initial=spec.initial,
+        orders=tuple(_orders(state)),
+        fills=tuple(state.record_fills),
+        fill_charges=charges,
+        curve=curve,
+        marks=tuple((i.id, Px(state.marks[i.id])) for i in spec.instruments),
+        day_charges=tuple(state.record_settled),
+        adjustments=tuple(
+            PositionAdjusted(
+                c.key.instrument, c.key.product, c.key.strategy, c.ts_ns, Qty(c.before), Qty(c.after), c.cash, c.reason
+            )
+            for c in state.record_changes
+        ),
+        refusals=tuple(state.record_refusals),
+        peak_margin=Cash(ledger.margin_peak),
+        warnings=tuple(warnings),
+        bars=spec.bars,
+    )
+
+
+def _orders(state: EngineState) -> list[OrderRecord]:
+    return [
+        OrderRecord(
+            r.order,
+            r.phase,
+            r.filled,
+            Px(divide(r.turnover, r.filled)) if r.filled else Px(0),
+            r.order.decided_ns,
+            r.closed_ns,
+            r.reason,
+        )
+        for r in state.book.records.values()
+    ]
+
+
+def assumptions(spec: BacktestSpec) -> tuple[tuple[str, str], ...]:
+    """Return what the run assumes, by name, for people."""
+    fills = spec.fills
+    share = "any quantity" if fills.participation_ppm == 0 else f"{fills.participation_ppm / 10_000:g} % of the bar"
+    return (
+        ("market orders", f"{fills.market} of the next bar" if fills.market == "next open" else f"{fills.market}"),
+        ("limit orders", f"{fills.limit}"),
+        ("inside a bar", f"{fills.path} case"),
+        ("liquidity", share),
+        ("orders rest", "until the day ends" if fills.orders_end_with_day else "until cancelled"),
+        ("slippage", _model(spec.slippage)),
+        ("latency", f"{spec.latency_ns / 1e6:g} ms"),
+        ("charges", "one rate card for every fill" if spec.rates else "dated table by instrument and product"),
+        ("day-end rounding", "as the contract note" if spec.contract_notes else "none, exact by fill"),
+        ("sizing", _model(spec.sizing)),
+        ("sessions", "taken from the data" if spec.sessions_from_data else "exchange calendar by date"),
+        ("square-off", "one minute before the broker's time, market order"),
+        ("rights and demergers", "paid out in cash at their value"),
+        ("stock derivatives", "closed in cash at expiry; physical delivery is not simulated"),
+    )
+
+
+def _model(model: object) -> str:
+    fields = getattr(model, "__struct_fields__", ())
+    inner = ", ".join(f"{name}={getattr(model, name)}" for name in fields)
+    return f"{type(model).__name__}({inner})"
