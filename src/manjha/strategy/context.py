@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from manjha.domain.bars import Interval, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
 from manjha.domain.orders import Exits, OrderId, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
@@ -260,7 +260,7 @@ class Context:
             Units; 0 sizes by the run's policy.
         terms
             `limit`, `trigger` (stop entry), `stop`, `target`, `trail` (distance): prices in rupees, put onto the tick;
-            `exit_after_minutes`; `exit_at` (minutes since midnight IST); `product`; `tag`.
+            `exit_ns` (a moment at which to close again); `product`; `tag`.
 
         Raises
         ------
@@ -316,7 +316,8 @@ class Context:
         function
             An array function: columns in, one float64 array or a tuple of them out, NaN while warming up, causal.
         inputs
-            Names of columns: "close", or "high", "low", "close"; "ts" gives the closing moments.
+            Names of columns: "close", or "high", "low", "close"; "ts" gives the closing moments, "day" their
+            trading days.
         price
             Whether its values are prices in rupees (moving averages, bands, ATR) and change with a split.
 
@@ -332,7 +333,9 @@ class Context:
         lines = [series.line(np.asarray(each, dtype=np.float64), price=price) for each in _as_tuple(out)]
         for each in _as_tuple(out):
             self.warmup = max(self.warmup, _first_ready(np.asarray(each), series))
-        return tuple(lines) if isinstance(out, tuple) else lines[0]
+        if not isinstance(out, tuple):
+            return lines[0]
+        return type(out)(*lines) if hasattr(out, "_fields") else tuple(lines)
 
     @staticmethod
     def _exits(tick: int, terms: Mapping[str, Any]) -> Exits | None:
@@ -350,8 +353,10 @@ class Context:
 def _input(series: Series, name: str) -> NDArray[Any]:
     if name == "ts":
         return np.asarray(series.columns.ts_close_ns)
+    if name == "day":
+        return (np.asarray(series.columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
     if name not in ("open", "high", "low", "close", "volume", "oi"):
-        raise UsageError(f"{name!r} is no column", hint="It is one of open, high, low, close, volume, oi, ts.")
+        raise UsageError(f"{name!r} is no column", hint="It is one of open, high, low, close, volume, oi, ts, day.")
     if series.basis is None and name not in ("volume", "oi"):
         return np.asarray(getattr(series.columns, name))
     return series.floats(name)
