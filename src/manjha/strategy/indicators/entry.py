@@ -143,7 +143,7 @@ class Indicator(msgspec.Struct, frozen=True):
                 f"{self.name}: price columns are partly int64, partly float64",
                 hint="Give them all in 1e-4 rupee (int64) or all in rupees (float64).",
             )
-        return [np.ascontiguousarray(array) for array in arrays], float(RUPEE) if np.int64 in kinds else 1.0
+        return [np.ascontiguousarray(array) for array in arrays], float(RUPEE) if np.dtype(np.int64) in kinds else 1.0
 
 
 class Stream:

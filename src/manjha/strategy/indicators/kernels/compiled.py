@@ -16,3 +16,8 @@ State = tuple[Floats, Ints]
 def njit(function: Function) -> Function:
     """Compile on first call. Division by zero gives infinity or NaN, as in numpy: no exception paths to pay for."""
     return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+
+
+def njit_inner(function: Function) -> Function:
+    """Compile a function that loops call: laid out inside them, it does not count references to its arrays (30 ns)."""
+    return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True, forceinline=True)(function))

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 # A window of the last values: a ring from `a` in f; i: length, run of finite inputs.
 
 
-@njit
+@njit_inner
 def _before(f: Floats, i: Ints, a: int, x: float) -> float:
     """Add a finite value; return the one `length` bars before it, NaN while there is none."""
     slot = a + i[1] % i[0]
@@ -24,7 +24,7 @@ def momentum_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def momentum_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -48,7 +48,7 @@ def roc_init(_: float, length: int) -> State:
     return np.zeros(length), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def roc_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value; there is no change in percent from zero."""
     if not math.isfinite(x):
@@ -73,7 +73,7 @@ def slope_init(scale: float, length: int) -> State:
     return np.array([divisor, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def slope_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value. The sum is taken anew each bar, of differences from the newest value."""
     if not math.isfinite(x):
@@ -108,7 +108,7 @@ def cci_init(_: float, length: int) -> State:
     return np.zeros(length), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def cci_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar. Mean and mean deviation are taken anew each bar."""
     x = high + low + close
@@ -143,7 +143,7 @@ def heikin_ashi_init(scale: float) -> State:
     return np.array([0.0, 0.0, scale]), np.zeros(1, dtype=np.int64)
 
 
-@njit
+@njit_inner
 def heikin_ashi_update(
     f: Floats, i: Ints, opened: float, high: float, low: float, close: float
 ) -> tuple[float, float, float, float]:

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 # The exponential average begins with the mean of its first `length` values; until then `value` holds their sum.
 
 
-@njit
+@njit_inner
 def _ema(value: float, run: int, length: int, alpha: float, x: float) -> tuple[float, int, float]:
     if not math.isfinite(x):
         return 0.0, 0, math.nan
@@ -25,7 +25,7 @@ def ema_init(scale: float, length: int) -> State:
     return np.array([0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def ema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     value, run, out = _ema(f[0], i[1], i[0], f[1], x / f[2])
@@ -49,7 +49,7 @@ def dema_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def dema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     f[0], i[1], one = _ema(f[0], i[1], i[0], f[2], x / f[3])
@@ -75,7 +75,7 @@ def tema_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def tema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     f[0], i[1], one = _ema(f[0], i[1], i[0], f[3], x / f[4])
@@ -103,7 +103,7 @@ def tema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
 # the same bar; the signal is seeded with the mean of the first `signal` differences, and all three lines begin with it.
 
 
-@njit
+@njit_inner
 def _macd(
     averages: tuple[float, float, float],
     run: int,
@@ -130,7 +130,7 @@ def macd_init(scale: float, fast: int, slow: int, signal: int) -> State:
     return np.array([0.0, 0.0, 0.0, *alphas, scale]), np.array([fast, slow, signal, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def macd_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
     """Add one price."""
     averages, run, line = _macd((f[0], f[1], f[2]), i[3], (i[0], i[1], i[2]), (f[3], f[4], f[5]), x / f[6])

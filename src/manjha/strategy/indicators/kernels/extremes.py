@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 # The maximum of a window is the head of a queue of falling values: a new value drops all that are not above it, and the
 # head goes when it is too old, so a bar costs a constant on average whatever the length. The queue is a ring of
@@ -12,7 +12,7 @@ from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, nji
 # is the maximum of the negated values. Of equal values the newest stands.
 
 
-@njit
+@njit_inner
 def _push(f: Floats, i: Ints, a: int, b: int, length: int, bar: int, x: float) -> tuple[float, int]:  # noqa: PLR0913, PLR0917 - two offsets
     """Add the value of a bar; return the maximum of the last `length` bars and its age in bars."""
     head, count = i[b], i[b + 1]
@@ -37,7 +37,7 @@ def highest_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * length]), np.array([length, *[0] * (3 + length)], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def highest_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -62,7 +62,7 @@ def lowest_init(scale: float, length: int) -> State:
     return highest_init(-scale, length)
 
 
-@njit
+@njit_inner
 def lowest_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     return highest_update(f, i, -x)
@@ -80,7 +80,7 @@ def lowest_fold(f: Floats, i: Ints, column: Floats) -> Floats:
 # Both queues of a bar: f from `a`: queue of highs, queue of lows; i: length, run, queue of highs, queue of lows.
 
 
-@njit
+@njit_inner
 def _push_bar(f: Floats, i: Ints, a: int, high: float, low: float) -> tuple[float, float, int, int]:
     """Add a bar; return highest high, lowest low and their ages."""
     length = i[0]
@@ -90,7 +90,7 @@ def _push_bar(f: Floats, i: Ints, a: int, high: float, low: float) -> tuple[floa
     return top, -floor, top_age, floor_age
 
 
-@njit
+@njit_inner
 def _clear_bars(i: Ints) -> None:
     length = i[0]
     i[1:4] = 0
@@ -106,7 +106,7 @@ def donchian_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * (2 * length)]), _bar_queues(length)
 
 
-@njit
+@njit_inner
 def donchian_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low):
@@ -133,7 +133,7 @@ def aroon_init(_: float, length: int) -> State:
     return np.zeros(2 * (length + 1)), _bar_queues(length + 1)
 
 
-@njit
+@njit_inner
 def aroon_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low):
@@ -155,7 +155,7 @@ def aroon_fold(f: Floats, i: Ints, high: Floats, low: Floats) -> tuple[Floats, F
     return up, down
 
 
-@njit
+@njit_inner
 def _position(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add a finite bar; return where the close lies in the range of the window, 0 to 100. A range of nothing: 50."""
     top, floor, _, _ = _push_bar(f, i, 0, high, low)
@@ -169,7 +169,7 @@ def williams_r_init(_: float, length: int) -> State:
     return np.zeros(2 * length), _bar_queues(length)
 
 
-@njit
+@njit_inner
 def williams_r_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -190,7 +190,7 @@ def williams_r_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats
 # The two averages of the stochastic are short: summed anew each bar, in the order of their places.
 
 
-@njit
+@njit_inner
 def _mean(f: Floats, a: int, length: int, count: int, x: float) -> float:
     """Add the `count`-th value, from 0, to the window at `a`; return its mean, NaN while it fills."""
     f[a + count % length] = x
@@ -207,7 +207,7 @@ def stochastic_init(_: float, length: int, smooth: int, signal: int) -> State:
     return np.zeros(2 * length + smooth + signal), np.append(_bar_queues(length), [smooth, signal])
 
 
-@njit
+@njit_inner
 def stochastic_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 
 def obv_init(_: float) -> State:
@@ -12,7 +12,7 @@ def obv_init(_: float) -> State:
     return np.zeros(2), np.zeros(1, dtype=np.int64)
 
 
-@njit
+@njit_inner
 def obv_update(f: Floats, i: Ints, close: float, volume: float) -> float:
     """Add one bar. The first counts as up."""
     if not math.isfinite(close + volume):
@@ -41,7 +41,7 @@ def vwap_init(scale: float) -> State:
     return np.array([0.0, 0.0, 0.0, 3.0 * scale]), np.array([1, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def vwap_update(f: Floats, i: Ints, day: float, high: float, low: float, close: float, volume: float) -> float:  # noqa: PLR0913, PLR0917 - a bar
     """Add one bar. After a bar that is not finite the session has no VWAP any more."""
     if i[1] == 0 or (day != f[0] and math.isfinite(day)):
@@ -77,7 +77,7 @@ def mfi_init(_: float, length: int) -> State:
     return np.zeros(5 + length), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def _mfi_add(f: Floats, i: Ints, flows: int, flow: float) -> float:
     """Add the `flows`-th flow, from 1."""
     length, place = i[0], i[2]
@@ -97,7 +97,7 @@ def _mfi_add(f: Floats, i: Ints, flows: int, flow: float) -> float:
     return 100.0 * rising / (rising + falling) if i[3] > 0 else 50.0
 
 
-@njit
+@njit_inner
 def mfi_update(f: Floats, i: Ints, high: float, low: float, close: float, volume: float) -> float:
     """Add one bar."""
     price = high + low + close

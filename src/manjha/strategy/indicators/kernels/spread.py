@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 # Squares of prices do not fit the exact range, and E[x²] − E[x]² would lose everything to cancellation. So the sums are
 # of deviations from an anchor, a value of the window itself. A second pair of sums begins with each block of `length`
@@ -15,13 +15,13 @@ from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, nji
 _HEAD = 7
 
 
-@njit
+@njit_inner
 def _clear(f: Floats, i: Ints, a: int, b: int) -> None:
     f[a : a + _HEAD] = 0.0
     i[b + 1 : b + 4] = 0
 
 
-@njit
+@njit_inner
 def _add(f: Floats, i: Ints, a: int, b: int, x: float) -> tuple[float, float]:
     """Add a finite value; return sum and sum of squared deviations over the window, NaN while it fills."""
     length, run, place = i[b], i[b + 1] + 1, i[b + 2]
@@ -61,7 +61,7 @@ def bollinger_init(scale: float, length: int, width: float) -> State:
     return f, np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def bollinger_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
     """Add one price."""
     if not math.isfinite(x):
@@ -88,7 +88,7 @@ def zscore_init(_: float, length: int) -> State:
     return np.zeros(_HEAD + length), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def zscore_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -117,7 +117,7 @@ def realised_vol_init(_: float, length: int, annual: float) -> State:
     return f, np.array([length, 0, 0, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def realised_vol_update(f: Floats, i: Ints, x: float) -> float:
     """Add one price; one that is not positive has no logarithm and counts as NaN."""
     if not (math.isfinite(x) and x > 0.0):

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 
-@njit
+@njit_inner
 def _wilder(value: float, count: int, length: int, weight: float, x: float) -> float:
     """Take the `count`-th value, from 1: a sum until there are `length`, then their mean, then smoothed."""
     if count < length:
@@ -17,7 +17,7 @@ def _wilder(value: float, count: int, length: int, weight: float, x: float) -> f
     return value * (1.0 - weight) + x * weight
 
 
-@njit
+@njit_inner
 def _rsi(
     last: float, up: float, down: float, run: int, length: int, x: float
 ) -> tuple[float, float, float, int, float]:
@@ -40,7 +40,7 @@ def rsi_init(_: float, length: int) -> State:
     return np.zeros(3), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def rsi_update(f: Floats, i: Ints, x: float) -> float:
     """Add one price."""
     last, up, down, run, out = _rsi(f[0], f[1], f[2], i[1], i[0], x)
@@ -59,13 +59,13 @@ def rsi_fold(f: Floats, i: Ints, column: Floats) -> Floats:
     return out
 
 
-@njit
+@njit_inner
 def _range(last: float, high: float, low: float) -> float:
     """Return the true range after the close `last`."""
     return max(high, last) - min(low, last)
 
 
-@njit
+@njit_inner
 def _atr(value: float, run: int, length: int, weight: float, true_range: float) -> tuple[float, float]:
     value = _wilder(value, run, length, weight, true_range)
     return value, value if run >= length else math.nan
@@ -76,7 +76,7 @@ def atr_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 1.0 / length, scale]), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def atr_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -114,7 +114,7 @@ def true_range_init(scale: float) -> State:
     return np.array([0.0, scale]), np.zeros(1, dtype=np.int64)
 
 
-@njit
+@njit_inner
 def true_range_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -138,7 +138,7 @@ def true_range_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats
 # 1/length part off; the ADX starts with the mean of `length` values of DX and is smoothed from then on.
 
 
-@njit
+@njit_inner
 def _movement(high_change: float, low_change: float) -> tuple[float, float]:
     """Return the directional movement up and down; at most one is not zero."""
     if high_change > low_change and high_change > 0.0:
@@ -148,7 +148,7 @@ def _movement(high_change: float, low_change: float) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-@njit
+@njit_inner
 def _share(part: float, whole: float) -> float:
     """Return a percentage, of nothing none."""
     return 100.0 * part / whole if whole > 0.0 else 0.0
@@ -159,7 +159,7 @@ def adx_init(_: float, length: int) -> State:
     return np.zeros(7), np.array([length, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def adx_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -206,7 +206,7 @@ def supertrend_init(scale: float, length: int, width: float) -> State:
     return f, np.array([length, 0, -1], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def supertrend_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -246,7 +246,7 @@ def keltner_init(scale: float, length: int, atr_length: int, width: float) -> St
     return f, np.array([atr_length, 0, length], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def keltner_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):

@@ -5,14 +5,14 @@ from math import isqrt
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
 # A running sum over a window. Sums of prices in whole 1e-4 rupee are exact, in any order: they stay below 2**53. For
 # other floats the error must not pile up, so a second sum, begun afresh with every `length` bars, takes the place of
 # the first one whenever it has come to cover the window.
 
 
-@njit
+@njit_inner
 def _slide(total: float, fresh: float, left: int, length: int, x: float, old: float) -> tuple[float, float, int]:
     total += x - old
     fresh += x
@@ -29,7 +29,7 @@ def sma_init(scale: float, length: int) -> State:
     return f, np.array([length, 0, length], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def sma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     length = i[0]
@@ -75,13 +75,13 @@ def sma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
 # `b` in i: length, run, position in the block.
 
 
-@njit
+@njit_inner
 def _wma_clear(f: Floats, i: Ints, a: int, b: int) -> None:
     f[a], f[a + 1], f[a + 2], f[a + 3] = 0.0, 0.0, 0.0, 0.0
     i[b + 1], i[b + 2] = 0, 0
 
 
-@njit
+@njit_inner
 def _wma_add(f: Floats, i: Ints, a: int, b: int, x: float) -> float:
     """Add a finite value; return the weighted sum over the window, NaN while it fills."""
     length, run, place = i[b], i[b + 1] + 1, i[b + 2]
@@ -106,7 +106,7 @@ def wma_init(scale: float, length: int) -> State:
     return f, np.array([length, 0, 0], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def wma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -135,7 +135,7 @@ def hma_init(scale: float, length: int) -> State:
     return f, np.array([whole, whole + 4 + length, *(v for each in lengths for v in (each, 0, 0))], dtype=np.int64)
 
 
-@njit
+@njit_inner
 def hma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
