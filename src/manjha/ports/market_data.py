@@ -168,6 +168,18 @@ class BarStore(Protocol):
         """
         ...
 
+    def read_many(
+        self,
+        instruments: Sequence[InstrumentId],
+        interval: Interval,
+        start_ns: int,
+        end_ns: int,
+        *,
+        adjustment: str = "",
+    ) -> Sequence[BarColumns]:
+        """Read several instruments in the order asked for, each as `read` gives it; quicker than one by one."""
+        ...
+
     def adjustment(self, instrument: InstrumentId, interval: Interval, start_ns: int, end_ns: int) -> str:
         """Return the state of adjustment that `read` gives for this span; empty where there are no bars."""
         ...
@@ -179,8 +191,8 @@ class BarStore(Protocol):
         """
         ...
 
-    def series(self) -> Sequence[SeriesInfo]:
-        """Return what is stored, by instrument id and interval."""
+    def series(self, instrument: InstrumentId | None = None) -> Sequence[SeriesInfo]:
+        """Return what is stored, of one instrument or of all, by instrument id, interval and adjustment."""
         ...
 
     def verify(self) -> Sequence[str]:
@@ -256,6 +268,14 @@ class HistorySource(Protocol):
 
     def fetch(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> Iterator[Fetched]:
         """Download the missing spans piece by piece. Raises `SourceError`; what was yielded before is good."""
+        ...
+
+
+class QuarantineBin(Protocol):
+    """Keeps rows that were not taken where a person finds them."""
+
+    def keep(self, sha256: str, rows: Sequence[Quarantined]) -> str:
+        """Write the rows of the file with this hash, in place of what was kept of it before; returns where."""
         ...
 
 

@@ -200,19 +200,17 @@ class ParquetBarStore:
         return found
 
     def _load(self, entry: Entry, instruments: tuple[InstrumentId, ...]) -> dict[InstrumentId, Columns]:
-        """Return columns of each instrument, from the cache where they are."""
-        loaded = {name: self._cache.load(entry.sha256, name) for name in instruments}
-        missing = tuple(name for name, columns in loaded.items() if columns is None)
-        if missing:
-            rows = self._decode(entry, missing)
+        """Return columns of each instrument; those of its own partition come from the cache."""
+        if entry.partition.is_shared:
+            rows = self._decode(entry, instruments)
             bounds = np.searchsorted(rows.code, np.arange(len(rows.ids) + 1)).tolist()
-            at = {name: slice(bounds[i], bounds[i + 1]) for i, name in enumerate(rows.ids)}
-            for name in missing:
-                part = at.get(name, slice(0, 0))
-                columns = {field: np.ascontiguousarray(values[part]) for field, values in rows.columns.items()}
-                self._cache.store(entry.sha256, name, columns)
-                loaded[name] = columns
-        return {name: columns for name, columns in loaded.items() if columns is not None}
+            parts = {InstrumentId(name): rows.take(slice(*bounds[i : i + 2])) for i, name in enumerate(rows.ids)}
+            return {name: part.columns for name, part in parts.items()}
+        columns = self._cache.load(entry.sha256)
+        if columns is None:
+            columns = self._decode(entry).columns
+            self._cache.store(entry.sha256, columns)
+        return dict.fromkeys(instruments, columns)
 
     def _decode(self, entry: Entry, only: tuple[str, ...] = ()) -> Rows:
         try:
@@ -225,14 +223,13 @@ class ParquetBarStore:
 
     # ------------------------------------------------------------------------------------------ describe
 
-    def series(self) -> list[SeriesInfo]:
+    def series(self, instrument: InstrumentId | None = None) -> list[SeriesInfo]:
         """Return what is stored; see the port. `sources` and `sha256` of daily series are those of their partitions."""
-        return self._describe(self._manifest.entries())
-
-    def series_of(self, instrument: InstrumentId, interval: Interval) -> list[SeriesInfo]:
-        """Return what is stored of one instrument and interval, one item a state of adjustment."""
-        found = self._describe(self._manifest.entries(interval, place_of(instrument, interval)))
-        return [info for info in found if info.instrument == instrument]
+        entries = self._manifest.entries()
+        if instrument is None:
+            return self._describe(entries)
+        mine = [entry for entry in entries if entry.partition.place == place_of(instrument, entry.partition.interval)]
+        return [info for info in self._describe(mine) if info.instrument == instrument]
 
     def partitions(self) -> list[Entry]:
         """Return the current partition files."""

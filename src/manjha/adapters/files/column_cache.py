@@ -1,11 +1,10 @@
 """Columns beside the store, ready to be mapped into memory: what is read twice is not decoded twice.
 
-A cache file holds one instrument's rows of one partition file and is named after that file's hash, so a changed
+A cache file holds the rows of one intraday partition file and is named after that file's hash, so a changed
 partition never meets an old cache. It may be deleted at any time. The least recently used go first when the bound is
 reached.
 """
 
-import hashlib
 import mmap
 import os
 import struct
@@ -31,12 +30,12 @@ class ColumnCache:
         self._max_bytes = max_bytes
         self._bytes: int | None = None
 
-    def load(self, sha256: str, instrument: str) -> dict[str, Int64s] | None:
+    def load(self, sha256: str) -> dict[str, Int64s] | None:
         """Map columns, or return None where they are not cached whole.
 
         The map is private: an array may be written to, and the file stays as it is.
         """
-        path = self._path(sha256, instrument)
+        path = self._path(sha256)
         try:
             with path.open("rb") as file:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -49,9 +48,9 @@ class ColumnCache:
         block = np.frombuffer(mapped, np.int64, rows * len(FIELDS), _HEAD).reshape(len(FIELDS), rows)
         return dict(zip(FIELDS, block, strict=True))
 
-    def store(self, sha256: str, instrument: str, columns: dict[str, Int64s]) -> None:
+    def store(self, sha256: str, columns: dict[str, Int64s]) -> None:
         """Keep columns for the next time."""
-        path = self._path(sha256, instrument)
+        path = self._path(sha256)
         rows = len(columns["ts_open"])
         size = _HEAD + rows * 8 * len(FIELDS)
         temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
@@ -67,9 +66,8 @@ class ColumnCache:
         except OSError:
             temporary.unlink(missing_ok=True)
 
-    def _path(self, sha256: str, instrument: str) -> Path:
-        name = hashlib.sha256(instrument.encode()).hexdigest()[:16]
-        return self._folder / f"{sha256[:32]}-{name}.i64"
+    def _path(self, sha256: str) -> Path:
+        return self._folder / f"{sha256[:32]}.i64"
 
     def _make_room(self, size: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

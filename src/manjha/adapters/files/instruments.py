@@ -42,15 +42,23 @@ class InstrumentBook:
 
     def get(self, instrument: InstrumentId, day: TradingDay | None = None) -> Instrument:
         """Return an instrument as of a day; see the port."""
-        found = self._get(instrument, day)
+        found = self.known(instrument, day)
         if found is None:
             raise self._unknown(instrument)
         return found
 
+    def known(self, instrument: InstrumentId, day: TradingDay | None) -> Instrument | None:
+        """Return an instrument by its id as of a day, or None."""
+        canonical = self.joins().get(instrument, instrument)
+        if ":" not in canonical or "/" in canonical:
+            return None
+        versions = self._shelf(shelf_name_of(canonical)).versions.get(canonical)
+        return in_force(versions, day) if versions else None
+
     def find(self, name: str, day: TradingDay | None = None) -> Instrument:
         """Resolve what people type, in capitals or not; a bare symbol is looked for on NSE first. See the port."""
         typed = " ".join(name.split())
-        exact = self._get(InstrumentId(typed), day)
+        exact = self.known(InstrumentId(typed), day)
         if exact is not None:
             return exact
         wanted = typed.upper()
@@ -59,7 +67,7 @@ class InstrumentBook:
             exchange, symbol = "", wanted
         for place in SEARCH_ORDER:
             if exchange in ("", place):
-                found = self._get(InstrumentId(f"{place}:{symbol}"), day) or self._by_symbol(place, symbol, day)
+                found = self.known(InstrumentId(f"{place}:{symbol}"), day) or self._by_symbol(place, symbol, day)
                 if found is not None:
                     return found
         raise self._unknown(name)
@@ -123,13 +131,6 @@ class InstrumentBook:
     @property
     def _joins_path(self) -> Path:
         return self._folder / "joins.json"
-
-    def _get(self, instrument: InstrumentId, day: TradingDay | None) -> Instrument | None:
-        canonical = self.joins().get(instrument, instrument)
-        if ":" not in canonical or "/" in canonical:
-            return None
-        versions = self._shelf(shelf_name_of(canonical)).versions.get(canonical)
-        return in_force(versions, day) if versions else None
 
     def _by_symbol(self, exchange: Exchange, symbol: str, day: TradingDay | None) -> Instrument | None:
         shelf = self._shelf(str(exchange))

@@ -1,0 +1,116 @@
+"""Puts the parts together, by hand. The only place that chooses adapters."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from manjha.app.settings import Settings
+from manjha.domain.errors import DataError, OutsideTable, UsageError
+from manjha.domain.instrument import Instrument, Kind
+from manjha.domain.moments import TradingDay
+
+if TYPE_CHECKING:
+    from manjha.adapters.files.actions import ActionFile
+    from manjha.adapters.files.bar_store import ParquetBarStore
+    from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.market.rules import MarketRules
+    from manjha.ports.clock import Clock
+    from manjha.ports.market_data import HistorySource
+    from manjha.services.data_jobs import DataServices
+
+SOURCES: dict[str, str] = {}
+"""Where history can be downloaded: name to "module:function", called with the settings and the clock."""
+
+
+def system_clock() -> "Clock":
+    """Return the machine's clock."""
+    from manjha.adapters.system.clock import SystemClock
+
+    return SystemClock()
+
+
+def bar_store(settings: Settings) -> "ParquetBarStore":
+    """Return the bar store."""
+    from manjha.adapters.files.bar_store import ParquetBarStore
+
+    return ParquetBarStore(settings.home / "bars", settings.store.cache_mb << 20)
+
+
+def instrument_book(settings: Settings) -> "InstrumentBook":
+    """Return the instrument book."""
+    from manjha.adapters.files.instruments import InstrumentBook
+
+    return InstrumentBook(settings.home / "instruments")
+
+
+def action_file(settings: Settings) -> "ActionFile":
+    """Return the corporate actions."""
+    from manjha.adapters.files.actions import ActionFile
+
+    return ActionFile(settings.home / "actions.csv")
+
+
+def market_rules(settings: Settings) -> "MarketRules":
+    """Return the rules of the market, with the user's rows laid over them."""
+    from manjha.adapters.files.rule_tables import load_rules
+
+    return load_rules(settings.rules_file)
+
+
+def data_services(settings: Settings) -> "DataServices":
+    """Return what data jobs work with."""
+    from functools import partial
+
+    from manjha.adapters.files.archives import ArchiveFiles
+    from manjha.adapters.files.quarantine_bin import QuarantineFolder
+    from manjha.adapters.formats.registry import import_bytes
+    from manjha.services.data_jobs import DataServices
+
+    rules = market_rules(settings)
+    book = instrument_book(settings)
+    return DataServices(
+        store=bar_store(settings),
+        instruments=book,
+        actions=action_file(settings),
+        files=ArchiveFiles(),
+        quarantine=QuarantineFolder(settings.home / "quarantine"),
+        read=partial(import_bytes, clock=session_clock(rules, book)),
+        clock=system_clock(),
+        rules=rules,
+    )
+
+
+def session_clock(
+    rules: "MarketRules", book: "InstrumentBook"
+) -> Callable[[Instrument, TradingDay], tuple[int, int] | None]:
+    """Return who knows when a session opens and its closing price exists; None for a day that did not trade.
+
+    Before and after the calendar the regular hours are taken; an import says how many rows that concerns.
+    """
+    from manjha.adapters.formats.sessions import regular_session
+    from manjha.market.sessions import session
+
+    def hours(instrument: Instrument, day: TradingDay) -> tuple[int, int] | None:
+        if instrument.kind in (Kind.EQUITY, Kind.ETF) and not instrument.has_derivatives:
+            instrument = book.known(instrument.id, day) or instrument
+        try:
+            held = session(rules, instrument, day)
+        except OutsideTable:
+            return regular_session(instrument, day)
+        except DataError:
+            return None
+        return held.open_ns, held.day_close_ns
+
+    return hours
+
+
+def history_source(name: str, settings: Settings) -> "HistorySource":
+    """Return a source of history by the name that `--source` takes. Raises `UsageError` with the names there are."""
+    if name not in SOURCES:
+        raise UsageError(
+            f"unknown source {name!r}",
+            hint=f"Known are: {', '.join(sorted(SOURCES)) or 'none'}. `manjha data import PATH` reads files.",
+        )
+    module, _, function = SOURCES[name].partition(":")
+    source: HistorySource = getattr(import_module(module), function)(settings, system_clock())
+    return source

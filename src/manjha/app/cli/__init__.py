@@ -1,0 +1,12 @@
+"""The command line: `manjha`."""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code."""
+    from manjha.app.cli.errors import guarded
+    from manjha.app.cli.root import app
+
+    sys.exit(guarded(lambda: app(args=args, prog_name="manjha"), sys.argv[1:] if args is None else args))

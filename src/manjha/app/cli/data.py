@@ -1,0 +1,204 @@
+"""`manjha data`: import, fetch, list, gaps, verify, export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from manjha.app.cli.errors import OK, SOURCE, USAGE
+
+if TYPE_CHECKING:
+    from manjha.domain.bars import Interval
+    from manjha.domain.moments import TradingDay
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bring market data in, look at it, check it.")
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+IntervalText = Annotated[str, typer.Option("-i", "--interval", help="1m, 5m, 15m, 60m, 1d ...")]
+From = Annotated[str, typer.Option("--from", help="First day, like 2026-01-31.")]
+To = Annotated[str, typer.Option("--to", help="Last day, included.")]
+InstrumentName = Annotated[str, typer.Option("--instrument", help="Like NSE:RELIANCE or reliance.")]
+
+
+@app.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files, archives (zip, gz) and folders.")],
+    *,
+    form: Annotated[str, typer.Option("--format", help="Force a format by name.")] = "",
+    instrument: Annotated[str, typer.Option("--instrument", help="What a file is of that does not say it.")] = "",
+    interval: IntervalText = "",
+    unit: Annotated[str, typer.Option("--unit", help="rupees or paise, where it cannot be known.")] = "",
+    stamps: Annotated[str, typer.Option("--stamps", help="open or close: what a bar's time means.")] = "",
+    zone: Annotated[str, typer.Option("--zone", help="IST or UTC, for times without a zone.")] = "",
+    day: Annotated[str, typer.Option("--day", help="The day of a file that does not say its own.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Let rows overwrite stored ones that differ.")] = False,
+    json: Json = False,
+) -> None:
+    """Read files into the store. The format is found by content; bad rows are quarantined, each with its reason.
+
+    A second import of the same file changes nothing. Exit code 2 if any file could not be used.
+    """
+    from manjha.app.bootstrap import data_services
+    from manjha.app.cli.data_output import print_files, print_steps, summary_json
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.settings import load_settings
+    from manjha.ports.market_data import ImportHints
+    from manjha.services.data_jobs import Terms, import_paths
+
+    hints = ImportHints(
+        format=form,
+        instrument=instrument,
+        interval=_interval(interval),
+        unit=_choice("--unit", unit, ("rupees", "paise")),
+        stamps=_choice("--stamps", stamps, ("open", "close")),
+        zone=_choice("--zone", zone, ("IST", "UTC")),
+        day=_day(day),
+    )
+    services = data_services(load_settings())
+    with progress_bar() as progress:
+        summary = import_paths(services, paths, Terms(hints=hints, replace=replace), progress)
+    if json:
+        print_json(summary_json(summary))
+    else:
+        print_files(summary.files)
+        print_steps(summary.steps)
+    raise typer.Exit(USAGE if summary.failed else OK)
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Option("--source", help="Where from: kite, yahoo, nse, bse.")],
+    instrument: Annotated[list[str], typer.Option("--instrument", help="Like NSE:RELIANCE; may be repeated.")],
+    *,
+    start: From,
+    end: To,
+    interval: IntervalText = "1d",
+    json: Json = False,
+) -> None:
+    """Download what is missing between two days, and store it piece by piece; run again, it goes on."""
+    from manjha.app.bootstrap import data_services, history_source
+    from manjha.app.cli.data_output import fetch_json, print_fetch
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.settings import load_settings
+    from manjha.domain.moments import parse_day
+    from manjha.ports.market_data import FetchRequest
+    from manjha.services.fetch import fetch as fetch_missing
+    from manjha.services.rate_limit import TokenBucket
+
+    settings = load_settings()
+    chosen = history_source(source, settings)
+    services = data_services(settings)
+    span = (parse_day(start), parse_day(end))
+    requests = [FetchRequest(services.instruments.find(name), _interval(interval), *span) for name in instrument]
+    bucket = TokenBucket(services.clock, settings.fetch.per_minute, settings.fetch.burst)
+    with progress_bar() as progress:
+        summary = fetch_missing(services, chosen, requests, bucket, progress)
+    if json:
+        print_json(fetch_json(summary))
+    else:
+        print_fetch(summary)
+    failed = any(report.problem for report in summary.files)
+    raise typer.Exit(SOURCE if summary.problem else USAGE if failed else OK)
+
+
+@app.command("list")
+def list_(instrument: InstrumentName = "", interval: IntervalText = "", json: Json = False) -> None:
+    """List what is stored: instrument, interval, state of adjustment, rows, first and last bar, sources."""
+    from manjha.app.bootstrap import bar_store, instrument_book
+    from manjha.app.cli.data_output import print_series, series_json
+    from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
+    from manjha.services.stored import list_series
+
+    settings = load_settings()
+    found = list_series(bar_store(settings), instrument_book(settings), instrument, _interval(interval) or None)
+    if json:
+        print_json(series_json(found))
+    else:
+        print_series(found)
+
+
+@app.command()
+def gaps(
+    instrument: InstrumentName, *, interval: IntervalText = "1d", start: From = "", end: To = "", json: Json = False
+) -> None:
+    """Show days and bars that the calendar expects and the store does not have."""
+    from manjha.app.bootstrap import bar_store, instrument_book, market_rules
+    from manjha.app.cli.data_output import gaps_json, print_gaps
+    from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
+    from manjha.services.gaps import gaps as find_gaps
+
+    settings = load_settings()
+    found = instrument_book(settings).find(instrument)
+    span = (_day(start), _day(end))
+    report = find_gaps(bar_store(settings), market_rules(settings), found, _interval(interval), span)
+    if json:
+        print_json(gaps_json(report))
+    else:
+        print_gaps(report)
+
+
+@app.command()
+def verify(json: Json = False) -> None:
+    """Check every stored file against its hash, row count and order. Exit code 2 if anything is wrong."""
+    from manjha.app.bootstrap import bar_store
+    from manjha.app.cli.data_output import print_verified
+    from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
+
+    store = bar_store(load_settings())
+    files, problems = len(store.partitions()), store.verify()
+    if json:
+        print_json({"files": files, "problems": problems})
+    else:
+        print_verified(files, problems)
+    raise typer.Exit(USAGE if problems else OK)
+
+
+@app.command()
+def export(
+    instrument: InstrumentName,
+    out: Annotated[Path, typer.Option("--out", help="A file that ends in .csv or .parquet.")],
+    *,
+    interval: IntervalText = "1d",
+    start: From = "",
+    end: To = "",
+    json: Json = False,
+) -> None:
+    """Write stored bars to a file, in rupees and Indian time."""
+    from manjha.adapters.files.export import export_bars
+    from manjha.app.bootstrap import bar_store, instrument_book
+    from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
+    from manjha.services.stored import load_bars
+
+    settings = load_settings()
+    found = instrument_book(settings).find(instrument)
+    bars = load_bars(bar_store(settings), found, _interval(interval), (_day(start), _day(end)))
+    export_bars(out, bars)
+    if json:
+        print_json({"file": str(out), "instrument": found.id, "rows": len(bars)})
+    else:
+        print(f"{len(bars):,} bars of {found.display} written to {out}")
+
+
+def _interval(text: str) -> "Interval":
+    from manjha.domain.bars import Interval, parse_interval
+
+    return parse_interval(text) if text else Interval(0)
+
+
+def _day(text: str) -> "TradingDay | None":
+    from manjha.domain.moments import parse_day
+
+    return parse_day(text) if text else None
+
+
+def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
+    from manjha.domain.errors import UsageError
+
+    found = next((choice for choice in choices if choice.lower() == value.lower()), None)
+    if value and found is None:
+        raise UsageError(f"{option} takes {' or '.join(choices)}, was {value!r}")
+    return found or ""

@@ -1,0 +1,249 @@
+"""What `manjha data` writes: tables for people, JSON for programs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from manjha.app.cli.errors import say, say_error
+from manjha.app.cli.output import print_table
+from manjha.domain.bars import format_interval
+from manjha.domain.moments import clock_ns, format_clock, format_day, format_ts
+from manjha.domain.money import format_px
+from manjha.ports.market_data import Conflict
+from manjha.services.reports import (
+    FetchSummary,
+    FileReport,
+    GapReport,
+    ImportSummary,
+    SeriesView,
+    Step,
+)
+
+_SHOWN = 10
+_PRICES = ("open", "high", "low", "close")
+
+
+def print_files(reports: Sequence[FileReport]) -> None:
+    """Write one line a file, the sum, and below it what needs a person's eye."""
+    headers = ("file", "format", "rows", "added", "unchanged", "conflicts", "quarantined", "")
+    rows: list[tuple[str | int, ...]] = [
+        (r.file, r.format or "-", r.rows, r.added, r.unchanged, r.conflicting, _quarantined(r), r.outcome)
+        for r in reports
+    ]
+    if len(reports) > 1:
+        sums = [sum(int(row[column]) for row in rows) for column in range(2, 7)]
+        rows.append((f"{len(reports)} files", "", *sums, ""))
+    print_table(headers, rows)
+    for report in reports:
+        _print_remarks(report)
+
+
+def _print_remarks(report: FileReport) -> None:
+    if report.problem:
+        say_error(
+            report.problem.message
+            if report.file in report.problem.message
+            else f"{report.file}: {report.problem.message}",
+            report.problem.hint,
+        )
+    for note in report.notes:
+        say(f"note: {report.file}: {note}")
+    for tally in report.quarantined:
+        say(f"quarantined: {report.file}: {tally.count:,} rows: {tally.what}")
+    if report.quarantine_file:
+        say(f"  the rows are in {report.quarantine_file}")
+    for conflict in report.conflicts[:_SHOWN]:
+        say(f"conflict: {_conflict_text(conflict)}")
+    if report.conflicting:
+        kept = "the stored rows were kept; `--replace` overwrites them"
+        say(f"  {report.conflicting:,} rows of {report.file} contradict others: {kept}")
+
+
+def print_steps(steps: Sequence[Step]) -> None:
+    """Write a warning for each price that jumps without a known reason."""
+    for step in steps[:_SHOWN]:
+        guess = f"; this looks like {step.guess}" if step.guess else ""
+        say(
+            f"warning: {step.name} steps on {format_day(step.day)} from {format_px(step.close_before)} to"
+            f" {format_px(step.open_after)} (×{step.ratio / 1000:.3g}){guess}"
+        )
+    if len(steps) > _SHOWN:
+        say(f"warning: {len(steps) - _SHOWN:,} more steps; `--json` lists them all")
+    if steps:
+        say("  No corporate action is known for that, and a backtest would trade the jump. Import the action, if any.")
+
+
+def print_fetch(summary: FetchSummary) -> None:
+    """Write what a download gave."""
+    if not summary.missing_days:
+        print("nothing is missing")
+    if summary.files:
+        print_files(summary.files)
+        print_steps(summary.steps)
+    if summary.problem:
+        say_error(summary.problem.message, summary.problem.hint)
+
+
+def print_series(found: Sequence[SeriesView]) -> None:
+    """Write one line a series."""
+    if not found:
+        say("nothing is stored; `manjha data import PATH` brings data in")
+        return
+    headers = ("instrument", "interval", "adjustment", "bars", "first", "last", "sources")
+    rows = [
+        (
+            view.name,
+            format_interval(view.interval),
+            view.adjustment,
+            view.rows,
+            _short(view.first_ns, view.interval),
+            _short(view.last_ns, view.interval),
+            ", ".join(view.sources),
+        )
+        for view in found
+    ]
+    print_table(headers, rows)
+
+
+def print_gaps(report: GapReport) -> None:
+    """Write the missing days and bars of a series."""
+    span = f"{format_day(report.first)} to {format_day(report.last)}"
+    what = f"{report.name} {format_interval(report.interval)} ({report.adjustment or 'nothing stored'})"
+    print(f"{what}, {span}: {report.days:,} trading days, {report.missing_days:,} missing,")
+    print(f"{report.missing_bars:,} bars missing in all")
+    for gap in report.gaps:
+        if not gap.found:
+            print(f"{format_day(gap.day)}  all of {gap.expected}")
+        else:
+            spans = ", ".join(_span(start, end) for start, end in gap.spans[:_SHOWN])
+            more = f" and {len(gap.spans) - _SHOWN} more" if len(gap.spans) > _SHOWN else ""
+            print(f"{format_day(gap.day)}  {gap.expected - gap.found} of {gap.expected}: {spans}{more}")
+
+
+def print_verified(files: int, problems: Sequence[str]) -> None:
+    """Write what a check of the store found."""
+    for problem in problems:
+        say(f"wrong: {problem}")
+    print(f"{files:,} files checked, {len(problems):,} problems")
+
+
+def summary_json(summary: ImportSummary) -> dict[str, Any]:
+    """Return an import for JSON."""
+    return {
+        "files": [_file_json(report) for report in summary.files],
+        "failed": summary.failed,
+        "steps": [_step_json(step) for step in summary.steps],
+    }
+
+
+def fetch_json(summary: FetchSummary) -> dict[str, Any]:
+    """Return a download for JSON."""
+    return {
+        "source": summary.source,
+        "missing_days": summary.missing_days,
+        "requests": summary.requests,
+        "files": [_file_json(report) for report in summary.files],
+        "steps": [_step_json(step) for step in summary.steps],
+        "problem": summary.problem,
+    }
+
+
+def series_json(found: Sequence[SeriesView]) -> list[dict[str, Any]]:
+    """Return series for JSON."""
+    return [
+        {
+            "id": view.instrument,
+            "instrument": view.name,
+            "interval": format_interval(view.interval),
+            "adjustment": view.adjustment,
+            "bars": view.rows,
+            "first": format_ts(view.first_ns),
+            "last": format_ts(view.last_ns),
+            "sources": view.sources,
+            "sha256": view.sha256,
+        }
+        for view in found
+    ]
+
+
+def gaps_json(report: GapReport) -> dict[str, Any]:
+    """Return gaps for JSON."""
+    return {
+        "id": report.instrument,
+        "instrument": report.name,
+        "interval": format_interval(report.interval),
+        "adjustment": report.adjustment,
+        "from": format_day(report.first),
+        "to": format_day(report.last),
+        "trading_days": report.days,
+        "missing_days": report.missing_days,
+        "missing_bars": report.missing_bars,
+        "gaps": [
+            {
+                "day": format_day(gap.day),
+                "expected": gap.expected,
+                "found": gap.found,
+                "spans": [[format_ts(start), format_ts(end)] for start, end in gap.spans],
+            }
+            for gap in report.gaps
+        ],
+    }
+
+
+def _file_json(report: FileReport) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(report)
+    return fields | {"outcome": report.outcome, "conflicts": [_conflict_json(c) for c in report.conflicts]}
+
+
+def _conflict_json(conflict: Conflict) -> dict[str, Any]:
+    return {
+        "instrument": conflict.instrument,
+        "interval": format_interval(conflict.interval),
+        "time": format_ts(conflict.ts_open_ns),
+        "field": conflict.field,
+        "stored": _value(conflict.field, conflict.stored),
+        "offered": _value(conflict.field, conflict.offered),
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.instrument,
+        "instrument": step.name,
+        "day": format_day(step.day),
+        "close_before": format_px(step.close_before),
+        "open_after": format_px(step.open_after),
+        "ratio": f"{step.ratio / 1000:.3f}",
+        "guess": step.guess,
+    }
+
+
+def _conflict_text(conflict: Conflict) -> str:
+    stored, offered = _value(conflict.field, conflict.stored), _value(conflict.field, conflict.offered)
+    where = (
+        f"{conflict.instrument} {format_interval(conflict.interval)} {_short(conflict.ts_open_ns, conflict.interval)}"
+    )
+    if conflict.field == "ts_open":
+        return f"{where} reaches into the stored bar of {stored}"
+    return f"{where} {conflict.field}: stored {stored}, offered {offered}"
+
+
+def _value(field: str, value: int) -> str:
+    if field in _PRICES:
+        return format_px(value)
+    return format_ts(value) if field.startswith("ts_") else str(value)
+
+
+def _quarantined(report: FileReport) -> int:
+    return sum(tally.count for tally in report.quarantined)
+
+
+def _short(ts_ns: int, interval: int) -> str:
+    text = format_ts(ts_ns)
+    return text[:10] if interval == 86_400 else text[:16].replace("T", " ")
+
+
+def _span(start: int, end: int) -> str:
+    first, last = format_clock(clock_ns(start)), format_clock(clock_ns(end))
+    return first if start == end else f"{first}–{last}"

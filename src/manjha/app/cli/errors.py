@@ -1,0 +1,86 @@
+"""One place where errors become words and exit codes.
+
+Exit codes: 0 done · 2 what was asked for cannot be · 3 a source outside failed, try again · 70 a bug in Manjha ·
+130 interrupted. Tracebacks go to a file, not to the screen.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from manjha.domain.errors import InvariantBroken, ManjhaError, SourceError
+
+OK, USAGE, SOURCE, BUG, INTERRUPTED, PIPE = 0, 2, 3, 70, 130, 141
+
+
+def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
+    """Run a command and return the exit code; every error ends here."""
+    code = OK
+    try:
+        command()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else OK if stop.code is None else USAGE
+    except BrokenPipeError:
+        code = PIPE
+    except KeyboardInterrupt:
+        say("interrupted; what was stored before is whole")
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outermost guard of the process
+        code = _explain(error, args)
+    return _flushed(code)
+
+
+def _explain(error: Exception, args: Sequence[str]) -> int:
+    if not isinstance(error, ManjhaError) or isinstance(error, InvariantBroken):
+        return _crashed(error, args)
+    say_error(error.message, error.hint)
+    return SOURCE if isinstance(error, SourceError) else USAGE
+
+
+def say_error(message: str, hint: str = "") -> None:
+    """Say what was expected and found, and what to do next, to stderr."""
+    say(f"error: {message}")
+    if hint:
+        say(f"  try: {hint}")
+
+
+def say(text: str) -> None:
+    """Write a line for people; stdout is kept for results."""
+    print(text, file=sys.stderr)
+
+
+def _flushed(code: int) -> int:
+    """Write what is left; a reader who went away is no error, nor a reason to complain at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = PIPE
+    if code == PIPE:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _crashed(error: Exception, args: Sequence[str]) -> int:
+    text = f"manjha {' '.join(args)}\n\n{''.join(traceback.format_exception(error))}"
+    say(f"error: {type(error).__name__}: {' '.join(str(error).split()) or 'no message'}")
+    try:
+        where = _keep(text)
+    except (OSError, ManjhaError):
+        say(text)
+        return BUG
+    say(f"  This is a bug in Manjha. The traceback is in {where}; please send it with the command that you ran.")
+    return BUG
+
+
+def _keep(text: str) -> Path:
+    from manjha.app.bootstrap import system_clock
+    from manjha.app.settings import load_settings
+    from manjha.domain.moments import ist_datetime
+
+    folder = load_settings().home / "crash"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{ist_datetime(system_clock().now_ns()):%Y%m%dT%H%M%S.%f}-{os.getpid()}.txt"
+    path.write_text(text, encoding="utf-8")
+    return path

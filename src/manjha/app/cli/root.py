@@ -1,0 +1,64 @@
+"""The root command: names what there is, and loads a command's module when it is used, so that help is quick."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "data": ("manjha.app.cli.data", "Bring market data in, look at it, check it, take it out."),
+}
+"""Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
+
+A `typer.Typer` with one command and no callback is that command; with several it is a group.
+"""
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows the names and the help of its commands, and imports one when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Return all names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        """Return a stand-in that carries the help; the command itself comes with `resolve_command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called, loaded."""
+        # The group suggests close names from here.
+        self.commands = {name: self.get_command(ctx, name) for name in COMMANDS}
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        if name is None or stand_in is None:
+            return name, stand_in, rest
+        command = typer.main.get_command(import_module(COMMANDS[name][0]).app)
+        command.name = name
+        return name, command, rest
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"manjha {version('manjha')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_say_version, is_eager=True, help="Say the version."),
+) -> None:
+    """Algorithmic trading for Indian markets: real data in, an honest backtest out."""

@@ -1,0 +1,122 @@
+"""Settings: what a user may choose, from MANJHA_HOME/manjha.toml and from MANJHA_* in the environment."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from manjha.domain.errors import SettingsError
+
+FILE = "manjha.toml"
+PREFIX = "MANJHA_"
+_NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED"})
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`cache_mb` bounds the mapped columns beside the bar store."""
+
+    cache_mb: int = 4096
+
+
+class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`per_minute` and `burst` bound requests to a data source that publishes no limit of its own."""
+
+    per_minute: int = 60
+    burst: int = 3
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings. `home` comes from MANJHA_HOME only; `rules_file` overrides rows of the market's tables."""
+
+    home: Path = Path()
+    rules_file: Path | None = None
+    store: StoreSettings = StoreSettings()
+    fetch: FetchSettings = FetchSettings()
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. The environment wins over the file: `MANJHA_STORE_CACHE_MB` is `cache_mb` in `[store]`.
+
+    Raises
+    ------
+    SettingsError
+        The file is no TOML, or a name or value is not one that is known.
+    """
+    variables = os.environ if environment is None else environment
+    home = _home(variables)
+    chosen = _from_file(home / FILE)
+    for name, value in sorted(variables.items()):
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
+            _place(chosen, name, value)
+    try:
+        found = msgspec.convert(chosen, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"a setting cannot be used: {error}", hint=f"Correct it in {home / FILE}.") from None
+    if found.store.cache_mb < 1 or found.fetch.per_minute < 1 or found.fetch.burst < 1:
+        raise SettingsError("store.cache_mb, fetch.per_minute and fetch.burst must be at least 1")
+    return msgspec.structs.replace(found, home=home)
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    chosen = variables.get("MANJHA_HOME", "")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("manjha", appauthor=False))
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        chosen = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", hint="Correct it, or move it away.") from None
+    for key, value in chosen.items():
+        _check(key, _known(), str(path))
+        inner = _known(key)
+        if isinstance(value, dict) != bool(inner):
+            raise SettingsError(
+                f"{path}: {key} is {'a section' if inner else 'a value'}", hint=f"Write {_example(key)}."
+            )
+        for name in value if inner else ():
+            _check(f"{key}.{name}", [f"{key}.{known}" for known in inner], str(path))
+    return chosen
+
+
+def _place(chosen: dict[str, Any], variable: str, value: str) -> None:
+    """Put the value of an environment variable where the setting of that name belongs."""
+    targets = {PREFIX + key.upper(): ("", key) for key in _known() if not _known(key)}
+    for section in _known():
+        targets |= {f"{PREFIX}{section}_{name}".upper(): (section, name) for name in _known(section)}
+    _check(variable, list(targets), "the environment")
+    section, name = targets[variable]
+    target = chosen.setdefault(section, {}) if section else chosen
+    target[name] = value
+
+
+def _known(section: str = "") -> list[str]:
+    """Return the names of settings at the top, or in a section; none where that is no section."""
+    fields = {field.name: field.default for field in msgspec.structs.fields(Settings) if field.name != "home"}
+    if not section:
+        return list(fields)
+    inner = fields.get(section)
+    return [field.name for field in msgspec.structs.fields(inner)] if isinstance(inner, msgspec.Struct) else []
+
+
+def _check(name: str, known: list[str], where: str) -> None:
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}."
+    raise SettingsError(f"unknown setting {name!r} in {where}", hint=hint)
+
+
+def _example(key: str) -> str:
+    inner = _known(key)
+    return f"[{key}] and below it {inner[0]} = ..." if inner else f"{key} = ..."

@@ -1,0 +1,103 @@
+"""Unexplained steps: raw prices that jump overnight as only a split, a bonus or a mistake makes them jump."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.bars import DAY, BarColumns
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import DAY_NS, TradingDay, day_of
+from manjha.domain.money import Px
+from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource
+from manjha.services.reports import Step
+
+LEAST = 1250
+"""The smallest step that is said, larger over smaller price in 1/1000: 20 % down, or 25 % up."""
+
+_NEIGHBOUR_NS = 30 * DAY_NS
+# What splits and bonuses make of a price, in 1/1000, and how far (1/100) a market moves in the same night.
+_USUAL = {
+    1250: "a bonus of 1 for 4",
+    1333: "a bonus of 1 for 3",
+    1500: "a bonus of 1 for 2",
+    2000: "a split or bonus, 2 shares for 1",
+    3000: "a bonus, 3 shares for 1",
+    4000: "a split or bonus, 4 shares for 1",
+    5000: "a split, 5 shares for 1",
+    10_000: "a split, 10 shares for 1",
+    20_000: "a split, 20 shares for 1",
+    100_000: "a price in paise among rupees",
+}
+_NEAR = 6
+
+
+class Span(Protocol):
+    """Series that were changed, with their first and last changed bar."""
+
+    first: dict[InstrumentId, int]
+    last: dict[InstrumentId, int]
+
+
+def find_steps(
+    store: BarStore, instruments: InstrumentSource, actions: CorporateActionSource, changed: Span
+) -> tuple[Step, ...]:
+    """Return the steps in or next to what changed, by instrument and day."""
+    if not changed.first:
+        return ()
+    start = min(changed.first.values()) - _NEIGHBOUR_NS
+    end = max(changed.last.values()) + _NEIGHBOUR_NS
+    names = sorted(changed.first)
+    found: list[Step] = []
+    for bars in store.read_many(names, DAY, start, end, adjustment="raw"):
+        jumps = [step for step in steps_of(bars, bars.instrument) if _concerns(step, bars.instrument, changed)]
+        if jumps:
+            known = actions.actions(bars.instrument)
+            name = instruments.get(bars.instrument).display
+            found.extend(_named(step, name) for step in jumps if not _explained(step, known))
+    return tuple(found)
+
+
+def steps_of(bars: BarColumns, name: str) -> list[Step]:
+    """Return each night in which a daily series steps by `LEAST` or more, whatever the reason."""
+    import numpy as np
+
+    before, after = np.asarray(bars.close)[:-1], np.asarray(bars.open)[1:]
+    larger, smaller = np.maximum(before, after), np.minimum(before, after)
+    return [_step(bars, index + 1, name) for index in np.flatnonzero(larger * 1000 >= smaller * LEAST).tolist()]
+
+
+def _step(bars: BarColumns, index: int, name: str) -> Step:
+    before, after = bars.close[index - 1], bars.open[index]
+    ratio = max(before, after) * 1000 // max(min(before, after), 1)
+    return Step(
+        bars.instrument,
+        name,
+        day_of(bars.ts_open_ns[index]),
+        Px(before),
+        Px(after),
+        ratio,
+        _guess(ratio, fell=after < before),
+    )
+
+
+def _guess(ratio: int, *, fell: bool) -> str:
+    for usual, what in _USUAL.items():
+        if abs(ratio - usual) * 100 <= usual * _NEAR:
+            return what if fell else f"{what}, undone (a consolidation, or adjusted and raw prices mixed)"
+    return ""
+
+
+def _named(step: Step, name: str) -> Step:
+    return Step(step.instrument, name, step.day, step.close_before, step.open_after, step.ratio, step.guess)
+
+
+def _concerns(step: Step, instrument: InstrumentId, changed: Span) -> bool:
+    # A step belongs to an import if either of its days came with it; 30 days cover a suspension in between.
+    first, last = day_of(changed.first[instrument]), day_of(changed.last[instrument])
+    return first <= step.day <= last + _NEIGHBOUR_NS // DAY_NS
+
+
+def _explained(step: Step, actions: Sequence[CorporateAction]) -> bool:
+    """Tell whether a known action accounts for a step: effective that day, or in the week before it."""
+    week = TradingDay(step.day - 7)
+    return any(week < action.ex_day <= step.day and action.kind is not ActionKind.DIVIDEND for action in actions)
