@@ -122,13 +122,10 @@ def settle_duplicates(frame: pl.DataFrame, findings: Findings, stamp: str) -> pl
     once = frame.unique([*key, *VALUES], keep="first", maintain_order=True)
     findings.leave_out(frame.height - once.height, "rows that repeat another exactly")
     clash = pl.struct(key).is_duplicated()
-    first = pl.col("row").min().over(key)
-    reason = (
-        pl.when(clash)
-        .then(pl.format("contradicts another row of the same time (first row {})", first))
-        .otherwise(pl.lit(None, dtype=pl.String))
-    )
-    return findings.split(once.with_columns(reason=reason))
+    reason = pl.when(clash).then(pl.lit("contradicts another row of the same time"))
+    good = findings.split(once.with_columns(reason=reason))
+    findings.refuse_if_mostly_bad(frame.height)
+    return good
 
 
 def daily_batch(
@@ -138,7 +135,7 @@ def daily_batch(
     frame = settle_duplicates(frame, findings, "day")
     frame = Sessions(clock, tuple(instruments)).join(frame)
     frame = findings.split(frame.with_columns(reason=_closed_fault()))
-    frame = frame.rename({"session_open": "ts", "session_close": "ts_close"})
+    frame = frame.with_columns(ts=pl.col("session_open"), ts_close=pl.col("session_close"))
     return pack(frame, instruments, DAY, findings)
 
 

@@ -98,9 +98,10 @@ def _is_report(sketch: Sketch) -> bool:
 def _read_report(reading: Reading) -> Imported:
     """Quantities are in units; the lot is quantity by contracts. The day stands in the file's name only."""
     table = reading.table
-    options = table.has("opttype")
-    frame = _named(reading, "symbol", "expdate", "opttype" if options else "")
-    frame = frame.with_columns(**values(table, _REPORT_VALUES))
+    table.require("symbol", "expdate", "openprice", "hiprice", "loprice", "closeprice", "openint", "trdqty", "noofcont")
+    frame = _named(reading, "symbol", "expdate", "opttype" if table.has("opttype") else "")
+    # The last line is a footnote: "* - OPEN_INT as available in the trading system".
+    frame = frame.with_columns(**values(table, _REPORT_VALUES)).filter(~pl.col("kind").str.starts_with("*"))
     lot = (pl.col("volume") / pl.col("count")).round().cast(pl.Int64, strict=False)
     frame = frame.with_columns(
         day=pl.lit(day_of_file(reading), dtype=pl.Int32),

@@ -1,6 +1,7 @@
 """What a reader of one format is given, and how its answer is put together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 import polars as pl
@@ -70,12 +71,18 @@ class TableFormat(msgspec.Struct, frozen=True):
     def read_table(self, table: Table, file: str, hints: ImportHints) -> Imported:
         """Read rows that are already a table. Raises `DataError`."""
         reading = Reading(self.name, file, table, hints, self.clock, Findings(table, file))
-        try:
+        with honest_errors(file, self.name):
             return self.read_rows(reading)
-        except pl.exceptions.PolarsError as error:
-            # The rows of a file under a forced format can be anything; nothing of ours is half done here.
-            first = str(error).split("\n")[0]
-            raise DataError(f"{file}: cannot be read as {self.name}: {first}") from error
+
+
+@contextmanager
+def honest_errors(file: str, name: str) -> Iterator[None]:
+    """Turn what polars raises on cells that nobody foresaw into a `DataError`; nothing is half done here."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OverflowError) as error:
+        first = str(error).split("\n")[0]
+        raise DataError(f"{file}: cannot be read as {name}: {first}", hint="Check the file; it may be cut.") from error
 
 
 def numbered(table: Table, columns: dict[str, pl.Series]) -> pl.DataFrame:

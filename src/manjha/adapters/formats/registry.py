@@ -2,7 +2,7 @@
 
 import msgspec
 
-from manjha.adapters.formats import nse_cash, nse_fno
+from manjha.adapters.formats import bse, generic, kite, mcx, nse_cash, nse_fno, nse_history, ticks, yahoo
 from manjha.adapters.formats.reading import TableFormat
 from manjha.adapters.formats.sessions import SessionClock, regular_session
 from manjha.adapters.formats.sketch import HEAD_BYTES, is_parquet, sketch_of
@@ -10,7 +10,18 @@ from manjha.adapters.formats.tabular import read_table
 from manjha.domain.errors import DataError, UsageError
 from manjha.ports.market_data import Imported, ImportFormat, ImportHints
 
-_TABLES: tuple[TableFormat, ...] = (*nse_cash.FORMATS, *nse_fno.FORMATS)
+_TABLES: tuple[TableFormat, ...] = (
+    *nse_cash.FORMATS,
+    *nse_fno.FORMATS,
+    *bse.FORMATS,
+    *mcx.FORMATS,
+    *kite.FORMATS,
+    *yahoo.FORMATS,
+    *nse_history.FORMATS,
+    *generic.FORMATS,
+    *ticks.FORMATS,
+)
+_JSON = (*kite.JSON, *yahoo.JSON)
 
 
 class Parquet(msgspec.Struct, frozen=True):
@@ -35,7 +46,8 @@ class Parquet(msgspec.Struct, frozen=True):
 def all_formats(clock: SessionClock = regular_session) -> tuple[ImportFormat, ...]:
     """Return every format in detection order, with sessions from `clock`."""
     tables = tuple(msgspec.structs.replace(one, clock=clock) for one in _TABLES)
-    return (*tables, Parquet(tables))
+    replies = tuple(msgspec.structs.replace(one, clock=clock) for one in _JSON)
+    return (*tables, *replies, Parquet(tables))
 
 
 FORMATS: tuple[ImportFormat, ...] = all_formats()

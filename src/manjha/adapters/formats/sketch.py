@@ -21,6 +21,7 @@ class Sketch(msgspec.Struct, frozen=True):
     header_lines: int = 0
     delimiter: str = ","
     tickers: tuple[str, ...] = ()
+    headerless: bool = False
 
     def has(self, *tokens: str) -> bool:
         """Tell whether all these columns are there."""
@@ -94,7 +95,7 @@ def _is_headerless(row: list[str]) -> bool:
 
 def _headerless(rows: list[list[str]], start: int) -> Sketch:
     columns = HEADERLESS[: len(rows[0])]
-    return Sketch(columns, dict(zip(columns, rows[0], strict=False)), start, ",")
+    return Sketch(columns, dict(zip(columns, rows[0], strict=False)), start, ",", headerless=True)
 
 
 def _is_yfinance(rows: list[list[str]]) -> bool:
