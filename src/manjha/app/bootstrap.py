@@ -61,7 +61,7 @@ def data_services(settings: Settings) -> "DataServices":
     """Return what data jobs work with."""
     from functools import partial
 
-    from manjha.adapters.files.archives import ArchiveFiles
+    from manjha.adapters.files.archives import Archives
     from manjha.adapters.files.quarantine_bin import QuarantineFolder
     from manjha.adapters.formats.registry import import_bytes
     from manjha.services.data_jobs import DataServices
@@ -72,7 +72,7 @@ def data_services(settings: Settings) -> "DataServices":
         store=bar_store(settings),
         instruments=book,
         actions=action_file(settings),
-        files=ArchiveFiles(),
+        files=Archives(),
         quarantine=QuarantineFolder(settings.home / "quarantine"),
         read=partial(import_bytes, clock=session_clock(rules, book)),
         clock=system_clock(),

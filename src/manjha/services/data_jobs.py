@@ -50,10 +50,13 @@ class DataServices(msgspec.Struct, frozen=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """How files are to be taken. `source` goes into the manifest; `replace` lets rows overwrite stored ones."""
+    """How files are to be taken. `source` goes into the manifest, empty stands for the format's name.
+
+    `replace` lets rows overwrite stored ones that differ.
+    """
 
     hints: ImportHints = ImportHints()
-    source: str = "file"
+    source: str = ""
     replace: bool = False
 
 
@@ -133,7 +136,12 @@ def _store(
     services: DataServices, report: FileReport, imported: Imported, terms: Terms, touched: Touched
 ) -> FileReport:
     provenance = Provenance(
-        terms.source, imported.format, report.file, report.sha256, services.clock.now_ns(), imported.adjustment
+        terms.source or imported.format,
+        imported.format,
+        report.file,
+        report.sha256,
+        services.clock.now_ns(),
+        imported.adjustment,
     )
     news = _take_instruments(services, imported, provenance)
     joins = services.instruments.joins()

@@ -15,6 +15,8 @@ LEAST = 1250
 """The smallest step that is said, larger over smaller price in 1/1000: 20 % down, or 25 % up."""
 
 _NEIGHBOUR_NS = 30 * DAY_NS
+_LONGEST_NIGHT = 10
+# Days between two bars: over the longest holidays, no more. Across a hole in the data any move can be real.
 # What splits and bonuses make of a price, in 1/1000, and how far (1/100) a market moves in the same night.
 _USUAL = {
     1250: "a bonus of 1 for 4",
@@ -61,9 +63,13 @@ def steps_of(bars: BarColumns, name: str) -> list[Step]:
     """Return each night in which a daily series steps by `LEAST` or more, whatever the reason."""
     import numpy as np
 
+    if len(bars) < 2:
+        return []
     before, after = np.asarray(bars.close)[:-1], np.asarray(bars.open)[1:]
     larger, smaller = np.maximum(before, after), np.minimum(before, after)
-    return [_step(bars, index + 1, name) for index in np.flatnonzero(larger * 1000 >= smaller * LEAST).tolist()]
+    days = np.asarray(bars.ts_open_ns) // DAY_NS
+    steps = (larger * 1000 >= smaller * LEAST) & (np.diff(days) <= _LONGEST_NIGHT)
+    return [_step(bars, index + 1, name) for index in np.flatnonzero(steps).tolist()]
 
 
 def _step(bars: BarColumns, index: int, name: str) -> Step:

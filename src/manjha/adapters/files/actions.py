@@ -39,6 +39,8 @@ class ActionFile:
 
         One that names instrument, ex-day and kind of a known one takes its place: ratios and amounts get corrected.
         """
+        if not actions:
+            return 0
         with exclusive(self._path.with_name(self._path.name + ".lock")):
             stored = self.all()
             known = {_key(action): action for action in stored}

@@ -1,6 +1,8 @@
 """What `manjha data` writes: tables for people, JSON for programs."""
 
+import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from manjha.domain.moments import clock_ns, format_clock, format_day, format_ts
 from manjha.domain.money import format_px
 from manjha.ports.market_data import Conflict
 from manjha.services.reports import (
+    DayGap,
     FetchSummary,
     FileReport,
     GapReport,
@@ -21,6 +24,8 @@ from manjha.services.reports import (
 )
 
 _SHOWN = 10
+_NEXT_TRADING_DAY = 4
+# Days: over a weekend with a holiday. Runs of missing days that are closer are shown as one.
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -28,36 +33,54 @@ def print_files(reports: Sequence[FileReport]) -> None:
     """Write one line a file, the sum, and below it what needs a person's eye."""
     headers = ("file", "format", "rows", "added", "unchanged", "conflicts", "quarantined", "")
     rows: list[tuple[str | int, ...]] = [
-        (r.file, r.format or "-", r.rows, r.added, r.unchanged, r.conflicting, _quarantined(r), r.outcome)
+        (_base(r.file), r.format or "-", r.rows, r.added, r.unchanged, r.conflicting, _quarantined(r), r.outcome)
         for r in reports
     ]
     if len(reports) > 1:
         sums = [sum(int(row[column]) for row in rows) for column in range(2, 7)]
         rows.append((f"{len(reports)} files", "", *sums, ""))
     print_table(headers, rows)
+    for note, count in _notes(reports):
+        say(f"note: {note}" + (f" (and the like of {count - 1} more files)" if count > 1 else ""))
+    _print_problems(reports)
     for report in reports:
         _print_remarks(report)
 
 
+def _notes(reports: Sequence[FileReport]) -> list[tuple[str, int]]:
+    """Return notes with their file; those that differ only in their numbers once, with a count."""
+    found: dict[str, list[str]] = {}
+    for report in reports:
+        for note in report.notes:
+            found.setdefault(re.sub(r"[\d,]+", "", note), []).append(f"{_base(report.file)}: {note}")
+    return [(notes[0], len(notes)) for notes in found.values()]
+
+
+def _print_problems(reports: Sequence[FileReport]) -> None:
+    """Write what stopped files; what to do next once for all of the same kind."""
+    by_hint: dict[str, list[str]] = {}
+    for report in reports:
+        if report.problem:
+            said = report.problem.message
+            by_hint.setdefault(report.problem.hint, []).append(
+                said if report.file in said else f"{report.file}: {said}"
+            )
+    for hint, messages in by_hint.items():
+        for message in messages[:-1]:
+            say_error(message)
+        say_error(messages[-1], hint)
+
+
 def _print_remarks(report: FileReport) -> None:
-    if report.problem:
-        say_error(
-            report.problem.message
-            if report.file in report.problem.message
-            else f"{report.file}: {report.problem.message}",
-            report.problem.hint,
-        )
-    for note in report.notes:
-        say(f"note: {report.file}: {note}")
     for tally in report.quarantined:
-        say(f"quarantined: {report.file}: {tally.count:,} rows: {tally.what}")
+        say(f"quarantined: {_base(report.file)}: {tally.count:,} rows: {tally.what}")
     if report.quarantine_file:
         say(f"  the rows are in {report.quarantine_file}")
     for conflict in report.conflicts[:_SHOWN]:
         say(f"conflict: {_conflict_text(conflict)}")
     if report.conflicting:
         kept = "the stored rows were kept; `--replace` overwrites them"
-        say(f"  {report.conflicting:,} rows of {report.file} contradict others: {kept}")
+        say(f"  {report.conflicting:,} rows of {_base(report.file)} contradict others: {kept}")
 
 
 def print_steps(steps: Sequence[Step]) -> None:
@@ -90,20 +113,28 @@ def print_series(found: Sequence[SeriesView]) -> None:
     if not found:
         say("nothing is stored; `manjha data import PATH` brings data in")
         return
-    headers = ("instrument", "interval", "adjustment", "bars", "first", "last", "sources")
-    rows = [
+    print_table(("instrument", "interval", "adjustment", "bars", "first", "last", "sources"), _series_rows(found))
+
+
+def _series_rows(found: Sequence[SeriesView]) -> list[tuple[str | int, ...]]:
+    """Return a row a series; the contracts of one underlying make one row, unless there is only one."""
+    groups: dict[tuple[str, int, str], list[SeriesView]] = {}
+    for view in found:
+        parts = view.instrument.split(":")
+        name = ":".join(parts[:2]) if len(parts) > 2 else view.name
+        groups.setdefault((name, view.interval, view.adjustment), []).append(view)
+    return [
         (
-            view.name,
-            format_interval(view.interval),
-            view.adjustment,
-            view.rows,
-            _short(view.first_ns, view.interval),
-            _short(view.last_ns, view.interval),
-            ", ".join(view.sources),
+            views[0].name if len(views) == 1 else f"{name} ({len(views):,} contracts)",
+            format_interval(interval),
+            adjustment,
+            sum(view.rows for view in views),
+            _short(min(view.first_ns for view in views), interval),
+            _short(max(view.last_ns for view in views), interval),
+            ", ".join(sorted({source for view in views for source in view.sources})),
         )
-        for view in found
+        for (name, interval, adjustment), views in groups.items()
     ]
-    print_table(headers, rows)
 
 
 def print_gaps(report: GapReport) -> None:
@@ -112,13 +143,31 @@ def print_gaps(report: GapReport) -> None:
     what = f"{report.name} {format_interval(report.interval)} ({report.adjustment or 'nothing stored'})"
     print(f"{what}, {span}: {report.days:,} trading days, {report.missing_days:,} missing,")
     print(f"{report.missing_bars:,} bars missing in all")
-    for gap in report.gaps:
-        if not gap.found:
-            print(f"{format_day(gap.day)}  all of {gap.expected}")
-        else:
+    for is_whole, run in groupby(report.gaps, key=lambda gap: gap.found == 0):
+        gaps = list(run)
+        if is_whole:
+            for first, last, count in _day_runs(gaps):
+                print(f"{_days(first, last)}  no bars on {count:,} trading day{'s' if count > 1 else ''}")
+            continue
+        for gap in gaps:
             spans = ", ".join(_span(start, end) for start, end in gap.spans[:_SHOWN])
             more = f" and {len(gap.spans) - _SHOWN} more" if len(gap.spans) > _SHOWN else ""
-            print(f"{format_day(gap.day)}  {gap.expected - gap.found} of {gap.expected}: {spans}{more}")
+            print(f"{_days(gap.day, gap.day)}  {gap.expected - gap.found} of {gap.expected}: {spans}{more}")
+
+
+def _day_runs(gaps: Sequence[DayGap]) -> list[tuple[int, int, int]]:
+    """Return (first, last, count) of missing days without a week of other days between them."""
+    runs: list[tuple[int, int, int]] = []
+    for gap in gaps:
+        if runs and gap.day - runs[-1][1] <= _NEXT_TRADING_DAY:
+            runs[-1] = (runs[-1][0], gap.day, runs[-1][2] + 1)
+        else:
+            runs.append((gap.day, gap.day, 1))
+    return runs
+
+
+def _days(first: int, last: int) -> str:
+    return format_day(first) if first == last else f"{format_day(first)} to {format_day(last)}"
 
 
 def print_verified(files: int, problems: Sequence[str]) -> None:
@@ -233,6 +282,10 @@ def _value(field: str, value: int) -> str:
     if field in _PRICES:
         return format_px(value)
     return format_ts(value) if field.startswith("ts_") else str(value)
+
+
+def _base(file: str) -> str:
+    return file.rsplit("/", 1)[-1]
 
 
 def _quarantined(report: FileReport) -> int:
