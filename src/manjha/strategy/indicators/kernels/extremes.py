@@ -1,50 +1,54 @@
 """Kernels of the indicators that need the highest or lowest value of a window."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
 
-# The maximum of a window is the head of a queue of falling values: a new value drops all that are not above it, and the
-# head goes when it is too old, so a bar costs a constant on average whatever the length. The queue is a ring of
-# `length` places from `a` in f (values) and from `b + 2` in i (bar numbers), with head and count at `b` in i. A minimum
-# is the maximum of the negated values. Of equal values the newest stands.
+# The maximum of a window is that of its part in the present block of `length` bars and of its part in the block before
+# (van Herk 1992). The first is a running maximum; for the second, a block that is full is turned into the maxima from
+# each of its bars to its end: one step a bar on average, whatever the prices do. Layout from `a` in f: running maximum,
+# then `length` places, up to `place` values of this block, from there maxima of the one before; at `b` in i: place.
+# A minimum is the maximum of the negated values.
 
 
 @njit_inner
-def _push(f: Floats, i: Ints, a: int, b: int, length: int, bar: int, x: float) -> tuple[float, int]:  # noqa: PLR0913, PLR0917 - two offsets
-    """Add the value of a bar; return the maximum of the last `length` bars and its age in bars."""
-    head, count = i[b], i[b + 1]
-    if count > 0 and i[b + 2 + head] <= bar - length:
-        head = head + 1 if head + 1 < length else 0
-        count -= 1
-    place = head + count
-    place = place - length if place >= length else place
-    while count > 0:
-        before = place - 1 if place > 0 else length - 1
-        if f[a + before] > x:
-            break
-        place = before
-        count -= 1
-    f[a + place], i[b + 2 + place] = x, bar
-    i[b], i[b + 1] = head, count + 1
-    return f[a + head], bar - i[b + 2 + head]
+def _push(f: Floats, i: Ints, a: int, b: int, x: float) -> Any:
+    """Add a value; return the maximum of the window, of what there is while it fills. `i` begins with length, run."""
+    length, place, best = i[0], i[b], f[a]
+    if place == 0 or x > best:
+        best = x
+    f[a] = best
+    f[a + 1 + place] = x
+    place += 1
+    if place < length:
+        i[b] = place
+        older = f[a + 1 + place]
+        return older if i[1] > length and older > best else best
+    i[b] = 0
+    largest = x
+    for back in range(1, length):
+        value = f[a + length - back]
+        largest = max(largest, value)
+        f[a + length - back] = largest
+    return best
 
 
 def highest_init(scale: float, length: int) -> State:
-    """f: scale, queue; i: length, run, queue."""
-    return np.array([scale, *[0.0] * length]), np.array([length, *[0] * (3 + length)], dtype=np.int64)
+    """f: scale, maximum, block; i: length, run, place."""
+    return np.array([scale, *[0.0] * (1 + length)]), np.array([length, 0, 0], dtype=np.int64)
 
 
 @njit_inner
 def highest_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
-        i[1:4] = 0
+        i[1], i[2] = 0, 0
         return math.nan
     i[1] += 1
-    best, _ = _push(f, i, 1, 2, i[0], i[1], x)
+    best = _push(f, i, 1, 2, x)
     return best / f[0] if i[1] >= i[0] else math.nan
 
 
@@ -77,42 +81,33 @@ def lowest_fold(f: Floats, i: Ints, column: Floats) -> Floats:
     return out
 
 
-# Both queues of a bar: f from `a`: queue of highs, queue of lows; i: length, run, queue of highs, queue of lows.
+# Both ends of a bar: f from `a`: maximum and block of highs, then of negated lows; i: length, run, the two places.
 
 
 @njit_inner
-def _push_bar(f: Floats, i: Ints, a: int, high: float, low: float) -> tuple[float, float, int, int]:
-    """Add a bar; return highest high, lowest low and their ages."""
-    length = i[0]
+def _push_bar(f: Floats, i: Ints, a: int, high: float, low: float) -> tuple[float, float]:
+    """Add a bar; return highest high and lowest low."""
     i[1] += 1
-    top, top_age = _push(f, i, a, 2, length, i[1], high)
-    floor, floor_age = _push(f, i, a + length, 4 + length, length, i[1], -low)
-    return top, -floor, top_age, floor_age
+    return _push(f, i, a, 2, high), -_push(f, i, a + 1 + i[0], 3, -low)
 
 
 @njit_inner
-def _clear_bars(i: Ints) -> None:
-    length = i[0]
-    i[1:4] = 0
-    i[4 + length : 6 + length] = 0
-
-
-def _bar_queues(length: int) -> Ints:
-    return np.array([length, *[0] * (5 + 2 * length)], dtype=np.int64)
+def _clear(i: Ints) -> None:
+    i[1], i[2], i[3] = 0, 0, 0
 
 
 def donchian_init(scale: float, length: int) -> State:
-    """f: scale, queues; i: as above."""
-    return np.array([scale, *[0.0] * (2 * length)]), _bar_queues(length)
+    """f: scale, blocks; i: as above."""
+    return np.array([scale, *[0.0] * (2 * length + 2)]), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
 @njit_inner
 def donchian_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low):
-        _clear_bars(i)
+        _clear(i)
         return math.nan, math.nan, math.nan
-    top, floor, _, _ = _push_bar(f, i, 1, high, low)
+    top, floor = _push_bar(f, i, 1, high, low)
     if i[1] < i[0]:
         return math.nan, math.nan, math.nan
     return top / f[0], (top + floor) / (2.0 * f[0]), floor / f[0]
@@ -128,22 +123,47 @@ def donchian_fold(f: Floats, i: Ints, high: Floats, low: Floats) -> tuple[Floats
     return upper, middle, lower
 
 
+# Aroon needs the bar of the extreme, too: the same blocks with a bar number at each place. Of equals the newest stands.
+
+
+@njit_inner
+def _age(f: Floats, i: Ints, a: int, b: int, x: float) -> Any:
+    """Add a value; return how many bars ago the maximum of the window was. `b` in i: place, bar, bars of the block."""
+    length, run, place = i[0], i[1], i[b]
+    if place == 0 or x >= f[a]:
+        f[a], i[b + 1] = x, run
+    f[a + 1 + place], i[b + 2 + place] = x, run
+    if place + 1 < length:
+        i[b] = place + 1
+        older = run > length and f[a + 2 + place] > f[a]
+        newest = i[b + 3 + place] if older else i[b + 1]
+        return run - newest
+    i[b] = 0
+    for back in range(length - 2, -1, -1):
+        if f[a + 1 + back] <= f[a + 2 + back]:
+            f[a + 1 + back], i[b + 2 + back] = f[a + 2 + back], i[b + 3 + back]
+    newest = i[b + 1]
+    return run - newest
+
+
 def aroon_init(_: float, length: int) -> State:
-    """f: queues; i: as above, for a window of length + 1 bars."""
-    return np.zeros(2 * (length + 1)), _bar_queues(length + 1)
+    """f: blocks of length + 1; i: length + 1, run, then place, bar and bars of highs, the same of lows."""
+    return np.zeros(2 * length + 4), np.array([length + 1, *[0] * (2 * length + 7)], dtype=np.int64)
 
 
 @njit_inner
 def aroon_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float]:
     """Add one bar."""
+    size = i[0]
     if not math.isfinite(high + low):
-        _clear_bars(i)
+        i[1], i[2], i[4 + size] = 0, 0, 0
         return math.nan, math.nan
-    _, _, top_age, floor_age = _push_bar(f, i, 0, high, low)
-    if i[1] < i[0]:
+    i[1] += 1
+    up = size - 1 - _age(f, i, 0, 2, high)
+    down = size - 1 - _age(f, i, 1 + size, 4 + size, -low)
+    if i[1] < size:
         return math.nan, math.nan
-    length = i[0] - 1
-    return 100.0 * (length - top_age) / length, 100.0 * (length - floor_age) / length
+    return 100.0 * up / (size - 1), 100.0 * down / (size - 1)
 
 
 @njit
@@ -158,22 +178,22 @@ def aroon_fold(f: Floats, i: Ints, high: Floats, low: Floats) -> tuple[Floats, F
 @njit_inner
 def _position(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add a finite bar; return where the close lies in the range of the window, 0 to 100. A range of nothing: 50."""
-    top, floor, _, _ = _push_bar(f, i, 0, high, low)
+    top, floor = _push_bar(f, i, 0, high, low)
     if i[1] < i[0]:
         return math.nan
     return 100.0 * (close - floor) / (top - floor) if top > floor else 50.0
 
 
 def williams_r_init(_: float, length: int) -> State:
-    """f: queues; i: as above."""
-    return np.zeros(2 * length), _bar_queues(length)
+    """f: blocks; i: as above."""
+    return np.zeros(2 * length + 2), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
 @njit_inner
 def williams_r_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
-        _clear_bars(i)
+        _clear(i)
         return math.nan
     return _position(f, i, high, low, close) - 100.0
 
@@ -203,26 +223,26 @@ def _mean(f: Floats, a: int, length: int, count: int, x: float) -> float:
 
 
 def stochastic_init(_: float, length: int, smooth: int, signal: int) -> State:
-    """f: queues, two windows; i: as above, then smooth, signal."""
-    return np.zeros(2 * length + smooth + signal), np.append(_bar_queues(length), [smooth, signal])
+    """f: blocks, two windows; i: as above, then smooth, signal."""
+    return np.zeros(2 * length + 2 + smooth + signal), np.array([length, 0, 0, 0, smooth, signal], dtype=np.int64)
 
 
 @njit_inner
 def stochastic_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
-        _clear_bars(i)
+        _clear(i)
         return math.nan, math.nan
     raw = _position(f, i, high, low, close)
-    length, smooth, signal = i[0], i[-2], i[-1]
+    length, smooth, signal = i[0], i[4], i[5]
     count = i[1] - length
     if count < 0:
         return math.nan, math.nan
-    k = _mean(f, 2 * length, smooth, count, raw)
+    k = _mean(f, 2 * length + 2, smooth, count, raw)
     count -= smooth - 1
     if count < 0:
         return math.nan, math.nan
-    d = _mean(f, 2 * length + smooth, signal, count, k)
+    d = _mean(f, 2 * length + 2 + smooth, signal, count, k)
     return (k, d) if count + 1 >= signal else (math.nan, math.nan)
 
 
