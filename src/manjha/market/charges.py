@@ -121,7 +121,9 @@ def order_brokerage(turnover: int, kind: int, rate: int, cap: int) -> int:
         return 0
     if kind == 0:
         return cap
-    fee = line_amount(turnover, rate)
+    # As `line_amount`; written out, like GST below, so that each scalar compiles on its own.
+    whole = turnover // 1_000_000_000
+    fee = whole * rate + ((turnover - whole * 1_000_000_000) * rate + 500_000_000) // 1_000_000_000
     if kind == 1 and fee > cap:
         return cap
     return fee
@@ -129,7 +131,8 @@ def order_brokerage(turnover: int, kind: int, rate: int, cap: int) -> int:
 
 def gst_amount(base: int, rate: int) -> int:
     """Return GST on its base (brokerage, exchange charge and, where the card says so, SEBI fee) half up."""
-    return line_amount(base, rate)
+    whole = base // 1_000_000_000
+    return whole * rate + ((base - whole * 1_000_000_000) * rate + 500_000_000) // 1_000_000_000
 
 
 def fill_charges(
@@ -157,7 +160,7 @@ def fill_charges(
         line_amount(turnover, card.ipft),
         sebi,
         line_amount(turnover, duty) if duty else 0,
-        line_amount(brokerage + exchange + sebi * card.gst_on_sebi, card.gst),
+        gst_amount(brokerage + exchange + sebi * card.gst_on_sebi, card.gst),
     )
 
 
