@@ -29,7 +29,7 @@ def digest(state: EngineState) -> str:
             (tuple(key), h.today, sorted(h.t1.items()), h.settled)
             for key, h in sorted(state.portfolio.holdings.items())
         ],
-        "cash": (ledger.cash, ledger.margin, ledger.reserved, ledger.unsettled, ledger.lines),
+        "cash": (ledger.cash, ledger.margin, ledger.reserved, ledger.unsettled, ledger.charges()),
         "risk": (state.gate.trading_on, state.gate.day_start_equity),
         "session": state.day,
         "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],

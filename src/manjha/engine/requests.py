@@ -1,5 +1,8 @@
 """What a strategy asked for becomes orders: sized, planned, sliced, and put before the gate."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReason, Refused, SetTimer
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
@@ -25,32 +28,25 @@ def carry_out(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
 
     Of several targets those that reduce a position go first, so that what they free pays for the others.
     """
-    requests = state.ctx.requests[:]
-    state.ctx.requests.clear()
-    if len(requests) > 1:
-        requests = _reductions_first(state, requests)
+    asked = state.ctx.requests
+    if len(asked) == 1:
+        request = asked.pop()
+        _CARRY_OUT[type(request)](state, request, now_ns, out)
+        return
+    requests = _reductions_first(state, asked)
+    asked.clear()
     for request in requests:
-        match request:
-            case OrderRequest():
-                _order(state, request, now_ns, out)
-            case TargetRequest():
-                _target(state, request, now_ns, out)
-            case CancelRequest():
-                _cancel(state, request, out)
-            case ModifyRequest():
-                _modify(state, request, now_ns, out)
-            case TimerRequest():
-                out.append(SetTimer(request.key, request.ts_ns))
+        _CARRY_OUT[type(request)](state, request, now_ns, out)
 
 
 def place(state: EngineState, order: Order, out: list[Output]) -> bool:
     """Put an order before the gate; tell whether it was approved."""
     verdict = state.gate.submit(order, order.decided_ns)
     out.append(verdict)
-    if isinstance(verdict, Refused):
+    if type(verdict) is Refused:
         state.record_refusals.append(verdict)
         return False
-    state.refresh(order.instrument)
+    state.ctx.markets[order.instrument].working += 1
     return True
 
 
@@ -69,25 +65,27 @@ def close_out(
 ) -> None:
     """Cancel everything open in a position and close it at the market, in slices."""
     cancel_open(state, instrument, product, out)
-    _market(state, state.instruments[instrument], -state.held(instrument, product), product, purpose, now_ns, out)
+    wish = MarketWish(-state.held(instrument, product), product, purpose)
+    _market(state, state.instruments[instrument], wish, now_ns, out)
 
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
-    instrument = state.instruments.get(request.instrument)
-    lot = instrument.lot if instrument is not None else 1
+    instrument = state.instruments[request.instrument]
     qty: int = request.qty
     if qty == 0:
         px = request.limit or request.trigger or state.marks.get(request.instrument, 0)
-        qty = _policy_qty(state, request.instrument, px, request.exits.stop if request.exits else 0, lot)
-    freeze = instrument.freeze if instrument is not None else 0
-    parts = slices(qty, freeze, lot, state.setup.limits.slices_max) or (Qty(qty),)
+        qty = _policy_qty(state, instrument, px, request.exits.stop if request.exits else 0)
+    parts: tuple[int, ...] = (qty,)
+    if instrument.freeze and qty > instrument.freeze:
+        parts = slices(qty, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or parts
     for part in parts:
+        state.order_seq += 1
         order = Order(
-            state.next_order_id(),
+            OrderId(f"{state.origin.run}-{state.order_seq}"),
             state.origin,
             request.instrument,
             request.side,
-            part,
+            Qty(part),
             request.type,
             request.product,
             now_ns,
@@ -106,7 +104,7 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
     if request.value == 0:
         goal = Qty(0)
     else:
-        full = _policy_qty(state, request.instrument, px, 0, instrument.lot) if request.unit is TargetUnit.SIGNAL else 0
+        full = _policy_qty(state, instrument, px, 0) if request.unit is TargetUnit.SIGNAL else 0
         goal = target_qty(request.unit, request.value, equity=state.equity(), px=px, lot=instrument.lot, full=full)
     working = sum(
         record.left * int(record.order.side)
@@ -116,49 +114,47 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
     if goal == 0 and held:
         cancel_open(state, request.instrument, request.product, out)
         working = 0
-    change = needed(goal, held, working)
-    _market(state, instrument, change, request.product, Purpose.SIGNAL, now_ns, out, tag=request.tag)
+    wish = MarketWish(needed(goal, held, working), request.product, Purpose.SIGNAL, request.tag)
+    _market(state, instrument, wish, now_ns, out)
 
 
-def _market(
-    state: EngineState,
-    instrument: Instrument,
-    change: int,
-    product: Product,
-    purpose: Purpose,
-    now_ns: TsNs,
-    out: list[Output],
-    *,
-    tag: str = "",
-) -> None:
-    if change == 0:
+class MarketWish(NamedTuple):
+    """A change of a position at the market: signed quantity, held as what, for what."""
+
+    change: int
+    product: Product
+    purpose: Purpose
+    tag: str = ""
+
+
+def _market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns: TsNs, out: list[Output]) -> None:
+    if wish.change == 0:
         return
-    side = Side.BUY if change > 0 else Side.SELL
-    size = abs(change)
+    size = abs(wish.change)
     parts = slices(size, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or (Qty(size),)
     for part in parts:
         order = Order(
             state.next_order_id(),
             state.origin,
             instrument.id,
-            side,
+            Side.BUY if wish.change > 0 else Side.SELL,
             part,
             OrderType.MARKET,
-            product,
+            wish.product,
             now_ns,
-            purpose=purpose,
-            tag=tag,
+            purpose=wish.purpose,
+            tag=wish.tag,
         )
         place(state, order, out)
 
 
-def _policy_qty(state: EngineState, instrument: InstrumentId, px: int, stop: int, lot: int) -> int:
+def _policy_qty(state: EngineState, instrument: Instrument, px: int, stop: int) -> int:
     policy = state.setup.sizing
-    closes = recent_daily_closes(state, instrument, policy) if needs_closes(policy) else ()
-    return entry_qty(policy, equity=state.equity(), px=px, stop=stop, lot=lot, closes=closes)
+    closes = recent_daily_closes(state, instrument.id, policy) if needs_closes(policy) else ()
+    return entry_qty(policy, equity=state.equity(), px=px, stop=stop, lot=instrument.lot, closes=closes)
 
 
-def _cancel(state: EngineState, request: CancelRequest, out: list[Output]) -> None:
+def _cancel(state: EngineState, request: CancelRequest, now_ns: TsNs, out: list[Output]) -> None:
     if request.order_id is None:
         cancel_open(state, request.instrument, state.ctx.product, out, entries_only=True)
         return
@@ -166,15 +162,14 @@ def _cancel(state: EngineState, request: CancelRequest, out: list[Output]) -> No
     if record is not None and record.order.id in state.book.open_by_instrument.get(record.order.instrument, {}):
         out.append(state.gate.cancel(record))
         return
-    _refuse(state, CancelOrder(request.order_id), request.order_id, out)
+    _refuse(state, CancelOrder(request.order_id), request.order_id, now_ns, out)
 
 
 def _modify(state: EngineState, request: ModifyRequest, now_ns: TsNs, out: list[Output]) -> None:
     record = state.book.records.get(request.order_id)
     if record is None or record.closed_ns:
-        _refuse(
-            state, ModifyOrder(request.order_id, request.qty, request.limit, request.trigger), request.order_id, out
-        )
+        terms = ModifyOrder(request.order_id, request.qty, request.limit, request.trigger)
+        _refuse(state, terms, request.order_id, now_ns, out)
         return
     modify(
         state,
@@ -197,17 +192,25 @@ def modify(state: EngineState, command: ModifyOrder, now_ns: TsNs, out: list[Out
         state.record_refusals.append(verdict)
 
 
-def _refuse(state: EngineState, subject: CancelOrder | ModifyOrder, order_id: OrderId, out: list[Output]) -> None:
-    now_ns = TsNs(state.timeline.close_ns[max(0, state.cursor[0])])
+def _refuse(
+    state: EngineState, subject: CancelOrder | ModifyOrder, order_id: OrderId, now_ns: TsNs, out: list[Output]
+) -> None:
     refused = Refused(subject, RefusalReason.UNKNOWN_ORDER, order_id, now_ns)
     state.record_refusals.append(refused)
     out.append(refused)
 
 
+def _timer(state: EngineState, request: TimerRequest, now_ns: TsNs, out: list[Output]) -> None:
+    del state, now_ns
+    out.append(SetTimer(request.key, request.ts_ns))
+
+
 def _reductions_first(state: EngineState, requests: list[Request]) -> list[Request]:
     """Order target requests so that reductions come before increases; all else keeps its place before them."""
-    others = [r for r in requests if not isinstance(r, TargetRequest)]
     targets = [r for r in requests if isinstance(r, TargetRequest)]
+    if len(targets) < 2:
+        return requests[:]
+    others = [r for r in requests if not isinstance(r, TargetRequest)]
 
     def grows(request: TargetRequest) -> bool:
         if request.value == 0:
@@ -224,3 +227,12 @@ def _reductions_first(state: EngineState, requests: list[Request]) -> list[Reque
         return abs(goal) > abs(held)
 
     return [*others, *sorted(targets, key=grows)]
+
+
+_CARRY_OUT: dict[type, Callable[[EngineState, Any, TsNs, list[Output]], None]] = {
+    OrderRequest: _order,
+    TargetRequest: _target,
+    CancelRequest: _cancel,
+    ModifyRequest: _modify,
+    TimerRequest: _timer,
+}

@@ -1,13 +1,11 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from manjha.domain.bars import Interval
-from manjha.domain.commands import Refused
-from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Qty
@@ -25,6 +23,10 @@ from manjha.risk.margin import requirement
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_target_strategy, overrides
 from manjha.strategy.views import Timeline
+
+if TYPE_CHECKING:
+    from manjha.domain.commands import Refused
+    from manjha.domain.events import DayChargesSettled
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
@@ -69,35 +71,34 @@ class PositionChange(msgspec.Struct, frozen=True):
     reason: str
 
 
-class BookStep(NamedTuple):
-    """The account after something changed it: cash, and one position's quantity and open cost (None: cash only)."""
-
-    ts_ns: int
-    cash: int
-    key: PositionKey | None
-    qty: int
-    cost: int
+BookStep = tuple[int, int, PositionKey | None, int, int]
+"""The account after something changed it: moment, cash, and one position's quantity and open cost (None: cash only)."""
 
 
 class Marks(Mapping[InstrumentId, int]):
     """Last closes by instrument, read from the timeline; an instrument before its first bar is absent."""
 
     def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
-        self._timeline = timeline
-        self._keys = {instrument: (instrument, interval) for instrument, interval in keys}
+        self._series = {instrument: timeline.series[instrument, interval] for instrument, interval in keys}
 
     def __getitem__(self, instrument: InstrumentId) -> int:
-        series = self._timeline.series[self._keys[instrument]]
+        series = self._series[instrument]
         row = series.row()
         if row < 0:
             raise KeyError(instrument)
         return series.close_e4[row]
 
+    def get(self, instrument: InstrumentId, default: Any = None) -> Any:
+        """Return the last close, or the default before the first bar and for an instrument not in the run."""
+        series = self._series.get(instrument)
+        row = series.row() if series is not None else -1
+        return series.close_e4[row] if series is not None and row >= 0 else default
+
     def __iter__(self) -> Iterator[InstrumentId]:
-        return iter(self._keys)
+        return iter(self._series)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._series)
 
 
 class EngineState:
@@ -171,7 +172,7 @@ class EngineState:
             if other.symbol == instrument.underlying or (
                 other.kind is Kind.FUTURE and other.underlying == instrument.underlying
             ):
-                return self.marks.get(other.id, 0)
+                return int(self.marks.get(other.id, 0))
         return 0
 
     def open_day(self, day: TradingDay, today: Mapping[InstrumentId, DayRules]) -> None:
@@ -186,23 +187,25 @@ class EngineState:
     def refresh(self, instrument: InstrumentId) -> None:
         """Show the strategy its new position and number of working orders in an instrument."""
         market = self.ctx.markets[instrument]
-        position = self.portfolio.positions.get(PositionKey(self.origin.strategy, instrument, self.ctx.product))
-        market.position = position.qty if position is not None else 0
-        market.entry_e4 = position.average if position is not None else 0
+        key = (self.origin.strategy, instrument, self.ctx.product)
+        position = self.portfolio.positions.get(key)
+        if position is not None:
+            qty = market.position = position.qty
+            market.entry_e4 = position.cost // qty if qty else 0
         market.working = len(self.book.open_by_instrument.get(instrument, ()))
 
     def held(self, instrument: InstrumentId, product: Product) -> Qty:
         """Return the signed quantity this strategy holds."""
-        position = self.portfolio.positions.get(PositionKey(self.origin.strategy, instrument, product))
+        position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
         return Qty(position.qty if position is not None else 0)
 
     def record_position(self, position: Position, ts_ns: int) -> None:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        self.record_steps.append(BookStep(ts_ns, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+        self.record_steps.append((ts_ns, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
 
     def record_cash(self, ts_ns: int) -> None:
         """Remember the account after only cash changed."""
-        self.record_steps.append(BookStep(ts_ns, self.portfolio.ledger.cash, None, 0, 0))
+        self.record_steps.append((ts_ns, self.portfolio.ledger.cash, None, 0, 0))
 
     def record_change(self, change: PositionChange) -> None:
         """Remember a position that changed without a trade."""

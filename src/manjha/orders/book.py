@@ -2,35 +2,35 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from manjha.domain.errors import invariant
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase
-from manjha.orders.lifecycle import Happening, Verdict, transition
+from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
+
+_FULL, _PART = Happening.FULLY_FILLED, Happening.PART_FILLED
 
 
-class OrderRecord:
+class OrderRecord(msgspec.Struct, gc=False):
     """What became of one order. Owned and changed by the book alone; read by everybody.
 
-    `turnover` is Σ px × qty of its fills in 1e-4 rupee; `reserved` is the margin that risk holds for it.
+    `qty`, `limit` and `trigger` are the present terms. `turnover` is Σ px × qty of its fills in 1e-4 rupee;
+    `reserved` is the margin that risk holds for it.
     """
 
-    __slots__ = (
-        "closed_ns", "filled", "limit", "order", "phase", "qty", "reason", "reserved", "trigger", "turnover",
-    )  # fmt: skip
-
-    def __init__(self, order: Order, reserved: int = 0) -> None:
-        self.order = order
-        self.phase = Phase.SENT
-        self.qty = order.qty
-        self.limit = order.limit
-        self.trigger = order.trigger
-        self.filled = Qty(0)
-        self.turnover = Cash(0)
-        self.reserved = reserved
-        self.reason = ""
-        self.closed_ns = TsNs(0)
+    order: Order
+    qty: Qty
+    limit: Px
+    trigger: Px
+    reserved: int = 0
+    phase: Phase = Phase.SENT
+    filled: Qty = Qty(0)
+    turnover: Cash = Cash(0)
+    reason: str = ""
+    closed_ns: TsNs = TsNs(0)
 
     @property
     def left(self) -> Qty:
@@ -46,31 +46,33 @@ class OrderRecord:
 class OrderBook:
     """All orders of a run by id, and the open ones by instrument, in the order they were placed."""
 
-    __slots__ = ("alarms", "children", "open_by_instrument", "open_count", "records")
+    __slots__ = ("alarms", "open_by_instrument", "open_count", "records")
 
     def __init__(self) -> None:
         self.records: dict[OrderId, OrderRecord] = {}
         self.open_by_instrument: dict[InstrumentId, dict[OrderId, OrderRecord]] = {}
-        self.children: dict[OrderId, list[OrderId]] = {}
         self.open_count = 0
         self.alarms: list[str] = []
 
     def add(self, order: Order, reserved: int = 0) -> OrderRecord:
         """Enter a new order in phase SENT."""
-        invariant(order.id not in self.records, "an order id is used once")
-        record = self.records[order.id] = OrderRecord(order, reserved)
-        self.open_by_instrument.setdefault(order.instrument, {})[order.id] = record
+        order_id = order.id
+        invariant(order_id not in self.records, "an order id is used once")
+        record = self.records[order_id] = OrderRecord(order, order.qty, order.limit, order.trigger, reserved)
+        siblings = self.open_by_instrument.get(order.instrument)
+        if siblings is None:
+            siblings = self.open_by_instrument[order.instrument] = {}
+        siblings[order_id] = record
         self.open_count += 1
-        if order.parent is not None:
-            self.children.setdefault(order.parent, []).append(order.id)
         return record
 
     def note(self, record: OrderRecord, happening: Happening, ts_ns: TsNs, reason: str = "") -> None:
         """Apply a happening other than a fill."""
-        phase, verdict = transition(record.phase, happening)
+        phase, verdict = TRANSITIONS[record.phase, happening]
         if verdict is Verdict.ALARM:
             self._alarm(record, happening)
-        self._move(record, phase, ts_ns)
+        if phase is not record.phase:
+            self._move(record, phase, ts_ns)
         if reason:
             record.reason = reason
 
@@ -80,14 +82,14 @@ class OrderBook:
 
     def fill(self, record: OrderRecord, fill: Fill) -> None:
         """Count a fill, whatever the phase."""
-        record.filled = Qty(record.filled + fill.qty)
+        filled = record.filled = Qty(record.filled + fill.qty)
         record.turnover = Cash(record.turnover + fill.px * fill.qty)
-        full = record.filled >= record.qty
-        happening = Happening.FULLY_FILLED if full else Happening.PART_FILLED
-        phase, verdict = transition(record.phase, happening)
-        if verdict is Verdict.ALARM or record.filled > record.qty:
+        happening = _FULL if filled >= record.qty else _PART
+        phase, verdict = TRANSITIONS[record.phase, happening]
+        if verdict is Verdict.ALARM or filled > record.qty:
             self._alarm(record, happening)
-        self._move(record, phase, fill.ts_ns)
+        if phase is not record.phase:
+            self._move(record, phase, fill.ts_ns)
 
     def open_orders(self, instrument: InstrumentId | None = None) -> Iterator[OrderRecord]:
         """Yield the open orders, oldest first, of one instrument or all."""
@@ -98,19 +100,16 @@ class OrderBook:
             yield from list(records.values())
 
     def _move(self, record: OrderRecord, phase: Phase, ts_ns: TsNs) -> None:
-        if phase is record.phase:
-            return
-        still_open = phase is Phase.WORKING or phase is Phase.SENT or phase is Phase.UNCONFIRMED
-        order = record.order
-        was_open = order.id in self.open_by_instrument.setdefault(order.instrument, {})
+        order_id, siblings = record.order.id, self.open_by_instrument[record.order.instrument]
         record.phase = phase
-        if was_open and not still_open:
-            del self.open_by_instrument[order.instrument][order.id]
+        if phase in OPEN_PHASES:
+            if order_id not in siblings:
+                siblings[order_id] = record
+                self.open_count += 1
+        elif order_id in siblings:
+            del siblings[order_id]
             self.open_count -= 1
             record.closed_ns = ts_ns
-        elif still_open and not was_open:
-            self.open_by_instrument[order.instrument][order.id] = record
-            self.open_count += 1
 
     def _alarm(self, record: OrderRecord, happening: Happening) -> None:
         self.alarms.append(f"order {record.order.id} in phase {record.phase} was {happening}")

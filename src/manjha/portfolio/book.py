@@ -1,13 +1,16 @@
 """The portfolio of one account: positions, holdings, cash, and what it all is worth."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.money import Cash
-from manjha.domain.orders import Fill, Product
+from manjha.domain.orders import Fill, Product, StrategyId
 from manjha.portfolio.ledger import Ledger
 from manjha.portfolio.positions import Position, PositionKey
-from manjha.portfolio.settlement import Holding
+
+if TYPE_CHECKING:
+    from manjha.portfolio.settlement import Holding
 
 
 def pays_in_full(instrument: Instrument, product: Product) -> bool:
@@ -22,7 +25,7 @@ class Portfolio:
 
     def __init__(self, initial: Cash) -> None:
         self.ledger = Ledger(initial)
-        self.positions: dict[PositionKey, Position] = {}
+        self.positions: dict[tuple[StrategyId, InstrumentId, Product], Position] = {}
         self.holdings: dict[PositionKey, Holding] = {}
         self.paid: set[PositionKey] = set()
 
@@ -35,13 +38,16 @@ class Portfolio:
 
     def apply(self, fill: Fill, instrument: Instrument) -> tuple[Position, int]:
         """Apply a fill to position and cash; return the position and the profit realised before charges."""
-        key = PositionKey(fill.origin.strategy, fill.instrument, fill.product)
-        position = self.position(key)
+        product = fill.product
+        position = self.positions.get((fill.origin.strategy, fill.instrument, product))
+        if position is None:
+            position = self.position(PositionKey(fill.origin.strategy, fill.instrument, product))
+            if pays_in_full(instrument, product):
+                self.paid.add(position.key)
         signed = fill.qty if fill.side > 0 else -fill.qty
         gain = position.apply(signed, fill.px, fill.ts_ns)
-        if pays_in_full(instrument, fill.product):
+        if product is Product.CNC or instrument.kind is Kind.OPTION:
             self.ledger.cash -= signed * fill.px
-            self.paid.add(key)
         else:
             self.ledger.cash += gain
         return position, gain
@@ -55,20 +61,20 @@ class Portfolio:
     def equity(self, marks: Mapping[InstrumentId, int]) -> Cash:
         """Return cash and positions at these prices (1e-4 rupee). A position without a mark counts at cost."""
         total = self.ledger.cash
-        for key, position in self.positions.items():
+        for position in self.positions.values():
             if not position.qty:
                 continue
-            px = marks.get(key.instrument)
+            px = marks.get(position.key.instrument)
             value = position.cost if px is None else position.qty * px
-            total += value if key in self.paid else value - position.cost
+            total += value if position.key in self.paid else value - position.cost
         return Cash(total)
 
     def unrealised(self, marks: Mapping[InstrumentId, int]) -> Cash:
         """Return the profit of open positions at these prices, before charges."""
         return Cash(
             sum(
-                position.unrealised(marks[key.instrument])
-                for key, position in self.positions.items()
-                if position.qty and key.instrument in marks
+                position.unrealised(marks[position.key.instrument])
+                for position in self.positions.values()
+                if position.qty and position.key.instrument in marks
             )
         )

@@ -5,6 +5,8 @@ the fill that realises it, and hold margin. So equity is always
 cash + Σ value of paid positions + Σ unrealised of margined ones.
 """
 
+from collections.abc import Iterable
+
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
@@ -15,7 +17,8 @@ class Ledger:
     """Cash of one account. Amounts in 1e-4 rupee.
 
     `margin` is held for positions, `reserved` for open orders, `unsettled` are proceeds not usable before
-    `settles[day]`. `lines` sums the charges by line since the run began; `day_lines` those of today by strategy.
+    `settles[day]`. `lines` sums the charges by line up to yesterday; `day_lines` are today's by strategy, one row a
+    booking.
     """
 
     __slots__ = (
@@ -31,7 +34,7 @@ class Ledger:
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
         self.lines = [0] * len(LINES)
-        self.day_lines: dict[StrategyId, list[int]] = {}
+        self.day_lines: dict[StrategyId, list[tuple[int, ...]]] = {}
 
     @property
     def available(self) -> int:
@@ -51,15 +54,9 @@ class Ledger:
         """Book charges line by line, in the order of `domain.charges.LINES` (a prefix of them is enough)."""
         day = self.day_lines.get(strategy)
         if day is None:
-            day = self.day_lines[strategy] = [0] * len(LINES)
-        sums = self.lines
-        total = 0
-        for index, amount in enumerate(lines):
-            if amount:
-                sums[index] += amount
-                day[index] += amount
-                total += amount
-        self.cash -= total
+            day = self.day_lines[strategy] = []
+        day.append(lines)
+        self.cash -= sum(lines)
 
     def hold_back(self, amount: int, until: TradingDay) -> None:
         """Keep proceeds from being used until a day's session opens."""
@@ -72,13 +69,26 @@ class Ledger:
             self.unsettled -= self.settles.pop(due)
 
     def close_day(self) -> None:
-        """Forget the day's sums by strategy."""
+        """Add the day to the sums since the run began."""
+        for rows in self.day_lines.values():
+            _add(self.lines, rows)
         self.day_lines.clear()
 
     def charges(self) -> ChargeLines:
         """Return all charges booked since the run began."""
-        return ChargeLines(*map(Cash, self.lines))
+        sums = self.lines[:]
+        for rows in self.day_lines.values():
+            _add(sums, rows)
+        return ChargeLines(*map(Cash, sums))
 
     def charged_today(self, strategy: StrategyId) -> ChargeLines:
         """Return today's booked charges of a strategy."""
-        return ChargeLines(*map(Cash, self.day_lines.get(strategy, ())))
+        sums = [0] * len(LINES)
+        _add(sums, self.day_lines.get(strategy, ()))
+        return ChargeLines(*map(Cash, sums))
+
+
+def _add(sums: list[int], rows: Iterable[tuple[int, ...]]) -> None:
+    for row in rows:
+        for index, amount in enumerate(row):
+            sums[index] += amount

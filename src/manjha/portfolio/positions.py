@@ -5,6 +5,8 @@ The arithmetic is scalar functions on plain integers, so that the compiled kerne
 
 from typing import NamedTuple
 
+import msgspec
+
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import Cash, Qty
 from manjha.domain.orders import Product, StrategyId
@@ -38,45 +40,37 @@ def cost_released(cost: int, position: int, closing: int) -> int:
     return cost * -closing // position
 
 
-class Position:
+class Position(msgspec.Struct, gc=False):
     """An open position. Changed by `apply` only.
 
     `qty` is signed. `cost` is Σ signed qty × px of what is open, in 1e-4 rupee (negative for a short).
-    `realised` is profit before charges since the run began. `bought_today` and `sold_today` are for settlement.
+    `realised` is profit before charges since the run began; `margin` is what is held for it.
     """
 
-    __slots__ = ("bought_today", "cost", "key", "margin", "opened_ns", "qty", "realised", "sold_today")
-
-    def __init__(self, key: PositionKey) -> None:
-        self.key = key
-        self.qty = 0
-        self.cost = 0
-        self.realised = 0
-        self.margin = 0
-        self.opened_ns = 0
-        self.bought_today = 0
-        self.sold_today = 0
+    key: PositionKey
+    qty: int = 0
+    cost: int = 0
+    realised: int = 0
+    margin: int = 0
+    opened_ns: int = 0
 
     def apply(self, signed: int, px: int, ts_ns: int) -> int:
         """Apply a fill of a signed quantity; return the profit it realises before charges, in 1e-4 rupee."""
-        closing = closing_part(self.qty, signed)
+        qty = self.qty
+        if qty == 0:
+            self.qty, self.cost, self.opened_ns = signed, signed * px, ts_ns
+            return 0
+        closing = closing_part(qty, signed)
         gain = 0
         if closing:
-            released = cost_released(self.cost, self.qty, closing)
+            released = cost_released(self.cost, qty, closing)
             gain = -closing * px - released
             self.cost -= released
-            self.qty += closing
             self.realised += gain
-        opening = signed - closing
-        if opening:
-            if self.qty == 0:
+            if closing == -qty:
                 self.opened_ns = ts_ns
-            self.qty += opening
-            self.cost += opening * px
-        if signed > 0:
-            self.bought_today += signed
-        else:
-            self.sold_today -= signed
+        self.qty = qty + signed
+        self.cost += (signed - closing) * px
         return gain
 
     def unrealised(self, px: int) -> Cash:

@@ -33,8 +33,11 @@ class Holding:
         -------
         How many came from today, from the settled holding, and from T1.
         """
-        from_today = min(qty, self.today)
-        self.today -= from_today
+        if qty <= self.today:
+            self.today -= qty
+            return qty, 0, 0
+        from_today = self.today
+        self.today = 0
         left = qty - from_today
         from_settled = min(left, self.settled)
         self.settled -= from_settled

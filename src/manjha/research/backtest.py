@@ -27,9 +27,9 @@ from manjha.research.targets import plan_targets
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules
 from manjha.simulator.slippage import NoSlippage, SlippageModel
-from manjha.simulator.venue import Venue
+from manjha.simulator.venue import Venue, VenueModels
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
-from manjha.strategy.views import Floats, Timeline
+from manjha.strategy.views import Timeline
 
 SQUARE_OFF_LEAD_NS = 60_000_000_000
 """How long before the broker's square-off time ours acts: a minute, so that the broker's fee is not paid."""
@@ -89,15 +89,8 @@ def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> Backte
     """
     _check(spec)
     state = prepare(spec)
-    venue = Venue(
-        state.timeline,
-        spec.instruments,
-        spec.bars[0].interval,
-        spec.fills,
-        slippage=spec.slippage,
-        latency_ns=spec.latency_ns,
-        bands_ppm=spec.bands_ppm,
-    )
+    models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands_ppm=spec.bands_ppm)
+    venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     Drive(state, venue, driven, progress).run()
     return _result(spec, state)

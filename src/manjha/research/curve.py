@@ -1,15 +1,18 @@
 """The equity curve, rebuilt exactly after a run from the steps that changed the account. Vectorised over bars."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from manjha.domain.instrument import InstrumentId
 from manjha.engine.state import BookStep, EngineState
 from manjha.portfolio.positions import PositionKey
 from manjha.research.result import Curve
 from manjha.strategy.views import Series
+
+if TYPE_CHECKING:
+    from manjha.domain.instrument import InstrumentId
 
 Int64s = NDArray[np.int64]
 
@@ -25,12 +28,13 @@ def equity_curve(state: EngineState) -> Curve:
     count = len(ts_ns)
     steps = state.record_steps
     # A step counts from the first close at or after it; steps are in order, a close may carry several.
-    at = np.searchsorted(ts_ns, np.maximum.accumulate(np.array([s.ts_ns for s in steps], np.int64)))
-    cash = _held(at, [s.cash for s in steps], count, state.portfolio.ledger.initial)
+    at = np.searchsorted(ts_ns, np.maximum.accumulate(np.array([s[0] for s in steps], np.int64)))
+    cash = _held(at, [s[1] for s in steps], count, state.portfolio.ledger.initial)
     equity = cash.copy()
     gross = np.zeros(count, np.int64)
     net = np.zeros(count, np.int64)
-    for key in state.portfolio.positions:
+    for position in state.portfolio.positions.values():
+        key = position.key
         qty, cost = _position(key, steps, at, count)
         close = closes(state.timeline.series[key.instrument, state.setup.interval], count)
         value = qty * close
@@ -58,10 +62,10 @@ def _held(at: Int64s, values: Sequence[int], count: int, first: int) -> Int64s:
 
 
 def _position(key: PositionKey, steps: Sequence[BookStep], at: Int64s, count: int) -> tuple[Int64s, Int64s]:
-    mine = [index for index, step in enumerate(steps) if step.key == key]
+    mine = [index for index, step in enumerate(steps) if step[2] == key]
     where = at[mine]
-    qty = _held(where, [steps[index].qty for index in mine], count, 0)
-    cost = _held(where, [steps[index].cost for index in mine], count, 0)
+    qty = _held(where, [steps[index][3] for index in mine], count, 0)
+    cost = _held(where, [steps[index][4] for index in mine], count, 0)
     return qty, cost
 
 

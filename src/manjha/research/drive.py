@@ -4,11 +4,12 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from manjha.domain.actions import CorporateAction
-from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, Refused, SetTimer, SubmitOrder
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, SetTimer, SubmitOrder
 from manjha.domain.events import Event, MarketAdvanced, OrderFilled, SessionClosed, SessionOpened, TimerFired
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.engine.sessions import day_rules, span
@@ -40,6 +41,11 @@ class Drive:
         self.progress = progress
         self.due: list[tuple[int, int, Callable[[TsNs], None]]] = []
         self.seq = 0
+        self.answer: dict[type, Callable[[Any, TsNs], Iterable[Event]]] = {
+            SubmitOrder: venue.submit,
+            CancelOrder: venue.cancel,
+            ModifyOrder: venue.modify,
+        }
 
     def run(self) -> None:
         """Drive from the first bar to the last, and end the last day."""
@@ -85,30 +91,21 @@ class Drive:
 
     def _apply(self, event: Event, close_ns: Sequence[int] | memoryview | None = None) -> None:
         outputs = step(self.state, event)
-        if not outputs:
-            return
-        if close_ns is not None:
-            now_ns = TsNs(close_ns[self.state.reached - 1])
-        else:
-            now_ns = event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns  # type: ignore[union-attr]
-        for output in outputs:
-            self._send(output, now_ns)
+        if outputs:
+            if close_ns is not None:
+                now_ns = TsNs(close_ns[self.state.reached - 1])
+            else:
+                now_ns = event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns  # type: ignore[union-attr]
+            for output in outputs:
+                self._send(output, now_ns)
 
     def _send(self, output: Output, now_ns: TsNs) -> None:
-        events: Iterable[Event] = ()
-        match output:
-            case Approved(command=SubmitOrder()):
-                events = self.venue.submit(output, now_ns)  # type: ignore[arg-type]
-            case Approved(command=CancelOrder()):
-                events = self.venue.cancel(output, now_ns)  # type: ignore[arg-type]
-            case Approved(command=ModifyOrder()):
-                events = self.venue.modify(output, now_ns)  # type: ignore[arg-type]
-            case SetTimer(key=key, ts_ns=ts_ns):
-                self._plan(ts_ns, partial(self._timer, key))
-            case Refused():
-                pass
-        for event in events:
-            self._apply(event)
+        """Hand an output to whom it is for; what the exchange answers is applied at once. A refusal is on record."""
+        if type(output) is Approved:
+            for event in self.answer[type(output.command)](output, now_ns):
+                self._apply(event)
+        elif type(output) is SetTimer:
+            self._plan(output.ts_ns, partial(self._timer, output.key))
 
     # ---- the days
 

@@ -5,16 +5,16 @@ position: funds, value limits, day loss, the trading switch. Everything counted 
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import format_cash, format_px
-from manjha.domain.orders import Order, Product, Purpose, Side, Validity, Variety
+from manjha.domain.orders import Order, OrderId, Product, Purpose, Side, Validity, Variety
 from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
-from manjha.portfolio.positions import PositionKey, closing_part
+from manjha.portfolio.positions import closing_part
 from manjha.risk.limits import RiskLimits
 
 
@@ -37,6 +37,16 @@ class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves
         self.detail = detail
 
 
+_SHARES, _CONTRACTS = frozenset({Product.CNC, Product.MIS}), frozenset({Product.NRML, Product.MIS})
+FITTING: Mapping[Kind, frozenset[Product]] = {
+    Kind.EQUITY: _SHARES,
+    Kind.ETF: _SHARES,
+    Kind.FUTURE: _CONTRACTS,
+    Kind.OPTION: _CONTRACTS,
+    Kind.INDEX: frozenset(),
+}
+"""Which products each kind of instrument can be held as; an index as none."""
+
 Requirement = Callable[[Instrument, Product, int, int], int]
 """Margin in 1e-4 rupee for opening a signed quantity at a price: `(instrument, product, signed qty, px)`."""
 
@@ -55,8 +65,8 @@ class Gate:
     """
 
     __slots__ = (
-        "book", "day_start_equity", "instruments", "limits", "marks", "overnight_intraday", "portfolio",
-        "requirement", "today", "trading_on",
+        "book", "day_start_equity", "has_value_limits", "instruments", "limits", "marks", "overnight_intraday",
+        "portfolio", "requirement", "today", "trading_on",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +88,7 @@ class Gate:
         self.trading_on = True
         self.overnight_intraday = False
         self.day_start_equity = int(portfolio.ledger.initial)
+        self.has_value_limits = bool(limits.order_value_max or limits.position_value_max or limits.day_loss_max)
 
     def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
         """Approve an order and enter it in the book with its margin reserved, or refuse it."""
@@ -88,10 +99,10 @@ class Gate:
             if order.purpose is Purpose.SIGNAL:
                 self._session(order, instrument, now_ns)
                 reserve = self._funds(order, instrument)
+                self.portfolio.ledger.reserved += reserve
         except Refusal as refusal:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
         self.book.add(order, reserve)
-        self.portfolio.ledger.reserved += reserve
         return Approved(command)
 
     def cancel(self, record: OrderRecord) -> Approved[CancelOrder]:
@@ -114,16 +125,19 @@ class Gate:
         instrument = self.instruments.get(order.instrument)
         if instrument is None:
             raise Refusal(RefusalReason.UNKNOWN_INSTRUMENT, order.instrument)
-        if instrument.kind is Kind.INDEX:
-            raise Refusal(RefusalReason.NOT_TRADABLE, instrument.display)
-        _kinds(order)
-        if order.qty <= 0 or order.qty % instrument.lot:
-            raise Refusal(RefusalReason.QUANTITY, f"{order.qty} of {instrument.display}, lot {instrument.lot}")
-        if instrument.freeze and order.qty > instrument.freeze:
-            raise Refusal(RefusalReason.ABOVE_FREEZE, f"{order.qty} of {instrument.display}, limit {instrument.freeze}")
-        if order.limit % instrument.tick or order.trigger % instrument.tick:
-            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(instrument.tick)}")
-        _product(order, instrument)
+        if order.variety is not Variety.REGULAR or order.validity is Validity.TTL:
+            _kinds(order)
+        if order.disclosed or order.protection_bps:
+            _kinds(order)
+        qty, tick = order.qty, instrument.tick
+        if qty <= 0 or qty % instrument.lot:
+            raise Refusal(RefusalReason.QUANTITY, f"{qty} of {instrument.display}, lot {instrument.lot}")
+        if instrument.freeze and qty > instrument.freeze:
+            raise Refusal(RefusalReason.ABOVE_FREEZE, f"{qty} of {instrument.display}, limit {instrument.freeze}")
+        if order.limit % tick or order.trigger % tick:
+            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(tick)}")
+        if order.product not in FITTING[instrument.kind]:
+            _misfit(order, instrument)
         return instrument
 
     def _session(self, order: Order, instrument: Instrument, now_ns: TsNs) -> None:
@@ -140,7 +154,8 @@ class Gate:
                 raise Refusal(RefusalReason.PRICE_BAND, f"{format_px(price)} is outside {band}")
         if self.book.open_count >= self.limits.open_orders_max:
             raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
-        _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
+        if order.exits is not None:
+            _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
         if instrument.expiry is not None and today is None:
             raise Refusal(RefusalReason.EXPIRED, instrument.display)
 
@@ -155,31 +170,25 @@ class Gate:
         px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
         if not px:
             raise Refusal(RefusalReason.NO_PRICE, instrument.display)
-        key = PositionKey(order.origin.strategy, order.instrument, order.product)
-        held = self.portfolio.positions.get(key)
+        product = order.product
+        held = self.portfolio.positions.get((order.origin.strategy, order.instrument, product))
+        qty = held.qty if held is not None else 0
         signed = order.qty if order.side > 0 else -order.qty
-        closable = (held.qty if held is not None else 0) + self._working_exits(key, order.side)
-        opening = signed - closing_part(closable, signed)
+        opens = self.book.open_by_instrument.get(order.instrument)
+        closable = qty + working_exits(opens, order.side, product) if opens else qty
+        opening = signed - closing_part(closable, signed) if closable else signed
         if not opening:
             return 0
-        if opening < 0 and order.product is Product.CNC:
+        if opening < 0 and product is Product.CNC:
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {max(closable, 0)} held")
-        self._limits(order, held.qty if held is not None else 0, px)
-        reserve = self.requirement(instrument, order.product, opening, px)
+        if self.has_value_limits:
+            self._limits(order, qty, px)
+        reserve = self.requirement(instrument, product, opening, px)
         available = self.portfolio.ledger.available
         if reserve > available:
             needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"
             raise Refusal(RefusalReason.MARGIN, needs)
         return reserve
-
-    def _working_exits(self, key: PositionKey, side: Side) -> int:
-        """Return the signed quantity that open signal orders on this side will already take from the position."""
-        total = 0
-        for record in self.book.open_by_instrument.get(key.instrument, {}).values():
-            order = record.order
-            if order.side is side and order.product is key.product and order.purpose is Purpose.SIGNAL:
-                total += record.left * int(side)
-        return total
 
     def _limits(self, order: Order, held: int, px: int) -> None:
         limits = self.limits
@@ -209,14 +218,22 @@ def _kinds(order: Order) -> None:
         raise Refusal(RefusalReason.PROTECTION, f"{order.protection_bps} bps")
 
 
-def _product(order: Order, instrument: Instrument) -> None:
-    product = order.product
-    if product is Product.MTF:
+def working_exits(opens: Mapping[OrderId, OrderRecord], side: Side, product: Product) -> int:
+    """Return the signed quantity that open signal orders on this side will already take from the position."""
+    return sum(
+        record.left * int(side)
+        for record in opens.values()
+        if record.order.side is side and record.order.product is product and record.order.purpose is Purpose.SIGNAL
+    )
+
+
+def _misfit(order: Order, instrument: Instrument) -> NoReturn:
+    if not instrument.is_tradable:
+        raise Refusal(RefusalReason.NOT_TRADABLE, instrument.display)
+    if order.product is Product.MTF:
         raise Refusal(RefusalReason.PRODUCT, "MTF is not traded yet")
-    wrong = product is Product.CNC if instrument.is_derivative else product is Product.NRML
-    if wrong:
-        fits = "NRML or MIS" if instrument.is_derivative else "CNC or MIS"
-        raise Refusal(RefusalReason.PRODUCT, f"{product} for {instrument.display}; use {fits}")
+    fits = " or ".join(sorted(FITTING[instrument.kind]))
+    raise Refusal(RefusalReason.PRODUCT, f"{order.product} for {instrument.display}; use {fits}")
 
 
 def _stop_side(order: Order, px: int) -> None:

@@ -6,6 +6,7 @@ engine sends in answer to a fill takes part in the same bar.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from manjha.domain.bars import Interval
@@ -15,6 +16,7 @@ from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, format_px
 from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Side, Validity
+from manjha.simulator.book import InstrumentBook, Resting
 from manjha.simulator.fills import (
     FillRules,
     LimitFill,
@@ -29,8 +31,8 @@ from manjha.simulator.fills import (
     stop_price,
 )
 from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
-from manjha.simulator.slippage import NoSlippage, Slippage
-from manjha.strategy.views import Series, Timeline
+from manjha.simulator.slippage import NoSlippage, SlippageModel
+from manjha.strategy.views import Timeline
 
 DAY_END = "the day ended"
 """Reason of a cancel when a DAY order was not traded by the close."""
@@ -38,84 +40,35 @@ SCAN_ROWS = 4096
 """How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
 
-class Resting:
-    """An order in the exchange's book. `since_ns` is when it got there; `row` the bar in which it came, else -1."""
+class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The named models of a venue.
 
-    __slots__ = ("after_resting", "after_stop", "left", "limit", "order", "protective", "row", "since_ns", "trigger")
+    `latency_ns` is from our decision to the exchange's book, for orders, changes and cancels alike. `bands_ppm` is the
+    daily price band around the previous close, in parts per million, for instruments that have one.
+    """
 
-    def __init__(self, order: Order, since_ns: int) -> None:
-        self.order = order
-        self.left = int(order.qty)
-        self.limit = int(order.limit)
-        self.trigger = int(order.trigger)
-        self.since_ns = since_ns
-        self.row = -1
-        self.protective = order.parent is not None
-        self.after_resting = False
-        self.after_stop = False
-
-
-class InstrumentBook:
-    """The resting orders of one instrument, in the order they came, and what today's bar has given."""
-
-    __slots__ = (
-        "band_high",
-        "band_low",
-        "instrument",
-        "matching_row",
-        "orders",
-        "series",
-        "touch_row",
-        "used",
-        "used_row",
-    )
-
-    def __init__(self, instrument: Instrument, series: Series) -> None:
-        self.instrument = instrument
-        self.series = series
-        self.orders: dict[OrderId, Resting] = {}
-        self.touch_row = -1
-        self.matching_row = -1
-        self.used = 0
-        self.used_row = -1
-        self.band_low = 0
-        self.band_high = 0
+    rules: FillRules = FillRules()
+    slippage: SlippageModel = NoSlippage()
+    latency_ns: int = 0
+    bands_ppm: Mapping[InstrumentId, int] = {}
 
 
 class Venue:
-    """Implements `ports.venue.Venue` over the run's bars.
-
-    Parameters
-    ----------
-    timeline, interval
-        The bars that orders are matched against.
-    latency_ns
-        From our decision to the exchange's book, for orders, changes and cancels alike.
-    bands_ppm
-        Daily price band around the previous close for instruments that have one, in parts per million.
-    """
+    """Implements `ports.venue.Venue` over the bars of the run's timeline."""
 
     def __init__(
-        self,
-        timeline: Timeline,
-        instruments: Sequence[Instrument],
-        interval: Interval,
-        rules: FillRules,
-        *,
-        slippage: Slippage | None = None,
-        latency_ns: int = 0,
-        bands_ppm: Mapping[InstrumentId, int] | None = None,
+        self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval, models: VenueModels
     ) -> None:
         self.timeline = timeline
-        self.rules = rules
-        self.slippage = slippage or NoSlippage()
-        self.latency_ns = latency_ns
-        self.bands_ppm = dict(bands_ppm or {})
+        self.rules = models.rules
+        self.slippage = models.slippage
+        self.latency_ns = models.latency_ns
+        self.bands_ppm = models.bands_ppm
         self.books = {i.id: InstrumentBook(i, timeline.series[i.id, interval]) for i in instruments}
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
         self._resting_entries: dict[OrderId, OrderType] = {}
-        self._plain_close = rules.market is MarketFill.DECIDING_CLOSE
+        self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
 
     # ---- commands
 
@@ -126,16 +79,19 @@ class Venue:
         refusal = self._refusal(book, order)
         if refusal:
             return (OrderRejected(order.id, now_ns, refusal),)
-        resting = Resting(order, now_ns + self.latency_ns)
-        events: list[Event] = [OrderAccepted(order.id, now_ns)]
-        if order.exits is not None and order.type is not OrderType.MARKET:
+        resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
+        accepted = OrderAccepted(order.id, now_ns)
+        if order.type is OrderType.MARKET:
+            if self._plain_close and book.matching_row < 0:
+                return self._trade_at_close(book, resting, accepted)
+        elif order.exits is not None:
             self._resting_entries[order.id] = order.type
-        if order.parent is not None and book.matching_row >= 0:
-            self._came_with_entry(book, resting, order.parent)
+        if order.parent is not None:
+            resting.protective = True
+            if book.matching_row >= 0:
+                self._came_with_entry(book, resting, order.parent)
         self._enter(book, resting)
-        if self._plain_close and order.type is OrderType.MARKET and book.matching_row < 0:
-            events.extend(self._trade_at_close(book, resting, now_ns))
-        return events
+        return (accepted,)
 
     def modify(self, approved: Approved[ModifyOrder], now_ns: TsNs) -> Sequence[Event]:
         """Give a resting order new terms; a triggered stop cannot be changed back."""
@@ -223,7 +179,11 @@ class Venue:
                 tried.add(resting.order.id)
                 columns = book.series.columns
                 ts = columns.ts_open_ns[row] if at_open else columns.ts_close_ns[row]
-                yield from self._trade(book, resting, px, row, TsNs(ts))
+                traded = self._trade(book, resting, px, row, TsNs(ts))
+                if traded is not None:
+                    if resting.left == 0:
+                        self._leave(book, resting)
+                    yield traded
             for resting in list(book.orders.values()):
                 if resting.order.validity is Validity.IOC and resting.since_ns <= columns_open(book, row):
                     self._leave(book, resting)
@@ -276,26 +236,31 @@ class Venue:
     def _range_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price at which an order trades inside the bar, 0 for not."""
         columns, order = book.series.columns, resting.order
-        side = int(order.side)
         late = resting.since_ns > columns.ts_open_ns[row] and resting.row != row
         if order.type is OrderType.MARKET:
             inside = resting.since_ns <= columns.ts_close_ns[row]
             return columns.close[row] if late and inside else 0
         if late:
             return 0
-        low, high = columns.low[row], columns.high[row]
         if resting.trigger:
-            if self._stop_waits(resting, row) or not stop_in_range(side, resting.trigger, low, high):
-                return 0
-            reference = stop_price(side, resting.trigger, columns.open[row])
-            if order.type is OrderType.SL_M:
-                return reference
-            resting.trigger = 0
-            return reference if limit_at_open(side, resting.limit, reference) else 0
+            return self._stop_in_range(book, resting, row)
         if self._target_waits(resting, row):
             return 0
         through = book.instrument.tick if self.rules.limit is LimitFill.PENETRATION else 0
-        return resting.limit if limit_in_range(side, resting.limit, low, high, through) else 0
+        low, high = columns.low[row], columns.high[row]
+        return resting.limit if limit_in_range(order.side, resting.limit, low, high, through) else 0
+
+    def _stop_in_range(self, book: InstrumentBook, resting: Resting, row: int) -> int:
+        """Return the price of a stop that triggers inside the bar, 0 for not; one with a limit becomes a limit."""
+        columns, order = book.series.columns, resting.order
+        waits = self._stop_waits(resting, row)
+        if waits or not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
+            return 0
+        reference = stop_price(order.side, resting.trigger, columns.open[row])
+        if order.type is OrderType.SL_M:
+            return reference
+        resting.trigger = 0
+        return reference if limit_at_open(order.side, resting.limit, reference) else 0
 
     def _target_waits(self, resting: Resting, row: int) -> bool:
         """A target does not fill in the bar in which a resting entry filled: the range may have come before it."""
@@ -305,44 +270,38 @@ class Venue:
         """In the best case a stop does not hit in the bar of a stop entry: the low may have come before it."""
         return resting.row == row and resting.after_stop and self.rules.path is Path.BEST
 
-    def _trade(self, book: InstrumentBook, resting: Resting, px: int, row: int, ts_ns: TsNs) -> Iterator[Event]:
-        columns, order = book.series.columns, resting.order
-        volume = columns.volume[row]
-        qty = fillable(resting.left, volume, self.rules.participation_ppm, book.used, book.instrument.lot)
+    def _trade(self, book: InstrumentBook, resting: Resting, px: int, row: int, ts_ns: TsNs) -> OrderFilled | None:
+        """Trade what the bar's liquidity allows at a reference price; None when it allows nothing."""
+        order, instrument = resting.order, book.instrument
+        volume = book.series.columns.volume[row]
+        qty = fillable(resting.left, volume, self.rules.participation_ppm, book.used, instrument.lot)
         if qty == 0:
-            return
+            return None
         book.used += qty
-        slips = order.type is OrderType.MARKET or order.type is OrderType.SL_M
         traded = px
-        if slips:
-            traded = self.slippage.px(px, int(order.side), qty, volume, book.instrument.tick)
+        if order.type is OrderType.MARKET or order.type is OrderType.SL_M:
+            traded = self.slippage.px(px, order.side, qty, volume, instrument.tick)
             if book.band_high:
                 traded = min(max(traded, book.band_low), book.band_high)
         resting.left -= qty
-        if resting.left == 0:
-            self._leave(book, resting)
         self.fill_seq += 1
-        yield OrderFilled(
-            Fill(
-                FillId(f"{order.origin.run}-f{self.fill_seq}"),
-                order.id,
-                order.origin,
-                order.instrument,
-                order.side,
-                Qty(qty),
-                Px(traded),
-                Px(px),
-                order.product,
-                ts_ns,
-            )
+        fill_id = FillId(f"{order.origin.run}-f{self.fill_seq}")
+        origin, product = order.origin, order.product
+        return OrderFilled(
+            Fill(fill_id, order.id, origin, order.instrument, order.side, Qty(qty), Px(traded), Px(px), product, ts_ns)
         )
 
-    def _trade_at_close(self, book: InstrumentBook, resting: Resting, now_ns: TsNs) -> Iterator[Event]:
+    def _trade_at_close(self, book: InstrumentBook, resting: Resting, accepted: OrderAccepted) -> tuple[Event, ...]:
+        """Trade a market order at the close that decided it; what is not traded waits in the book."""
         row = book.series.row()
-        if row >= 0 and self._locked_side(book, row) != resting.order.side:
+        filled = None
+        if row >= 0 and not (book.band_high and self._locked_side(book, row) == resting.order.side):
             if book.used_row != row:
                 book.used_row, book.used = row, 0
-            yield from self._trade(book, resting, book.series.close_e4[row], row, now_ns)
+            filled = self._trade(book, resting, book.series.close_e4[row], row, accepted.ts_ns)
+        if resting.left:
+            self._enter(book, resting)
+        return (accepted,) if filled is None else (accepted, filled)
 
     # ---- the book
 
@@ -433,8 +392,4 @@ def columns_open(book: InstrumentBook, row: int) -> int:
 
 
 def _with_qty(order: Order, qty: Qty) -> Order:
-    if order.qty == qty:
-        return order
-    import msgspec
-
-    return msgspec.structs.replace(order, qty=qty)
+    return order if order.qty == qty else msgspec.structs.replace(order, qty=qty)

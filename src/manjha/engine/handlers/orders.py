@@ -1,7 +1,7 @@
 """The exchange has answered: orders change phase, fills change positions, cash and protection."""
 
 from manjha.domain.commands import Output
-from manjha.domain.errors import invariant
+from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
 from manjha.domain.instrument import Instrument, Kind
 from manjha.domain.moments import TsNs
@@ -49,20 +49,26 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     record = _record(state, fill.order_id)
     order = record.order
     instrument = state.instruments[fill.instrument]
-    turnover_before, left_before = record.turnover, record.left
+    turnover_before, left_before = record.turnover, record.qty - record.filled
     state.book.fill(record, fill)
     position, _ = state.portfolio.apply(fill, instrument)
-    _charge(state, instrument, fill, turnover_before)
-    state.record_position(position, fill.ts_ns)
-    _release(state, record, fill.qty, left_before)
-    _hold(state, instrument, position)
+    lines = fill_charges(state.card(instrument, fill.product), fill.side, fill.px * fill.qty, turnover_before)
+    ledger = state.portfolio.ledger
+    ledger.charge(fill.origin.strategy, lines)
+    state.record_fills.append(fill)
+    state.record_lines.append(lines)
+    state.record_steps.append((fill.ts_ns, ledger.cash, position.key, position.qty, position.cost))
+    if record.reserved:
+        _release(state, record, fill.qty, left_before)
     if fill.product is Product.CNC:
         _settle(state, position, fill)
+    else:
+        _hold(state, instrument, position)
     if order.exits is not None:
         entry_filled(state, record, fill, out)
     elif order.group is not None:
         exit_filled(state, record, fill, out)
-    if position.qty == 0 and state.protections:
+    if state.protections and position.qty == 0:
         position_closed(state, fill, out)
     state.refresh(fill.instrument)
     if state.calls_on_fill:
@@ -71,10 +77,10 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
 
 
 def _record(state: EngineState, order_id: OrderId) -> OrderRecord:
-    record = state.book.records.get(order_id)
-    invariant(record is not None, "the exchange speaks of orders that we placed")
-    assert record is not None  # noqa: S101 - narrows what the invariant has checked
-    return record
+    try:
+        return state.book.records[order_id]
+    except KeyError:
+        raise InvariantBroken(f"the exchange speaks of order {order_id}, which we did not place") from None
 
 
 def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: TsNs, reason: str) -> None:
@@ -85,26 +91,17 @@ def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: T
     state.refresh(record.order.instrument)
 
 
-def _charge(state: EngineState, instrument: Instrument, fill: Fill, turnover_before: int) -> None:
-    card = state.card(instrument, fill.product)
-    lines = fill_charges(card, fill.side, fill.px * fill.qty, turnover_before)
-    state.portfolio.ledger.charge(fill.origin.strategy, lines)
-    state.record_fills.append(fill)
-    state.record_lines.append(lines)
-
-
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
     """Free the part of the reserved margin that the fill turned into a position; all of it with the last fill."""
-    if record.reserved:
-        part = record.reserved if record.left <= 0 else record.reserved * qty // left_before
-        record.reserved -= part
-        state.portfolio.ledger.reserved -= part
+    part = record.reserved if record.left <= 0 else record.reserved * qty // left_before
+    record.reserved -= part
+    state.portfolio.ledger.reserved -= part
 
 
 def _hold(state: EngineState, instrument: Instrument, position: Position) -> None:
-    """Hold margin for what is open now: none for shares paid in full and bought options."""
+    """Hold margin for what is open now: none for bought options."""
     product = position.key.product
-    if product is Product.CNC or (instrument.kind is Kind.OPTION and position.qty >= 0):
+    if instrument.kind is Kind.OPTION and position.qty >= 0:
         margin = 0
     else:
         margin = state.gate.requirement(instrument, product, position.qty, Px(position.average)) if position.qty else 0

@@ -42,8 +42,6 @@ def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
         settles = state.sessions.settles(event.day)
         for holding in state.portfolio.holdings.values():
             holding.close_day(settles)
-    for position in state.portfolio.positions.values():
-        position.bought_today = position.sold_today = 0
     state.portfolio.ledger.close_day()
 
 
