@@ -147,7 +147,7 @@ def worth(fills: Sequence[Fill], marks: dict[InstrumentId, Px], adjustments: Seq
     for item in fills:
         held[item.instrument] = held.get(item.instrument, 0) + int(item.side) * item.qty
     for row in adjustments:
-        held[row.instrument] += row.qty_after - row.qty_before
+        held[row.instrument] = held.get(row.instrument, 0) + row.qty_after - row.qty_before
     return cash + sum(qty * marks[instrument] for instrument, qty in held.items() if qty)
 
 

@@ -22,3 +22,17 @@ METRICS: tuple[Metric, ...] = tuple(
 def compute(run: Sample) -> dict[str, float]:
     """Return every metric of a run by name; money as int in 1e-4 rupee where it is a sum, NaN where undefined."""
     return {metric.name: metric.of(run) for metric in METRICS}
+
+
+def as_markdown() -> str:
+    """Return the list of metrics as Markdown: a table for each group. docs/metrics.md holds it."""
+    parts = []
+    for group in GROUPS:
+        rows = [metric for metric in METRICS if metric.group == group]
+        lines = [f"| {row.title} | `{row.name}` | {row.unit} | {_cell(row.doc)} |" for row in rows]
+        parts.append("\n".join((f"## {group}", "", "| Metric | Name | Unit | Meaning |", "|---|---|---|---|", *lines)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

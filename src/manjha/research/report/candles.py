@@ -18,9 +18,13 @@ _LADDER = (60, 180, 300, 600, 900, 1_800, 3_600, 7_200, DAY)
 
 
 class Candles(msgspec.Struct, frozen=True, eq=False):
-    """Joined bars: open times in whole seconds (UTC), prices in 1e-4 rupee. `step` says how long one is."""
+    """Joined bars: open times in whole seconds (UTC), prices in 1e-4 rupee.
+
+    `step` says how long one is, `until` when the last one closes.
+    """
 
     step: str
+    until: int
     ts: Int64s
     open: Int64s
     high: Int64s
@@ -34,7 +38,7 @@ class Candles(msgspec.Struct, frozen=True, eq=False):
     def plain(self) -> dict[str, Any]:
         """Return columns for JSON."""
         names = ("ts", "open", "high", "low", "close", "volume")
-        return {"step": self.step} | {name: getattr(self, name).tolist() for name in names}
+        return {"step": self.step, "until": self.until} | {name: getattr(self, name).tolist() for name in names}
 
 
 def overview(bars: BarColumns, limit: int = CANDLES_MAX) -> Candles:
@@ -85,10 +89,11 @@ def _changes(*keys: Int64s) -> Int64s:
 def _joined(bars: BarColumns, starts: Int64s, step: str) -> Candles:
     if not len(starts):
         empty = np.empty(0, np.int64)
-        return Candles(step, empty, empty, empty, empty, empty, empty)
+        return Candles(step, 0, empty, empty, empty, empty, empty, empty)
     ends = np.append(starts[1:], len(bars)) - 1
     return Candles(
         step=step,
+        until=int(bars.ts_close_ns[-1]) // SECOND_NS,
         ts=np.asarray(bars.ts_open_ns)[starts] // SECOND_NS,
         open=np.asarray(bars.open)[starts],
         high=np.maximum.reduceat(np.asarray(bars.high), starts),

@@ -44,7 +44,7 @@ function colors() {
 
 function base(c) {
   return {
-    animation: false, backgroundColor: "transparent", textStyle: { color: c.text, fontFamily: "inherit" }, color: [c.accent, c.soft, c.loss],
+    animation: false, backgroundColor: "transparent", textStyle: { color: c.text, fontFamily: "system-ui, sans-serif", fontSize: 12 }, color: [c.accent, c.soft, c.loss],
     tooltip: { trigger: "axis", confine: true, backgroundColor: c.panel, borderColor: c.line, textStyle: { color: c.text, fontSize: 12 }, axisPointer: { lineStyle: { color: c.soft } } },
     grid: { left: 12, right: 16, top: 16, bottom: 8, containLabel: true },
   };
@@ -80,10 +80,10 @@ function drawEquity(c) {
   const x = (grid, show) => axis(c, { type: "category", gridIndex: grid, data: days, boundaryGap: false, axisLabel: { show, color: c.soft, hideOverlap: true, formatter: (v) => v.slice(0, 10) } });
   draw("equity", {
     ...base(c), legend: { top: 0, right: 8, textStyle: { color: c.text }, data: series.map((s) => s.name) },
-    grid: [{ left: 76, right: 16, top: 32, height: "50%" }, { left: 76, right: 16, top: "68%", bottom: 56 }],
+    grid: [{ left: 76, right: 34, top: 32, height: "50%", outerBoundsMode: "none" }, { left: 76, right: 34, top: "68%", bottom: 56, outerBoundsMode: "none" }],
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     xAxis: [x(0, false), x(1, true)],
-    yAxis: [valueAxis(c, { axisLabel: { color: c.soft, formatter: short } }), valueAxis(c, { gridIndex: 1, max: 0, axisLabel: { color: c.soft, formatter: (v) => `${v} %` } })],
+    yAxis: [valueAxis(c, { axisLabel: { color: c.soft, formatter: short } }), valueAxis(c, { gridIndex: 1, max: 0, axisLabel: { color: c.soft, formatter: (v) => `${v} %`.replace("-", "−") } })],
     dataZoom: zoomBar(c, [0, 1]),
     tooltip: { ...base(c).tooltip, formatter: (items) => [items[0].axisValue, ...items.map((i) => `${escapeHtml(i.seriesName)}: ${i.seriesName === "Drawdown" ? `${i.value.toFixed(2)} %` : money(Math.round(i.value * 1e4))}`)].join("<br>") },
     series,
@@ -108,7 +108,7 @@ function rowOf(ts, seconds) {
 }
 
 function marks(shown, from, to) {
-  const ts = shown.candles.ts, start = ts[from], end = to + 1 < ts.length ? ts[to + 1] : Infinity;
+  const ts = shown.candles.ts, start = ts[from], end = to + 1 < ts.length ? ts[to + 1] : shown.candles.until + 1;
   const found = { buy: [], sell: [] };
   let count = 0;
   DATA.trips.forEach((t, n) => {
@@ -130,10 +130,10 @@ function drawPrice(c) {
   const daily = /[dw]$/.test(k.step);
   const labels = k.ts.map((t) => ist(t, !daily));
   const x = (grid, show) => axis(c, { type: "category", gridIndex: grid, data: labels, axisLabel: { show, color: c.soft, hideOverlap: true, formatter: (v) => (k.ts.length > 300 ? v.slice(0, 10) : v.slice(5)) } });
-  const arrow = (name, color, rotate, offset) => ({ name, type: "scatter", symbol: "triangle", symbolRotate: rotate, symbolSize: 11, symbolOffset: [0, offset], z: 5, itemStyle: { color, borderColor: c.bg, borderWidth: 1 }, data: [], tooltip: { trigger: "item", formatter: (i) => i.data.note } });
+  const arrow = (name, color, rotate, offset) => ({ name, type: "scatter", symbol: "triangle", symbolRotate: rotate, symbolOffset: [0, offset], z: 5, itemStyle: { color, borderColor: c.bg, borderWidth: 0.5 }, data: [], tooltip: { trigger: "item", formatter: (i) => i.data.note } });
   const chart = draw("price", {
     ...base(c), legend: { top: 0, right: 8, textStyle: { color: c.text }, data: [{ name: "Buy", icon: "triangle" }, { name: "Sell", icon: "triangle" }] },
-    grid: [{ left: 76, right: 16, top: 32, height: "56%" }, { left: 76, right: 16, top: "74%", bottom: 56 }],
+    grid: [{ left: 76, right: 34, top: 32, height: "56%", outerBoundsMode: "none" }, { left: 76, right: 34, top: "74%", bottom: 56, outerBoundsMode: "none" }],
     axisPointer: { link: [{ xAxisIndex: "all" }] },
     xAxis: [x(0, false), x(1, true)],
     yAxis: [valueAxis(c, { axisLabel: { color: c.soft, formatter: (v) => grouped(String(Math.round(v))) } }), valueAxis(c, { gridIndex: 1, splitNumber: 2, axisLabel: { color: c.soft, formatter: (v) => (v >= 1e7 ? `${v / 1e7} cr` : v >= 1e5 ? `${v / 1e5} lakh` : v) } })],
@@ -141,15 +141,15 @@ function drawPrice(c) {
     tooltip: { ...base(c).tooltip, formatter: (items) => tip(items, k, labels) },
     series: [
       { name: "Price", type: "candlestick", data: k.ts.map((_, i) => [k.open[i] / 1e4, k.close[i] / 1e4, k.low[i] / 1e4, k.high[i] / 1e4]), itemStyle: { color: up, color0: down, borderColor: up, borderColor0: down }, large: false },
-      { name: "Volume", type: "bar", xAxisIndex: 1, yAxisIndex: 1, data: k.volume, itemStyle: { color: c.soft, opacity: 0.5 }, large: true },
+      { name: "Volume", type: "bar", xAxisIndex: 1, yAxisIndex: 1, data: k.volume, itemStyle: { color: c.line }, large: true },
       arrow("Buy", c.accent, 0, "70%"), arrow("Sell", c.text, 180, "-70%"),
     ],
   });
   const mark = () => {
     const zoom = chart.getOption().dataZoom[0], n = k.ts.length - 1;
     const found = marks(shown, Math.floor((zoom.start * n) / 100), Math.ceil((zoom.end * n) / 100));
-    const many = found.count > MARKS_MAX;
-    chart.setOption({ series: [{ name: "Buy", data: many ? [] : found.buy }, { name: "Sell", data: many ? [] : found.sell }] });
+    const many = found.count > MARKS_MAX, size = found.count > 300 ? 5 : found.count > 80 ? 8 : 12;
+    chart.setOption({ series: [{ name: "Buy", data: many ? [] : found.buy, symbolSize: size }, { name: "Sell", data: many ? [] : found.sell, symbolSize: size }] });
     document.getElementById("price-note").textContent = `${k.ts.length.toLocaleString("en-IN")} candles of ${k.step}. ` + (many ? `${found.count.toLocaleString("en-IN")} entries and exits are in view: zoom in below ${MARKS_MAX.toLocaleString("en-IN")} to see them.` : `${found.count.toLocaleString("en-IN")} entries and exits in view.`);
   };
   chart.on("datazoom", mark);

@@ -14,7 +14,7 @@ from manjha.research.metrics.analysis import Analysis, Band, analyse, rupees, wr
 from manjha.research.metrics.daily import period_returns
 from manjha.research.metrics.drawdown import Fall, fall_days
 from manjha.research.metrics.registry import GROUPS, METRICS
-from manjha.research.report.payload import ORDERS_MAX, TRIPS_MAX, charted, payload, shown_trips
+from manjha.research.report.payload import charted, payload, shown_orders, shown_refusals, shown_trips
 from manjha.research.result import BacktestResult, order_list_hash
 
 if TYPE_CHECKING:
@@ -150,8 +150,9 @@ def _sections(analysis: Analysis) -> dict[str, Any]:
         "year_days": analysis.run.options.year_days,
         "risk_free": analysis.run.options.risk_free,
         "trip_count": len(trips.closed) + len(trips.open),
-        "trips_shown": min(len(shown), TRIPS_MAX),
-        "orders_shown": min(len(result.orders), ORDERS_MAX),
+        "trips_shown": len(shown),
+        "orders_shown": len(shown_orders(result)),
+        "refusals_shown": len(shown_refusals(result)),
         "charted": [result.name_of(bars.instrument) for bars in charted(result, shown)],
         "unassigned": trips.unassigned.total,
         "charge_rows": [(line, getattr(result.charges, line)) for line in result.charges.__struct_fields__],

@@ -11,6 +11,7 @@ import numpy as np
 
 from manjha.domain.bars import BarColumns
 from manjha.domain.charges import LINES
+from manjha.domain.commands import Refused
 from manjha.domain.moments import SECOND_NS
 from manjha.research.metrics.analysis import Analysis
 from manjha.research.metrics.daily import Floats
@@ -42,7 +43,7 @@ def payload(analysis: Analysis) -> dict[str, Any]:
         "orders": [_order(record) for record in shown_orders(result)],
         "refusals": [
             [row.ts_ns // SECOND_NS, describe_subject(result, row.subject), row.reason, row.detail]
-            for row in result.refusals[:ORDERS_MAX]
+            for row in shown_refusals(result)
         ],
         "equity": _equity(result),
         "rolling": _rolling(analysis),
@@ -66,6 +67,11 @@ def shown_trips(analysis: Analysis) -> Sequence[RoundTrip]:
 def shown_orders(result: BacktestResult) -> Sequence[OrderRecord]:
     """Return the orders that the page lists: the newest."""
     return result.orders[-ORDERS_MAX:]
+
+
+def shown_refusals(result: BacktestResult) -> Sequence[Refused]:
+    """Return the refusals that the page lists: the newest."""
+    return result.refusals[-ORDERS_MAX:]
 
 
 def charted(result: BacktestResult, trips: Sequence[RoundTrip]) -> list[BarColumns]:
