@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from manjha.domain.errors import DataError, UsageError
 
@@ -19,7 +20,7 @@ _RESOURCE_FORK = b"\x00\x05\x16\x07"
 _JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
-class Archives:
+class ArchiveFiles:
     """The `Files` port. `skipped` says after a walk what was passed over and why."""
 
     def __init__(self, *, limit: int = MEMBER_BYTES_MAX) -> None:
@@ -37,7 +38,8 @@ class Archives:
         UsageError
             A path does not exist.
         DataError
-            A file cannot be read or decompressed, or is larger than the limit.
+            A file that was named cannot be read or decompressed, or is larger than the limit. A damaged archive found
+            in a folder is yielded as it is, so that its own report says so and the other files still come in.
         """
         self.skipped = []
         for path in paths:
@@ -56,7 +58,16 @@ class Archives:
             if reason := _hidden(inside.parts) or ("a link" if path.is_symlink() else ""):
                 self.skipped.append(f"{path}: {reason}")
             elif path.is_file():
-                yield from self._file(path, str(path))
+                yield from self._found(path)
+
+    def _found(self, path: Path) -> Iterator[tuple[str, bytes]]:
+        if path.stat().st_size > self._limit:
+            self.skipped.append(f"{path}: larger than {self._limit} bytes")
+            return
+        try:
+            yield from self._file(path, str(path))
+        except DataError:
+            yield str(path), path.read_bytes()
 
     def _file(self, path: Path, name: str) -> Iterator[tuple[str, bytes]]:
         try:
@@ -115,7 +126,7 @@ class Archives:
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{name}: cannot be decompressed: {error}", hint="Download it again.") from error
 
-    def _bounded(self, name: str, stream: "gzip.GzipFile | zipfile.ZipExtFile") -> bytes:
+    def _bounded(self, name: str, stream: IO[bytes] | gzip.GzipFile) -> bytes:
         parts: list[bytes] = []
         total = 0
         while part := stream.read(_CHUNK):

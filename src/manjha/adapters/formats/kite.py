@@ -10,7 +10,7 @@ import polars as pl
 
 from manjha.adapters.formats import naming
 from manjha.adapters.formats.dates import days
-from manjha.adapters.formats.generic import has_prices, identify, price_columns
+from manjha.adapters.formats.generic import SYMBOL, has_prices, identify, price_columns
 from manjha.adapters.formats.json_tables import at, parse, table_of_rows
 from manjha.adapters.formats.quarantine import Findings
 from manjha.adapters.formats.reading import Reading, TableFormat, honest_errors, numbered, values
@@ -41,15 +41,16 @@ _CURRENCY_UNITS = 1000
 
 
 def _is_csv(sketch: Sketch) -> bool:
-    """Kite's own fields and a +05:30 stamp; more decimals than Kite prints mean another source."""
+    """Kite's fields and a +05:30 stamp, no name; more decimals than Kite prints mean another source."""
     stamp = next(
         (sketch.first.get(name, "") for name in ("date", "datetime", "timestamp") if name in sketch.columns), ""
     )
     price = sketch.first.get("open", "")
+    others = {*SYMBOL, "adjclose", "dividends", "stocksplits", "series", "isin"}
     return (
         has_prices(sketch)
         and sketch.has("open", "high", "low", "close", "volume")
-        and all(name in {"date", "datetime", *CANDLE} or name.startswith("_") for name in sketch.columns)
+        and not others & set(sketch.columns)
         and re.search(r"\+05:?30$", stamp) is not None
         and re.fullmatch(r"\d+(\.\d{1,4})?", price) is not None
     )

@@ -18,7 +18,7 @@ def lots_from_value(frame: pl.DataFrame, findings: Findings, *, value_step: floa
     """
     base = pl.when(pl.col("right") == "").then(0.0).otherwise(pl.col("strike"))
     traded = (pl.col("volume") > 0) & (pl.col("low") > 0) & (pl.col("high") >= pl.col("low"))
-    per_lot = frame.filter(traded).select(
+    per_lot = frame.filter(traded & pl.col("value").is_not_null()).select(
         "underlying",
         "expiry",
         least=(pl.col("value") - value_step) / (pl.col("volume") * (base + pl.col("high"))),
@@ -30,7 +30,7 @@ def lots_from_value(frame: pl.DataFrame, findings: Findings, *, value_step: floa
     units = frame.group_by("underlying", "expiry", maintain_order=True).agg(
         pl.concat_list("oi", "oi_change").explode().abs().drop_nulls().unique().alias("units")
     )
-    joined = units.join(bounds, on=["underlying", "expiry"], how="left")
+    joined = units.drop_nulls("expiry").join(bounds, on=["underlying", "expiry"], how="left")
     found: dict[tuple[str, int], int] = {}
     choices: dict[tuple[str, int], set[int]] = {}
     for underlying, expiry, held, least, most in joined.iter_rows():

@@ -64,7 +64,7 @@ def _with_multiplier(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
         .agg(pl.col("least").max(), pl.col("most").min(), pl.col("quantity").sum(), pl.col("lots").sum())
     )
     lots = {}
-    for underlying, least, most, quantity, count in bounds.iter_rows():
+    for underlying, least, most, quantity, count in bounds.drop_nulls().iter_rows():
         lot = _multiplier(least, most, quantity / count)
         if lot:
             lots[underlying] = lot

@@ -57,8 +57,15 @@ def detect(head: bytes, formats: tuple[ImportFormat, ...] = FORMATS, *, file: st
     """Return the format of a file's first bytes (decompressed). Raises `DataError` if there is none."""
     found = next((one for one in formats if one.matches(head[:HEAD_BYTES])), None)
     if found is None:
+        if head.startswith(_ARCHIVES):
+            raise DataError(
+                f"{file}: an archive that cannot be opened: damaged or encrypted", hint="Download it again."
+            )
         raise _unknown(file, ", ".join(sketch_of(head[:HEAD_BYTES]).columns))
     return found
+
+
+_ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b")
 
 
 def by_name(name: str, formats: tuple[ImportFormat, ...] = FORMATS) -> ImportFormat:
