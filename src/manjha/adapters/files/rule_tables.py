@@ -77,7 +77,8 @@ def _read_user_file(path: Path) -> dict[str, Any]:
 
 
 def _lay_over(tables: _Tables, meta: _Row, user: dict[str, Any], file: str) -> None:
-    for name, value in user.items():
+    # The flat fee first, so that rows of the same file still count.
+    for name, value in sorted(user.items(), key=lambda item: item[0] not in _SINGLES):
         where = f"{file}: {name}"
         if name in _SINGLES:
             cells = _cells(value, where, _SINGLES[name])
@@ -145,7 +146,7 @@ def _charge_flat_fee(tables: _Tables, fee: _Row) -> None:
         "exchange": [{"exchange": e, "segment": s, **ever, **none} for e in EXCHANGES for s in EXCHANGE_SEGMENTS],
         "bse_group": [],
         "sebi": [{**ever, **none}],
-        "gst": [{**ever, **none}],
+        "gst": [{"on_sebi": True, **ever, **none}],
         "dp": [{**ever, **none}],
         "fee": [{"name": name, **ever, **none} for name in sorted(names)],
     }
