@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from manjha.adapters.files.archives import ArchiveFiles
+from manjha.adapters.files.archives import Archives
 from manjha.adapters.formats.registry import import_bytes
 from manjha.domain.errors import ManjhaError
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
@@ -94,7 +94,7 @@ def outcome(name: str, data: bytes, instrument: str) -> str:
 def test_every_file_is_read_as_what_it_is_or_refused(shared: Path, folder: str) -> None:
     root = shared / "data"
     seen, wrong = 0, []
-    for name, data in ArchiveFiles().open_all([root / folder]):
+    for name, data in Archives().open_all([root / folder]):
         inside = name.removeprefix(f"{root}/")
         _, instrument, expected = next(row for row in EXPECTED if fnmatch.fnmatch(inside, row[0]))
         found = outcome(inside, data, instrument)
@@ -128,7 +128,7 @@ def by_day(shared: Path) -> pl.DataFrame:
 def published(shared: Path) -> pl.DataFrame:
     """Return the same from the exchange's files of those days."""
     rows = []
-    for name, data in ArchiveFiles().open_all(sorted((shared / "data/bhavcopy/nse_cm_old").glob("cm*2016bhav.csv*"))):
+    for name, data in Archives().open_all(sorted((shared / "data/bhavcopy/nse_cm_old").glob("cm*2016bhav.csv*"))):
         imported = import_bytes(data, name)
         (batch,) = imported.batches
         assert imported.day is not None

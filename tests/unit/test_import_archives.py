@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from manjha.adapters.files.archives import ArchiveFiles
+from manjha.adapters.files.archives import Archives
 from manjha.domain.errors import DataError, UsageError
 
 
@@ -19,7 +19,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return store.getvalue()
 
 
-def names(files: ArchiveFiles, *paths: Path) -> list[tuple[str, bytes]]:
+def names(files: Archives, *paths: Path) -> list[tuple[str, bytes]]:
     return [(name.rsplit("/", 1)[-1], data) for name, data in files.open_all(paths)]
 
 
@@ -28,7 +28,7 @@ def test_folders_are_walked_by_name_and_hidden_files_skipped(tmp_path: Path) -> 
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/c.csv").write_bytes(b"y")
-    files = ArchiveFiles()
+    files = Archives()
     assert names(files, tmp_path) == [("a.csv", b"x"), ("b.csv", b"x"), ("c.csv", b"y")]
     assert sorted(note.rsplit("/", 1)[-1] for note in files.skipped) == [
         "._fork.parquet: a resource fork of macOS, no data",
@@ -39,7 +39,7 @@ def test_folders_are_walked_by_name_and_hidden_files_skipped(tmp_path: Path) -> 
 def test_a_resource_fork_is_known_by_its_content(tmp_path: Path) -> None:
     fork = tmp_path / "innocent.parquet"
     fork.write_bytes(b"\x00\x05\x16\x07" + bytes(100))
-    files = ArchiveFiles()
+    files = Archives()
     assert names(files, fork) == []
     assert "resource fork" in files.skipped[0]
 
@@ -47,14 +47,14 @@ def test_a_resource_fork_is_known_by_its_content(tmp_path: Path) -> None:
 def test_zip_members_and_gz_inside_are_opened_whatever_the_name(tmp_path: Path) -> None:
     data = zipped({"b.csv": b"2", "a.csv.gz": gzip.compress(b"1"), "__MACOSX/x": b"junk"})
     (tmp_path / "day.dat").write_bytes(data)
-    files = ArchiveFiles()
+    files = Archives()
     assert names(files, tmp_path / "day.dat") == [("day.dat!a.csv", b"1"), ("day.dat!b.csv", b"2")]
 
 
 def test_a_bomb_stops_at_the_bound(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(5_000_000)))
     with pytest.raises(DataError, match="more than 1000000 bytes when decompressed"):
-        list(ArchiveFiles(limit=1_000_000).open_all([tmp_path / "bomb.gz"]))
+        list(Archives(limit=1_000_000).open_all([tmp_path / "bomb.gz"]))
 
 
 def test_archives_in_archives_end_somewhere(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_archives_in_archives_end_somewhere(tmp_path: Path) -> None:
         data = gzip.compress(data)
     (tmp_path / "deep.gz").write_bytes(data)
     with pytest.raises(DataError, match="deep"):
-        list(ArchiveFiles().open_all([tmp_path / "deep.gz"]))
+        list(Archives().open_all([tmp_path / "deep.gz"]))
 
 
 @pytest.mark.parametrize("damaged", [zipped({"a": b"1" * 100})[:-30], gzip.compress(b"1" * 100)[:-6]])
@@ -71,16 +71,16 @@ def test_a_damaged_archive_is_an_error_by_name_and_one_file_in_a_folder(tmp_path
     (tmp_path / "a.zip").write_bytes(damaged)
     (tmp_path / "b.csv").write_bytes(b"good")
     with pytest.raises(DataError, match="cannot be"):
-        list(ArchiveFiles().open_all([tmp_path / "a.zip"]))
-    assert names(ArchiveFiles(), tmp_path) == [("a.zip", damaged), ("b.csv", b"good")]
+        list(Archives().open_all([tmp_path / "a.zip"]))
+    assert names(Archives(), tmp_path) == [("a.zip", damaged), ("b.csv", b"good")]
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere"):
-        list(ArchiveFiles().open_all([tmp_path / "nowhere"]))
+        list(Archives().open_all([tmp_path / "nowhere"]))
 
 
 def test_the_shared_resource_fork_is_skipped(shared: Path) -> None:
-    files = ArchiveFiles()
+    files = Archives()
     assert list(files.open_all([shared / "data/dirty/._nifty_cash_20240131.parquet"])) == []
     assert len(files.skipped) == 1

@@ -248,6 +248,12 @@ def test_an_instrument_that_names_nothing_is_a_usage_error(name: str) -> None:
         import_bytes(KITE.encode(), "x", ImportHints(instrument=name))
 
 
+@pytest.mark.parametrize("hints", [{"unit": "lakhs"}, {"stamps": "end"}, {"zone": "EST"}])
+def test_a_word_that_is_none_is_a_usage_error(hints: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=next(iter(hints.values()))):
+        import_bytes(KITE.encode(), "x", ImportHints(instrument="NSE:INFY", **hints))  # type: ignore[arg-type]  # strings
+
+
 def test_an_unknown_format_lists_all() -> None:
     with pytest.raises(UsageError) as refused:
         import_bytes(KITE.encode(), "x", ImportHints(format="nse-udiff"))

@@ -20,7 +20,7 @@ _RESOURCE_FORK = b"\x00\x05\x16\x07"
 _JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
-class ArchiveFiles:
+class Archives:
     """The `Files` port. `skipped` says after a walk what was passed over and why."""
 
     def __init__(self, *, limit: int = MEMBER_BYTES_MAX) -> None:

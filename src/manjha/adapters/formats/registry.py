@@ -80,10 +80,23 @@ def import_bytes(
     data: bytes, file: str, hints: ImportHints | None = None, *, clock: SessionClock = regular_session
 ) -> Imported:
     """Read a decompressed file of any format. Raises `DataError` or `UsageError`, nothing else."""
-    hints = hints or ImportHints()
+    hints = _checked(hints or ImportHints())
     formats = FORMATS if clock is regular_session else all_formats(clock)
     chosen = by_name(hints.format, formats) if hints.format else detect(data[:HEAD_BYTES], formats, file=file)
     return chosen.read(data, file, hints)
+
+
+_WORDS = {"unit": ("rupees", "paise"), "stamps": ("open", "close"), "zone": ("IST", "UTC")}
+
+
+def _checked(hints: ImportHints) -> ImportHints:
+    """Raise `UsageError` for a word that is none: it must not count as left out."""
+    hints = msgspec.structs.replace(hints, zone=hints.zone.upper())
+    for name, words in _WORDS.items():
+        given = getattr(hints, name)
+        if given and given not in words:
+            raise UsageError(f"--{name} {given!r} is not known", hint=f"Give --{name} {' or '.join(words)}.")
+    return hints
 
 
 def _unknown(file: str, columns: str) -> DataError:

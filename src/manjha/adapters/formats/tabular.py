@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ FILE_BYTES_MAX = 2 * 1024**3
 """Largest table taken: a year of one-second ticks of one share is below 200 MB."""
 LINE_MAX = 200
 """Characters of a bad row that are kept for the report."""
-_EMPTY = {"", "-", "--", "nan", "NaN", "NA", "N/A", "null", "None"}
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -128,13 +126,3 @@ def _guarded(read: Any, file: str) -> pl.DataFrame:
     except pl.exceptions.PanicException as error:
         raise DataError(f"{file}: damaged: {error}", hint="Download the file again.") from None
     return frame
-
-
-def is_blank(column: pl.Series) -> pl.Series:
-    """Tell for each text whether it stands for nothing: "", "-", "NaN", "null"."""
-    return column.is_in(sorted(_EMPTY))
-
-
-def first_text(columns: Sequence[pl.Series]) -> str:
-    """Return the first value of the first column that has one."""
-    return next((str(value) for column in columns for value in column.head(1)), "")
