@@ -60,6 +60,37 @@ def test_a_golden_run_gives_the_worked_out_value(name: str) -> None:
     assert values[name] == pytest.approx(GOLDEN[name], rel=6e-6, abs=1e-9)
 
 
+# Returns 3, 0, 3, −2 % against 1, −1, 3, −3 % (the vectors of test_metrics_relative), half the bars with ₹50,000 held.
+BENCHMARKED = {
+    **{"buy_and_hold": -0.00099991, "alpha": 2.52, "beta": 0.9, "correlation": 0.9486832981, "r_squared": 0.9},
+    **{"tracking_error": 0.1296148, "information_ratio": 19.442222, "up_capture": 1.5, "down_capture": 0.5},
+    **{"exposure_time": 0.5, "max_gross": 500_000_000, "max_leverage": 50_000 / 103_000},
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKED)
+def test_a_run_against_a_benchmark_gives_the_worked_out_value(name: str) -> None:
+    curve = curve_of(
+        [close_of(FIRST_DAY + day) for day in range(4)],
+        [1_030_000_000, 1_030_000_000, 1_060_900_000, 1_039_682_000],
+        benchmark=[1_010_000_000, 999_900_000, 1_029_897_000, 999_000_090],
+        gross=[0, 500_000_000, 500_000_000, 0],
+    )
+    values = analyse(result_of(curve=curve)).values
+    assert values[name] == pytest.approx(BENCHMARKED[name], rel=1e-6)
+
+
+def test_annual_figures_of_two_years_stand_on_cagr() -> None:
+    # 1,00,000 → 80,000 → 1,21,000 in 730 days: 10 % a year, fell by 20 %; underwater 0, −20 %, 0.
+    days = [FIRST_DAY, FIRST_DAY + 300, FIRST_DAY + 729]
+    equity = [1_000_000_000, 800_000_000, 1_210_000_000]
+    values = analyse(result_of(curve=curve_of([close_of(day) for day in days], equity))).values
+    assert values["cagr"] == pytest.approx(0.1)
+    assert values["calmar"] == pytest.approx(0.5)
+    assert values["martin"] == pytest.approx(0.1 / math.sqrt(0.04 / 3))
+    assert values["one_year"] == pytest.approx(0.5125)
+
+
 def test_names_are_unique_and_groups_complete() -> None:
     assert len(NAMES) == len(METRICS)
     assert {metric.group for metric in METRICS} == set(GROUPS)

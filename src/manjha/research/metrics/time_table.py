@@ -3,6 +3,11 @@
 from manjha.research.metrics import dispersion, drawdown, growth, ratios, relative
 from manjha.research.metrics.metric import C, D, M, N, P, Row, T
 
+_BUY_AND_HOLD = (
+    "Π(1 + b) − 1 over the benchmark's daily returns b: a backtest buys its first instrument with the whole capital at "
+    "the first close, in whole units, free of charges. Fraction. NaN without a benchmark."
+)
+
 RETURN: tuple[Row, ...] = (
     ("initial", "Initial capital", M, "Capital at the start.", lambda s: s.initial),
     ("final", "Final equity", M, "Cash plus positions at the last close.", lambda s: s.final),
@@ -66,7 +71,7 @@ PERIOD: tuple[Row, ...] = (
 )
 
 BENCHMARK: tuple[Row, ...] = (
-    ("buy_and_hold", "Buy and hold", P, growth.compound, lambda s: growth.compound(s.benchmark)),
+    ("buy_and_hold", "Buy and hold", P, _BUY_AND_HOLD, lambda s: growth.compound(s.benchmark)),
     ("alpha", "Alpha", P, relative.alpha, lambda s: relative.alpha(s.returns, s.benchmark, s.daily_rate, s.year)),
     ("beta", "Beta", N, relative.beta, lambda s: relative.beta(s.returns, s.benchmark)),
     (
