@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.adapters.files.strategies import StrategyFiles
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.market_data import HistorySource
+    from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
 SOURCES: dict[str, str] = {}
@@ -102,6 +104,28 @@ def session_clock(
         return held.open_ns, held.day_close_ns
 
     return hours
+
+
+def backtest_services(settings: Settings) -> "BacktestServices":
+    """Return what backtests work with."""
+    from importlib.metadata import version
+
+    from manjha.services.backtests import BacktestServices
+
+    return BacktestServices(
+        store=bar_store(settings),
+        instruments=instrument_book(settings),
+        actions=action_file(settings),
+        rules=market_rules(settings),
+        code_version=version("manjha"),
+    )
+
+
+def strategy_source(settings: Settings) -> "StrategyFiles":
+    """Return where strategies are found: the library, MANJHA_HOME/strategies, and files by path."""
+    from manjha.adapters.files.strategies import StrategyFiles
+
+    return StrategyFiles(settings.home / "strategies")
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -32,6 +32,8 @@ from manjha.services.reports import FileReport, ImportSummary, Problem, Tally
 Reader = Callable[[bytes, str, ImportHints], Imported]
 """Reads a file of any format; bound to the calendar's sessions when the services are put together."""
 
+_NO_DATA = ("__MACOSX", "Thumbs.db", "desktop.ini")
+
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much is done and of how much in all; 0 of 0 where that is not known."""
 
@@ -121,9 +123,13 @@ def typed_name(instruments: InstrumentSource, name: str) -> str:
         raise
 
 
-def _opened(files: Files, paths: Sequence[Path]) -> Iterator[tuple[str, bytes] | FileReport]:
-    """Yield files; an archive that cannot be opened is a report of its own."""
+def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] | FileReport]:
+    """Yield files; one that cannot be opened is a report of its own, and its neighbours in a folder are not lost."""
     for path in paths:
+        if path.is_dir():
+            inside = (one for one in sorted(path.iterdir()) if one.name not in _NO_DATA and one.name[0] != ".")
+            yield from _opened(files, inside)
+            continue
         try:
             yield from files.open_all([path])
         except ManjhaError as error:

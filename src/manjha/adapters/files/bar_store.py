@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from manjha.adapters.files.column_cache import MAX_BYTES, ColumnCache
-from manjha.adapters.files.durable import TEMPORARY, exclusive, write_whole
+from manjha.adapters.files.durable import exclusive, write_whole
 from manjha.adapters.files.manifest import Change, Entry, Manifest, Origin
 from manjha.adapters.files.partitions import (
     ADJUSTMENTS,
@@ -58,16 +58,16 @@ class ParquetBarStore:
         with exclusive(self._folder / "lock"):
             merges: list[tuple[int, Merge]] = []
             changes: list[Change] = []
-            outdated: list[Entry] = []
+            touched: list[Partition] = []
             for partition, offered in _split(rows, batch.interval, provenance.adjustment):
                 entry = self._manifest.entry(partition)
                 stored = self._decode(entry) if entry else no_rows()
                 merged = merge(stored, offered, replace=replace, limit=MAX_CONFLICTS)
                 merges.append((batch.interval, merged))
+                touched.append(partition)
                 if merged.added or merged.replaced:
                     changes.append(self._put(partition, merged))
-                    outdated.extend([entry] if entry else [])
-            self._commit(changes, outdated, provenance)
+            self._commit(changes, touched, provenance)
         return _report(merges)
 
     def join(self, renames: Mapping[InstrumentId, InstrumentId], provenance: Provenance) -> WriteReport:
@@ -81,7 +81,6 @@ class ParquetBarStore:
         with exclusive(self._folder / "lock"):
             merges: list[tuple[int, Merge]] = []
             changes: list[Change] = []
-            outdated: list[Entry] = []
             for entry in self._manifest.entries():
                 moved = self._renamed(entry, renames)
                 if not len(moved):
@@ -92,14 +91,12 @@ class ParquetBarStore:
                 else:
                     target = msgspec.structs.replace(partition, place=renames[InstrumentId(partition.place)])
                     current = self._manifest.entry(target)
-                    outdated.extend([current] if current else [])
                     stored = self._decode(current) if current else no_rows()
                     changes.append(Change(partition, None))
                 merged = merge(stored, moved, replace=False, limit=MAX_CONFLICTS)
                 merges.append((partition.interval, merged))
                 changes.append(self._put(target, merged))
-                outdated.append(entry)
-            self._commit(changes, outdated, provenance)
+            self._commit(changes, [change.partition for change in changes], provenance)
         return _report(merges)
 
     def _renamed(self, entry: Entry, renames: Mapping[InstrumentId, InstrumentId]) -> Rows:
@@ -117,24 +114,19 @@ class ParquetBarStore:
         entry = Entry(partition, str(file), sha256, len(data), len(merged.rows), first, last)
         return Change(partition, entry, merged.added, merged.replaced)
 
-    def _commit(self, changes: list[Change], outdated: list[Entry], provenance: Provenance) -> None:
-        if not changes:
-            return
-        self._manifest.commit(changes, provenance)
-        kept = {change.entry.file for change in changes if change.entry}
-        for entry in outdated:
-            if entry.file not in kept:
-                (self._folder / entry.file).unlink(missing_ok=True)
-        for change in changes:
-            self._sweep(change.partition)
+    def _commit(self, changes: list[Change], touched: list[Partition], provenance: Provenance) -> None:
+        if changes:
+            self._manifest.commit(changes, provenance)
+        for partition in touched:
+            self._sweep(partition)
 
     def _sweep(self, partition: Partition) -> None:
-        """Delete what a writer that died left of this partition."""
+        """Delete files of a partition that are not current: outdated, or left by a writer that died."""
         entry = self._manifest.entry(partition)
-        folder = self._folder / partition.folder
-        for path in folder.glob(f"{partition.period}-*"):
-            named = entry is not None and path.name == Path(entry.file).name
-            if not named and (path.name.count("-") == partition.period.count("-") + 1 or path.suffix == TEMPORARY):
+        current = Path(entry.file).name if entry else ""
+        dashes = partition.period.count("-") + 1
+        for path in (self._folder / partition.folder).glob(f"{partition.period}-*"):
+            if path.name != current and path.name.count("-") == dashes:
                 path.unlink(missing_ok=True)
 
     # ------------------------------------------------------------------------------------------ read
@@ -190,6 +182,8 @@ class ParquetBarStore:
             entries = self._manifest.entries(interval, place)
             for state in states:
                 wanted = tuple(n for n in found if place_of(n, interval) == place and not found[n][1])
+                if not wanted:
+                    break
                 for entry in entries:
                     if entry.partition.adjustment != state or entry.last_ns < span[0] or entry.first_ns >= span[1]:
                         continue
@@ -345,8 +339,11 @@ def _columns(instrument: InstrumentId, interval: Interval, pieces: list[Columns]
 
 
 def _view(values: Int64s) -> memoryview:
-    # An empty array's view cannot be cast, and numpy calls int64 "l" where the port says "q".
-    return values.data.cast("B").cast("q") if len(values) else memoryview(array("q"))
+    # An empty array's view cannot be cast, and numpy calls int64 "l" where the port says "q". Writable always, mapped
+    # or not: numba would compile everything once more for read-only arrays.
+    if not len(values):
+        return memoryview(array("q"))
+    return np.require(values, requirements=["C", "W"]).data.cast("B").cast("q")
 
 
 def _report(merges: Sequence[tuple[int, Merge]]) -> WriteReport:

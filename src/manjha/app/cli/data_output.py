@@ -285,7 +285,7 @@ def _value(field: str, value: int) -> str:
 
 
 def _base(file: str) -> str:
-    return file.rsplit("/", 1)[-1]
+    return re.split("[/!]", file)[-1]
 
 
 def _quarantined(report: FileReport) -> int:

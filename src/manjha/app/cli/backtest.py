@@ -1,0 +1,114 @@
+"""`manjha backtest`: run a strategy on stored data, print what came of it, write the report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from manjha.app.settings import Settings
+    from manjha.research.backtest import BacktestSpec
+    from manjha.research.result import BacktestResult
+    from manjha.services.backtests import BacktestRequest
+
+app = typer.Typer(add_completion=False)
+
+Text = Annotated[str, typer.Option()]
+
+
+@app.command()
+def backtest(
+    strategy: Annotated[str, typer.Option("-s", "--strategy", help="A library name, or path/to/file.py[:Class].")],
+    instrument: Annotated[list[str], typer.Option("--instrument", help="Like NSE:RELIANCE; may be repeated.")],
+    *,
+    interval: Annotated[str, typer.Option("-i", "--interval", help="1m, 5m, 15m, 60m, 1d ...")] = "1d",
+    also: Annotated[list[str] | None, typer.Option("--also-interval", help="Further bars that it may see.")] = None,
+    start: Annotated[str, typer.Option("--from", help="First day, like 2021-01-01.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
+    cash: Annotated[str, typer.Option("--cash", help="Capital: 1000000, 10 lakh, 1cr.")] = "10 lakh",
+    size: Annotated[str, typer.Option("--size", help="qty:100, capital:0.5, risk:1%, volatility:15%.")] = "",
+    slippage: Annotated[str, typer.Option("--slippage", help="none, 1tick, 5bps, volume:10bps.")] = "1tick",
+    participation: Annotated[str, typer.Option("--participation", help="Share of a bar's volume, or any.")] = "100%",
+    fill: Annotated[str, typer.Option("--fill", help="next-open, or close (the deciding bar's).")] = "next-open",
+    limit: Annotated[str, typer.Option("--limit-fill", help="touch or penetration.")] = "touch",
+    path: Annotated[str, typer.Option("--intrabar", help="worst or best.")] = "worst",
+    latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, max=3_600_000)] = 0,
+    product: Annotated[str, typer.Option("--product", help="CNC, MIS or NRML instead of the strategy's.")] = "",
+    index_proxy: Annotated[bool, typer.Option("--index-proxy", help="Trade an index as its future.")] = False,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write the page.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
+    no_band: Annotated[bool, typer.Option("--no-band", help="Skip the runs of the uncertainty table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")] = False,
+) -> None:
+    """Run a strategy on stored bars with every rupee of charges, and say what it assumes."""
+    from manjha.app.bootstrap import strategy_source
+    from manjha.app.settings import load_settings
+    from manjha.app.terms import parse_params
+
+    settings = load_settings()
+    found = strategy_source(settings).find(strategy)
+    made = found(**parse_params(param or []))
+    words = {
+        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
+        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
+        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
+    }  # fmt: skip
+    from manjha.app.requests import make_request
+
+    request = make_request(made, tuple(instrument), words)
+    where = None if no_report else (report or settings.home / "reports")
+    run_and_show(settings, request, where, with_band=not no_band, json=json)
+
+
+def run_and_show(
+    settings: "Settings", request: "BacktestRequest", where: Path | None, *, with_band: bool, json: bool
+) -> None:
+    """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path."""
+    from manjha.app.bootstrap import backtest_services
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.research.backtest import run_backtest
+    from manjha.research.metrics.analysis import analyse
+    from manjha.research.report import format_summary, write_report
+    from manjha.services.backtests import plan_backtest, uncertainty
+
+    with progress_bar() as tell:
+        tell("loading", 0, 0)
+        spec = plan_backtest(backtest_services(settings), request)
+        result = run_backtest(spec, lambda done, count: tell("backtest", done, count))
+        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
+        tell("report", 0, 0)
+        analysis = analyse(result)
+        page = write_report(analysis, _page(where, result), bands) if where is not None else None
+    if json:
+        print_json(_as_json(spec, result, analysis, page, bands))
+        return
+    print(format_summary(analysis))
+    for band in bands:
+        mark = "*" if band.is_reported else " "
+        print(f"  {mark} {band.label:<34} {band.total_return * 100:>9.2f} %  {band.trades:>6} trades")
+    if bands:
+        print("  * as reported above\n")
+    if page is not None:
+        print(f"Report: {page}")
+
+
+def _page(where: Path, result: "BacktestResult") -> Path:
+    return where if where.suffix == ".html" else where / f"{result.strategy}-{result.run}.html"
+
+
+def _as_json(
+    spec: "BacktestSpec", result: "BacktestResult", analysis: Any, page: Path | None, bands: Any
+) -> dict[str, Any]:
+    import math
+
+    from manjha.domain.money import format_cash
+    from manjha.research.result import summary
+
+    del spec
+    values = {name: value if math.isfinite(value) else None for name, value in analysis.values.items()}
+    rows = [
+        {"label": b.label, "final": format_cash(b.final), "total_return": b.total_return, "trades": b.trades}
+        for b in bands
+    ]
+    return summary(result) | {"metrics": values, "band": rows, "report": str(page) if page else None}

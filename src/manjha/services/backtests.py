@@ -1,0 +1,299 @@
+"""Backtests from stored data: what a user asks for becomes a spec, a result, and a band of what could have been."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from manjha.domain.actions import CorporateAction
+from manjha.domain.bars import DAY, BarColumns, Interval, format_interval
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind
+from manjha.domain.moments import TradingDay, date_from_day, day_of
+from manjha.domain.money import Cash, Px, Qty
+from manjha.domain.orders import Product
+from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
+from manjha.engine.bars import resample, sessions_of
+from manjha.market.contracts import lot_size, monthly_expiry
+from manjha.market.rules import MarketRules
+from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
+from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.drive import Progress
+from manjha.research.metrics.analysis import Band, analyse, band_of
+from manjha.research.result import BacktestResult
+from manjha.risk.limits import RiskLimits
+from manjha.services.stored import load_bars
+from manjha.simulator.fills import FillRules, Path
+from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
+from manjha.strategy.interface import Strategy
+
+LADDER: tuple[SlippageModel, ...] = (NoSlippage(), FixedTicks(1), BasisPoints(2), BasisPoints(5), BasisPoints(10))
+"""Slippage of the uncertainty band's rows."""
+
+FULL = NANO * 95 // 100
+"""Share of capital that the default sizing uses in all, in 1e-9; the rest pays charges and gaps."""
+
+
+class BacktestServices(msgspec.Struct, frozen=True):
+    """What backtests work with; `app.bootstrap` puts it together."""
+
+    store: BarStore
+    instruments: InstrumentSource
+    actions: CorporateActionSource
+    rules: MarketRules
+    code_version: str
+
+
+class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asks for. Days are included at both ends; None is open.
+
+    `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
+    in the report; without it a strategy that trades an index is refused.
+    """
+
+    strategy: Strategy
+    instruments: tuple[str, ...]
+    interval: Interval = DAY
+    also: tuple[Interval, ...] = ()
+    start: TradingDay | None = None
+    end: TradingDay | None = None
+    initial: Cash = Cash(10_000_000_000)
+    sizing: SizingPolicy | None = None
+    limits: RiskLimits = RiskLimits()
+    fills: FillRules = FillRules()
+    slippage: SlippageModel = NoSlippage()
+    latency_ns: int = 0
+    index_proxy: bool = False
+    product: Product | None = None
+    seed: int = 0
+
+
+def plan_backtest(services: BacktestServices, request: BacktestRequest) -> BacktestSpec:
+    """Load what a request needs and return the spec of its run.
+
+    A coarser interval that is not stored is made from the finest one that is.
+
+    Raises
+    ------
+    UsageError
+        An unknown instrument, an empty span, nothing stored, a strategy that does not fit; with the next step.
+    """
+    if not request.instruments:
+        raise UsageError("a backtest needs an instrument", hint="Give --instrument NSE:RELIANCE (may be repeated).")
+    loader = _Loader(services, request)
+    bars: list[BarColumns] = []
+    further: list[BarColumns] = []
+    instruments: list[Instrument] = []
+    for name in dict.fromkeys(request.instruments):
+        found = services.instruments.find(name, request.start)
+        columns = loader.load(found, request.interval)
+        traded, columns = _tradable(services, request, found, columns)
+        instruments.append(traded)
+        bars.append(columns)
+        further += [_renamed(loader.load(found, interval), traded.id) for interval in request.also]
+    fills, warnings = _liquidity(request, bars, instruments)
+    strategy = _held_as(request, instruments)
+    return BacktestSpec(
+        strategy=strategy,
+        bars=tuple(bars),
+        further=tuple(further),
+        instruments=tuple(instruments),
+        rules=services.rules,
+        initial=request.initial,
+        sizing=request.sizing or CapitalFraction(FULL // len(instruments)),
+        limits=request.limits,
+        fills=fills,
+        slippage=request.slippage,
+        latency_ns=request.latency_ns,
+        actions=tuple(loader.actions_of_raw(instruments)),
+        seed=request.seed,
+        data=tuple(loader.data),
+        code_version=services.code_version,
+        warnings=(*warnings, *loader.warnings),
+    )
+
+
+def backtest(
+    services: BacktestServices, request: BacktestRequest, progress: Progress | None = None
+) -> tuple[BacktestSpec, BacktestResult]:
+    """Plan and run a backtest."""
+    spec = plan_backtest(services, request)
+    return spec, run_backtest(spec, progress)
+
+
+def uncertainty(
+    spec: BacktestSpec, result: BacktestResult, tell: Callable[[int, int], None] | None = None
+) -> list[Band]:
+    """Return the same run under the worst and best intrabar path and under a ladder of slippage.
+
+    The strategy is made anew for each row, so that nothing carries over.
+    """
+    variants: list[tuple[FillRules, SlippageModel]] = []
+    ladder = LADDER if spec.slippage in LADDER else (*LADDER, spec.slippage)
+    for path in (Path.WORST, Path.BEST):
+        fills = msgspec.structs.replace(spec.fills, path=path)
+        variants += [(fills, slippage) for slippage in ladder]
+    rows: list[Band] = []
+    for index, (fills, slippage) in enumerate(variants):
+        if tell is not None:
+            tell(index, len(variants))
+        same = fills == spec.fills and slippage == spec.slippage
+        fresh = made_anew(spec.strategy)
+        other = (
+            result
+            if same
+            else run_backtest(msgspec.structs.replace(spec, strategy=fresh, fills=fills, slippage=slippage))
+        )
+        name = slippage_name(slippage)
+        label = f"{fills.path} case, slippage {name}"
+        rows.append(band_of(analyse(other), label=label, intrabar=str(fills.path), slippage=name, is_reported=same))
+    return rows
+
+
+def made_anew(strategy: Strategy) -> Strategy:
+    """Return an unused strategy with the same parameters and product."""
+    fresh = type(strategy)(**strategy.values)
+    vars(fresh)["product"] = strategy.product
+    return fresh
+
+
+def slippage_name(model: SlippageModel) -> str:
+    """Return a slippage model in words."""
+    match model:
+        case FixedTicks(ticks=ticks):
+            return f"{ticks} tick{'s' if ticks != 1 else ''}"
+        case BasisPoints(bps=bps):
+            return f"{bps} bps"
+        case NoSlippage():
+            return "none"
+    return f"{model.bps_at_full} bps at full volume"
+
+
+def _held_as(request: BacktestRequest, instruments: Sequence[Instrument]) -> Strategy:
+    """Return a fresh strategy that holds positions as the request or the instruments ask."""
+    strategy = made_anew(request.strategy)
+    product = request.product or strategy.product
+    if request.product is None and product is Product.CNC and all(i.is_derivative for i in instruments):
+        product = Product.NRML
+    vars(strategy)["product"] = product
+    return strategy
+
+
+class _Loader:
+    """Reads bars and remembers what was read, so that the result can name it."""
+
+    def __init__(self, services: BacktestServices, request: BacktestRequest) -> None:
+        self.services = services
+        self.span = (request.start, request.end)
+        self.data: list[SeriesInfo] = []
+        self.warnings: list[str] = []
+        self._adjusted: set[InstrumentId] = set()
+
+    def load(self, instrument: Instrument, interval: Interval) -> BarColumns:
+        stored = {info.interval: info for info in self.services.store.series(instrument.id)}
+        if interval not in stored:
+            finer = [have for have in stored if have < interval and (interval == DAY or interval % have == 0)]
+            if finer:
+                return self._made(instrument, interval, stored[min(finer)])
+        columns = load_bars(self.services.store, instrument, interval, self.span)
+        self._note(instrument, stored[interval])
+        return columns
+
+    def actions_of_raw(self, instruments: Sequence[Instrument]) -> list[CorporateAction]:
+        """Return the actions of instruments whose prices are raw; adjusted prices have them inside already."""
+        return [
+            action
+            for instrument in instruments
+            if instrument.id not in self._adjusted
+            for action in self.services.actions.actions(instrument.id)
+        ]
+
+    def _made(self, instrument: Instrument, interval: Interval, info: SeriesInfo) -> BarColumns:
+        columns = load_bars(self.services.store, instrument, info.interval, self.span)
+        first, last = day_of(columns.ts_open_ns[0]), day_of(columns.ts_open_ns[len(columns) - 1])
+        self._note(instrument, info)
+        made = resample(columns, interval, sessions_of(self.services.rules, instrument, first, last))
+        self.warnings.append(
+            f"{instrument.display}: {format_interval(interval)} bars were made from {format_interval(info.interval)}"
+        )
+        return made
+
+    def _note(self, instrument: Instrument, info: SeriesInfo) -> None:
+        self.data.append(info)
+        if info.adjustment != "raw":
+            self._adjusted.add(instrument.id)
+            self.warnings.append(
+                f"{instrument.display}: the source gives adjusted prices only ({info.adjustment}); quantities and "
+                "charges of the past differ from what would have been traded"
+            )
+
+
+def _tradable(
+    services: BacktestServices, request: BacktestRequest, instrument: Instrument, columns: BarColumns
+) -> tuple[Instrument, BarColumns]:
+    """Return what is traded: the instrument itself, or for an index its stand-in."""
+    if instrument.kind is not Kind.INDEX:
+        return instrument, columns
+    if not request.index_proxy:
+        raise UsageError(
+            f"{instrument.display} is an index and cannot be bought",
+            hint="Run on its future, or add --index-proxy to trade it as a future without expiry (an assumption).",
+        )
+    if request.strategy.product is Product.CNC:
+        raise UsageError(
+            f"{request.strategy.name} holds shares for delivery, which an index or its future has not",
+            hint="Choose an intraday strategy, or --product NRML.",
+        )
+    stand_in = index_stand_in(services.rules, instrument, day_of(columns.ts_open_ns[0]))
+    return stand_in, _renamed(columns, stand_in.id)
+
+
+def index_stand_in(rules: MarketRules, index: Instrument, day: TradingDay) -> Instrument:
+    """Return a future without expiry on an index, with the lot that contracts of that day had."""
+    underlying = _UNDERLYINGS.get(index.symbol.upper(), index.symbol.upper().replace(" ", ""))
+    exchange = Exchange.NFO if index.exchange is Exchange.NSE else Exchange.BFO
+    return Instrument(
+        id=InstrumentId(f"{index.id}:PROXY"),
+        symbol=f"{index.symbol} (as future)",
+        exchange=exchange,
+        kind=Kind.FUTURE,
+        asset=Asset.INDEX,
+        tick=Px(500),
+        lot=_lot(rules, exchange, underlying, day),
+        name=f"{index.name or index.symbol}, traded as a future without expiry",
+        underlying=underlying,
+    )
+
+
+def _lot(rules: MarketRules, exchange: Exchange, underlying: str, day: TradingDay) -> Qty:
+    """Return the lot of the contract that expires in the day's month; 1 for an index that has no contracts."""
+    on = date_from_day(day)
+    try:
+        return lot_size(rules, exchange, underlying, monthly_expiry(rules, exchange, underlying, on.year, on.month))
+    except DataError:
+        return Qty(1)
+
+
+_UNDERLYINGS = {
+    "NIFTY 50": "NIFTY",
+    "NIFTY50": "NIFTY",
+    "NIFTY BANK": "BANKNIFTY",
+    "BANK NIFTY": "BANKNIFTY",
+    "NIFTY FIN SERVICE": "FINNIFTY",
+    "NIFTY MID SELECT": "MIDCPNIFTY",
+    "NIFTY NEXT 50": "NIFTYNXT50",
+}
+
+
+def _renamed(columns: BarColumns, instrument: InstrumentId) -> BarColumns:
+    return columns if columns.instrument == instrument else msgspec.structs.replace(columns, instrument=instrument)
+
+
+def _liquidity(
+    request: BacktestRequest, bars: Sequence[BarColumns], instruments: Sequence[Instrument]
+) -> tuple[FillRules, list[str]]:
+    """Switch the volume rule off where a source has no volume at all, and say so: nothing could trade otherwise."""
+    silent = [i.display for i, columns in zip(instruments, bars, strict=True) if not any(columns.volume)]
+    if not silent or request.fills.participation_ppm == 0:
+        return request.fills, []
+    warning = f"{', '.join(silent)}: the source has no volume, so fills are not limited by it"
+    return msgspec.structs.replace(request.fills, participation_ppm=0), [warning]

@@ -1,0 +1,139 @@
+"""The instrument book: versions by day, joins, names."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from manjha.adapters.files.instrument_shelf import settle
+from manjha.adapters.files.instruments import InstrumentBook
+from manjha.domain.errors import UsageError
+from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind, Right, index_id, option_id
+from manjha.domain.moments import TradingDay, parse_day
+from manjha.domain.money import Px, Qty
+from tests.fakes.market_data import share
+
+DAY = parse_day("2021-06-01")
+RELIANCE = share()
+FINER = msgspec.structs.replace(RELIANCE, tick=Px(100))
+
+
+def contract(expiry: str, strike: int = 150_000_000, lot: int = 75) -> Instrument:
+    ends = parse_day(expiry)
+    return Instrument(
+        id=option_id("NFO", "NIFTY", ends, Right.CALL, strike),
+        symbol=f"NIFTY{expiry}{strike}CE",
+        exchange=Exchange.NFO,
+        kind=Kind.OPTION,
+        asset=Asset.INDEX,
+        tick=Px(500),
+        lot=Qty(lot),
+        underlying="NIFTY",
+        expiry=ends,
+        strike=Px(strike),
+        right=Right.CALL,
+    )
+
+
+def test_a_changed_tick_begins_a_version(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    book.put([RELIANCE], DAY)
+    assert book.put([FINER], TradingDay(DAY + 10)) == 1
+    assert [book.get(RELIANCE.id, TradingDay(day)).tick for day in (DAY - 5, DAY + 9, DAY + 10)] == [500, 500, 100]
+    assert InstrumentBook(tmp_path).get(RELIANCE.id).tick == 100
+
+
+def test_an_older_file_moves_a_version_back_or_begins_one() -> None:
+    versions = settle([], FINER, DAY)
+    assert settle(versions, FINER, TradingDay(DAY - 5)) == [(DAY - 5, FINER)]
+    assert settle(versions, RELIANCE, TradingDay(DAY - 5)) == [(DAY - 5, RELIANCE), (DAY, FINER)]
+
+
+def test_a_change_seen_earlier_moves_the_change() -> None:
+    versions = [(DAY, RELIANCE), (TradingDay(DAY + 10), FINER)]
+    assert settle(versions, FINER, TradingDay(DAY + 4)) == [(DAY, RELIANCE), (DAY + 4, FINER)]
+
+
+def test_of_one_day_the_later_import_counts() -> None:
+    assert settle([(DAY, RELIANCE)], FINER, DAY) == [(DAY, FINER)]
+
+
+def test_what_a_source_does_not_know_is_no_news() -> None:
+    named = msgspec.structs.replace(RELIANCE, name="Reliance Industries", freeze=Qty(1800))
+    assert settle([(DAY, named)], RELIANCE, TradingDay(DAY + 1)) == [(DAY, named)]
+    assert settle([(DAY, RELIANCE)], named, TradingDay(DAY + 1)) == [(DAY, named)]
+
+
+def test_a_new_isin_of_the_issuer_joins_the_first(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    after_split = share(isin="INE002A01026")
+    book.put([RELIANCE], DAY)
+    book.put([after_split], TradingDay(DAY + 10))
+    assert book.joins() == {after_split.id: RELIANCE.id}
+    assert book.get(after_split.id).id == RELIANCE.id
+    assert [book.find("RELIANCE", TradingDay(DAY + n)).isin for n in (0, 10)] == [RELIANCE.isin, after_split.isin]
+
+
+def test_another_issuer_with_the_symbol_stays_apart(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    stranger = share(isin="INE999Z01010")
+    book.put([RELIANCE, stranger], DAY)
+    assert book.joins() == {}
+    assert book.get(stranger.id).id == stranger.id
+
+
+def test_a_symbol_without_isin_means_the_known_isin(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    book.put([RELIANCE], DAY)
+    book.put([share(isin="")], DAY)
+    assert book.joins() == {InstrumentId("NSE:RELIANCE"): RELIANCE.id}
+
+
+def test_a_former_symbol_is_still_found(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    book.put([msgspec.structs.replace(RELIANCE, symbol="RIL")], DAY)
+    book.put([RELIANCE], TradingDay(DAY + 10))
+    assert book.find("ril").symbol == "RELIANCE"
+    assert book.find("ril", DAY).symbol == "RIL"
+
+
+def test_contracts_are_found_over_all_months(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    near, far = contract("2021-06-24"), contract("2021-12-30")
+    assert book.put([near, far], DAY) == 2
+    assert {path.name for path in tmp_path.glob("*.parquet")} == {"NFO-2021-06.parquet", "NFO-2021-12.parquet"}
+    assert book.find(f"nfo:{far.symbol.lower()}") == far
+    assert InstrumentBook(tmp_path).get(near.id) == near
+
+
+def test_an_index_is_found_as_people_write_it(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    nifty = Instrument(
+        id=index_id("NSE", "NIFTY 50"),
+        symbol="NIFTY 50",
+        exchange=Exchange.NSE,
+        kind=Kind.INDEX,
+        asset=Asset.INDEX,
+        tick=Px(500),
+    )
+    book.put([nifty], DAY)
+    assert book.find("nifty  50") == book.find("NSE:NIFTY 50") == book.find("NSE:#NIFTY 50") == nifty
+
+
+def test_close_names_are_offered(tmp_path: Path) -> None:
+    book = InstrumentBook(tmp_path)
+    book.put([RELIANCE], DAY)
+    with pytest.raises(UsageError) as caught:
+        book.find("RELIANSE")
+    assert caught.value.hint == "Did you mean NSE:RELIANCE?"
+    with pytest.raises(UsageError, match="unknown") as caught:
+        InstrumentBook(tmp_path / "none").find("X")
+    assert "manjha data import" in caught.value.hint
+
+
+def test_a_second_process_sees_what_the_first_put(tmp_path: Path) -> None:
+    one, two = InstrumentBook(tmp_path), InstrumentBook(tmp_path)
+    one.put([RELIANCE], DAY)
+    assert two.get(RELIANCE.id) == RELIANCE
+    one.put([FINER], TradingDay(DAY + 1))
+    assert two.get(RELIANCE.id) == FINER
