@@ -6,6 +6,7 @@ from manjha.domain.errors import OutsideTable
 from manjha.domain.instrument import Asset, Exchange, Instrument
 from manjha.domain.moments import format_day
 from manjha.domain.money import parse_px
+from manjha.market.calendar import next_trading_day, previous_trading_day, trading_days
 from manjha.market.contracts import (
     check_expiry,
     freeze_by_level,
@@ -173,3 +174,10 @@ def test_freeze_quantity_and_largest_order(underlying: str, text: str, freeze: i
 )
 def test_freeze_slabs(level: str, qty: int) -> None:
     assert freeze_by_level(RULES, parse_px(level)) == qty
+
+
+def test_mcx_trades_on_share_holidays_in_the_evening() -> None:
+    march = trading_days(RULES, day("2026-03-02"), day("2026-03-04"), Exchange.MCX)
+    assert [format_day(d) for d in march] == ["2026-03-02", "2026-03-03", "2026-03-04"]
+    assert next_trading_day(RULES, day("2026-10-01"), Exchange.MCX) == day("2026-10-05")
+    assert previous_trading_day(RULES, day("2026-10-05"), Exchange.MCX) == day("2026-10-01")

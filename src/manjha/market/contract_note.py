@@ -15,7 +15,7 @@ import msgspec
 from manjha.domain.charges import ChargeLines
 from manjha.domain.instrument import Exchange, Instrument
 from manjha.domain.moments import TradingDay
-from manjha.domain.money import PAISA, RUPEE, Cash, Px, Qty
+from manjha.domain.money import PAISA, RUPEE, Cash, Px, Qty, divide
 from manjha.domain.orders import OrderId, Product, Side
 from manjha.domain.sizing import NANO
 from manjha.market.bills import rounded
@@ -107,49 +107,58 @@ class _Section:
 
     def note(self, exchange: Exchange) -> NoteSection:
         """Round every line by its own rule."""
-        brokerage = rounded(Fraction(sum(order_brokerage(t, *k[1:]) for k, t in self.orders.items()), RUPEE), PAISA)
-        charge, fee = self._paisa(self.exchange), self._paisa(self.sebi)
-        base = brokerage + charge + self._paisa(self.taxed_sebi)
+        paid = sum(order_brokerage(turnover, *key[1:]) for key, turnover in self.orders.items())
+        brokerage = Cash(divide(paid, PAISA) * PAISA)
+        charge, fee = _paise(self.exchange), _paise(self.sebi)
+        base = brokerage + charge + _paise(self.taxed_sebi)
         stt = tuple((segment, rounded(amount * _UNIT, RUPEE)) for segment, amount in self.stt.items())
         lines = ChargeLines(
             brokerage=brokerage,
             stt=Cash(sum(amount for _, amount in stt)),
             exchange=charge,
-            ipft=self._paisa(self.ipft),
+            ipft=_paise(self.ipft),
             sebi=fee,
             stamp=rounded(self.stamp * _UNIT, RUPEE),
-            gst=rounded(Fraction(base * self.gst, _SCALE), PAISA),
+            gst=_paise(base * self.gst),
         )
         return NoteSection(exchange, lines, stt)
 
-    @staticmethod
-    def _paisa(amount: int) -> Cash:
-        return rounded(Fraction(amount, _SCALE), PAISA)
+
+def _paise(amount: int) -> Cash:
+    """Round an amount in 1e-13 rupee half up to the paisa."""
+    return Cash(divide(amount, NANO * PAISA) * PAISA)
 
 
 def _add_share(section: _Section, rules: MarketRules, day: TradingDay, trades: Sequence[DayTrade]) -> None:
     """Count all trades of one share, intraday and delivery told apart."""
     instrument = trades[0].instrument
     intraday, delivery = ChargeSegment.EQUITY_INTRADAY, ChargeSegment.EQUITY_DELIVERY
-    cards = {segment: segment_card(rules, instrument, segment, day) for segment in (intraday, delivery)}
+    cards: dict[ChargeSegment, RateCard] = {}
+
+    def card_of(segment: ChargeSegment) -> RateCard:
+        if segment not in cards:
+            cards[segment] = segment_card(rules, instrument, segment, day)
+        return cards[segment]
+
     for trade, back in _traded_back(trades):
-        segment = charge_segment(instrument, trade.product)
         if back:
-            section.add(trade, back, cards[intraday])
+            section.add(trade, back, card_of(intraday))
         if back < trade.qty:
-            card = cards.get(segment) or segment_card(rules, instrument, segment, day)
-            section.add(trade, trade.qty - back, card)
+            section.add(trade, trade.qty - back, card_of(charge_segment(instrument, trade.product)))
     qty = {side: sum(trade.qty for trade in trades if trade.side is side) for side in Side}
     value = {side: sum(trade.px * trade.qty for trade in trades if trade.side is side) for side in Side}
     matched = min(qty.values())
-    average = Fraction(sum(value.values()), sum(qty.values()))
+    total, all_units = sum(value.values()), sum(qty.values())
     for side in Side:
         for segment, units in ((intraday, matched), (delivery, qty[side] - matched)):
             if units:
-                card = cards[segment]
-                section.stt[segment] += units * average * (card.stt_buy if side is Side.BUY else card.stt_sell)
+                card = card_of(segment)
+                tax = card.stt_buy if side is Side.BUY else card.stt_sell
                 duty = card.stamp_buy if side is Side.BUY else card.stamp_sell
-                section.stamp += Fraction(value[side] * units, qty[side]) * duty
+                if tax:
+                    section.stt[segment] += Fraction(units * total * tax, all_units)
+                if duty:
+                    section.stamp += Fraction(value[side] * units * duty, qty[side])
 
 
 def _traded_back(trades: Sequence[DayTrade]) -> Iterable[tuple[DayTrade, int]]:
