@@ -7,11 +7,16 @@ from importlib import import_module
 from typing import Any
 
 _API = {
+    "Strategy": "manjha.app.api",
+    "backtest": "manjha.app.api",
     "load_bars": "manjha.app.api",
+    "param": "manjha.app.api",
+    "report": "manjha.app.api",
+    "summary": "manjha.app.api",
 }
 """Names of the short Python API, and the module that each comes from."""
 
-__all__ = ["__version__", "load_bars"]
+__all__ = ["Strategy", "__version__", "backtest", "load_bars", "param", "report", "summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,10 +1,21 @@
 """The short Python API: what `import manjha` offers."""
 
-from manjha.app.bootstrap import bar_store, instrument_book
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from manjha.app.bootstrap import backtest_services, bar_store, instrument_book, strategy_source
 from manjha.app.settings import load_settings
 from manjha.domain.bars import BarColumns, parse_interval
 from manjha.domain.moments import TradingDay, parse_day
 from manjha.services.stored import load_bars as load_stored
+from manjha.strategy.interface import Strategy
+from manjha.strategy.params import param
+
+if TYPE_CHECKING:
+    from manjha.research.result import BacktestResult
+
+__all__ = ["Strategy", "backtest", "load_bars", "param", "report", "summary"]
 
 
 def load_bars(instrument: str, interval: str = "1d", start: str = "", end: str = "") -> BarColumns:
@@ -21,6 +32,45 @@ def load_bars(instrument: str, interval: str = "1d", start: str = "", end: str =
     found = instrument_book(settings).find(instrument)
     span = (_day(start), _day(end))
     return load_stored(bar_store(settings), found, parse_interval(interval), span)
+
+
+def backtest(
+    strategy: str | type[Strategy] | Strategy, instruments: str | Sequence[str], **terms: Any
+) -> "BacktestResult":
+    """Run a backtest on stored bars: `manjha.backtest("sma-cross", "NSE:RELIANCE", start="2020-01-01", fast=10)`.
+
+    `terms` are the options of `manjha backtest` (interval, start, end, cash, size, slippage, participation, fill,
+    limit, path, latency_ms, product, index_proxy, also, seed); what is none of them is a parameter of the strategy.
+
+    Raises
+    ------
+    ManjhaError
+        What was asked for cannot be; the message says what was expected and what to do next.
+    """
+    from manjha.app.requests import DEFAULTS, make_request
+    from manjha.services.backtests import backtest as run
+
+    settings = load_settings()
+    words = {name: value for name, value in terms.items() if name in DEFAULTS}
+    params = {name: value for name, value in terms.items() if name not in DEFAULTS}
+    found = strategy_source(settings).find(strategy) if isinstance(strategy, str) else strategy
+    made = found if isinstance(found, Strategy) else found(**params)
+    names = (instruments,) if isinstance(instruments, str) else tuple(instruments)
+    return run(backtest_services(settings), make_request(made, names, words))[1]
+
+
+def report(result: "BacktestResult", path: str | Path) -> Path:
+    """Write the result's page, one self-contained HTML file, and return its path."""
+    from manjha.research.report import write_report
+
+    return write_report(result, Path(path))
+
+
+def summary(result: "BacktestResult") -> str:
+    """Return the figures that a trader looks at first, as text."""
+    from manjha.research.report import format_summary
+
+    return format_summary(result)
 
 
 def _day(text: str) -> TradingDay | None:
