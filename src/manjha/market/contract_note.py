@@ -7,7 +7,7 @@ engine settles the difference with one event a day.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 import msgspec
@@ -132,7 +132,6 @@ def _paise(amount: int) -> Cash:
 def _add_share(section: _Section, rules: MarketRules, day: TradingDay, trades: Sequence[DayTrade]) -> None:
     """Count all trades of one share, intraday and delivery told apart."""
     instrument = trades[0].instrument
-    intraday, delivery = ChargeSegment.EQUITY_INTRADAY, ChargeSegment.EQUITY_DELIVERY
     cards: dict[ChargeSegment, RateCard] = {}
 
     def card_of(segment: ChargeSegment) -> RateCard:
@@ -142,23 +141,30 @@ def _add_share(section: _Section, rules: MarketRules, day: TradingDay, trades: S
 
     for trade, back in _traded_back(trades):
         if back:
-            section.add(trade, back, card_of(intraday))
+            section.add(trade, back, card_of(ChargeSegment.EQUITY_INTRADAY))
         if back < trade.qty:
             section.add(trade, trade.qty - back, card_of(charge_segment(instrument, trade.product)))
+    _add_taxes(section, trades, card_of)
+
+
+def _add_taxes(section: _Section, trades: Sequence[DayTrade], card_of: Callable[[ChargeSegment], RateCard]) -> None:
+    """Count tax on the average price of all trades of a share, and duty on each side's own turnover."""
     qty = {side: sum(trade.qty for trade in trades if trade.side is side) for side in Side}
     value = {side: sum(trade.px * trade.qty for trade in trades if trade.side is side) for side in Side}
-    matched = min(qty.values())
     total, all_units = sum(value.values()), sum(qty.values())
-    for side in Side:
-        for segment, units in ((intraday, matched), (delivery, qty[side] - matched)):
-            if units:
-                card = card_of(segment)
-                tax = card.stt_buy if side is Side.BUY else card.stt_sell
-                duty = card.stamp_buy if side is Side.BUY else card.stamp_sell
-                if tax:
-                    section.stt[segment] += Fraction(units * total * tax, all_units)
-                if duty:
-                    section.stamp += Fraction(value[side] * units * duty, qty[side])
+    matched = min(qty.values())
+    for segment in (ChargeSegment.EQUITY_INTRADAY, ChargeSegment.EQUITY_DELIVERY):
+        for side in Side:
+            units = matched if segment is ChargeSegment.EQUITY_INTRADAY else qty[side] - matched
+            if not units:
+                continue
+            card = card_of(segment)
+            tax = card.stt_buy if side is Side.BUY else card.stt_sell
+            duty = card.stamp_buy if side is Side.BUY else card.stamp_sell
+            if tax:
+                section.stt[segment] += Fraction(units * total * tax, all_units)
+            if duty:
+                section.stamp += Fraction(value[side] * units * duty, qty[side])
 
 
 def _traded_back(trades: Sequence[DayTrade]) -> Iterable[tuple[DayTrade, int]]:
