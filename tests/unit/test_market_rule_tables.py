@@ -9,11 +9,11 @@ import pytest
 from manjha.adapters.files.rule_tables import load_rules
 from manjha.domain.errors import OutsideTable, SettingsError
 from manjha.domain.instrument import Exchange
-from manjha.domain.money import parse_cash
-from manjha.domain.orders import Product, Side
+from manjha.domain.money import Qty, parse_cash, parse_px
+from manjha.domain.orders import OrderId, Product, Side
 from manjha.market.calendar import is_trading_day, next_trading_day
 from manjha.market.charges import BrokerageKind, RateCard, fill_charges, rate_bases, rate_card
-from manjha.market.contract_note import settle_day
+from manjha.market.contract_note import DayTrade, settle_day
 from manjha.market.contracts import freeze_quantity
 from manjha.market.fees import square_off_fee
 from manjha.market.rows import Confidence
@@ -85,7 +85,14 @@ def test_a_flat_fee_replaces_all_charges(tmp_path: Path) -> None:
             assert rate_card(rules, instrument, product, day(text)) == expected
     assert fill_charges(expected, Side.SELL, parse_cash("1000000"), 0) == (parse_cash("1000"), 0, 0, 0, 0, 0, 0)
     assert square_off_fee(rules, day("2026-11-20")) == 0
-    assert settle_day(rules, day("2026-11-20"), []).total == 0
+
+
+def test_a_flat_fee_is_not_rounded_at_the_end_of_the_day(tmp_path: Path) -> None:
+    rules = overridden(tmp_path, '[flat_fee]\npct = "0.001"\n')
+    trades = [DayTrade(share(), Product.CNC, side, Qty(7), parse_px("123.45"), OrderId(str(side))) for side in Side]
+    card = rate_card(rules, share(), Product.CNC, day("2026-11-20"))
+    booked = sum(sum(fill_charges(card, t.side, t.px * t.qty, 0)) for t in trades)
+    assert settle_day(rules, day("2026-11-20"), trades).total == booked == 2 * 8_642
 
 
 def test_the_calendar_can_be_extended(tmp_path: Path) -> None:

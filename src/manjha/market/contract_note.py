@@ -77,7 +77,8 @@ def contract_note(rules: MarketRules, day: TradingDay, trades: Iterable[DayTrade
             shares[trade.instrument.id].append(trade)
     for of_share in shares.values():
         _add_share(sections[of_share[0].instrument.exchange], rules, day, of_share)
-    return tuple(section.note(exchange) for exchange, section in sections.items())
+    paisa, rupee = (PAISA, RUPEE) if rules.round_notes else (1, 1)
+    return tuple(section.note(exchange, paisa, rupee) for exchange, section in sections.items())
 
 
 class _Section:
@@ -105,28 +106,28 @@ class _Section:
         self.stt[segment] += turnover * (card.stt_buy if side is Side.BUY else card.stt_sell)
         self.stamp += turnover * (card.stamp_buy if side is Side.BUY else card.stamp_sell)
 
-    def note(self, exchange: Exchange) -> NoteSection:
-        """Round every line by its own rule."""
+    def note(self, exchange: Exchange, paisa: int, rupee: int) -> NoteSection:
+        """Round every line by its own rule, to units in 1e-4 rupee."""
         paid = sum(order_brokerage(turnover, *key[1:]) for key, turnover in self.orders.items())
-        brokerage = Cash(divide(paid, PAISA) * PAISA)
-        charge, fee = _paise(self.exchange), _paise(self.sebi)
-        base = brokerage + charge + _paise(self.taxed_sebi)
-        stt = tuple((segment, rounded(amount * _UNIT, RUPEE)) for segment, amount in self.stt.items())
+        brokerage = Cash(divide(paid, paisa) * paisa)
+        charge, fee = _to(paisa, self.exchange), _to(paisa, self.sebi)
+        base = brokerage + charge + _to(paisa, self.taxed_sebi)
+        stt = tuple((segment, rounded(amount * _UNIT, rupee)) for segment, amount in self.stt.items())
         lines = ChargeLines(
             brokerage=brokerage,
             stt=Cash(sum(amount for _, amount in stt)),
             exchange=charge,
-            ipft=_paise(self.ipft),
+            ipft=_to(paisa, self.ipft),
             sebi=fee,
-            stamp=rounded(self.stamp * _UNIT, RUPEE),
-            gst=_paise(base * self.gst),
+            stamp=rounded(self.stamp * _UNIT, rupee),
+            gst=_to(paisa, base * self.gst),
         )
         return NoteSection(exchange, lines, stt)
 
 
-def _paise(amount: int) -> Cash:
-    """Round an amount in 1e-13 rupee half up to the paisa."""
-    return Cash(divide(amount, NANO * PAISA) * PAISA)
+def _to(unit: int, amount: int) -> Cash:
+    """Round an amount in 1e-13 rupee half up to a unit in 1e-4 rupee."""
+    return Cash(divide(amount, NANO * unit) * unit)
 
 
 def _add_share(section: _Section, rules: MarketRules, day: TradingDay, trades: Sequence[DayTrade]) -> None:

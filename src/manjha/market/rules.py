@@ -22,7 +22,8 @@ class MarketRules(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     """All rules of the market for the days `first` to `last`, both included.
 
     `trading_days` are the days on which NSE and BSE shares trade, in order: weekdays without holidays plus special
-    sessions. `hash` is the sha256 of the content and is recorded with every run.
+    sessions. `round_notes` is off under a flat fee: a day's note then says what was booked. `hash` is the sha256 of the
+    content and is recorded with every run.
     """
 
     first: TradingDay
@@ -61,6 +62,7 @@ class MarketRules(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     intraday_margin: tuple[r.FractionRow, ...]
     mtf_margin: tuple[r.FractionRow, ...]
     derivative_margin: tuple[r.DerivativeMarginRow, ...]
+    round_notes: bool = True
     hash: str = ""
 
 

@@ -23,6 +23,7 @@ from manjha.market.rules import MarketRules, sealed
 
 _FORMAT = {"source": "user override", "confidence": "user"}
 """What a user's row rests on where it does not say."""
+_FLAT = "user override: flat fee"
 _ALWAYS = ("source", "confidence", "note")
 _SINGLES = {"meta": ("from", "to", "as_of"), "flat_fee": ("pct",)}
 
@@ -134,7 +135,7 @@ def _unknown(where: str, name: str, known: tuple[str, ...], what: str) -> Settin
 
 def _charge_flat_fee(tables: _Tables, fee: _Row) -> None:
     """Replace all charges by one brokerage on each side, on all days."""
-    ever = {"from": "1990-01-01", "to": "", **_FORMAT}
+    ever = {"from": "1990-01-01", "to": "", **_FORMAT, "source": _FLAT}
     none = {"rate": "0", "ipft": "0", "agri_rate": "0", "amount": "0", "buy": "0", "sell": "0"}
     brokerage = {"kind": "pct", "pct": fee.cells.get("pct", "")}
     names = {str(row.cells["name"]) for row in tables["fee"]}
@@ -164,7 +165,8 @@ def _built(tables: _Tables, meta: _Row) -> MarketRules:
         for name, table in TABLES.items()
     }
     days = _trading_days(made, first, last)
-    return sealed(MarketRules(first=first, last=last, trading_days=days, **made))
+    round_notes = all(row.basis.source != _FLAT for row in made["gst"])
+    return sealed(MarketRules(first=first, last=last, trading_days=days, round_notes=round_notes, **made))
 
 
 def _trading_days(made: dict[str, Any], first: int, last: int) -> tuple[TradingDay, ...]:
