@@ -102,6 +102,12 @@ def test_mostly_bad_rows_refuse_the_file() -> None:
         import_bytes(daily(*bad), "x", SHARE)
 
 
+@pytest.mark.parametrize("text", ["Code,Date,Open,High,Low,Close,Volume", "Date,Open,High,Low,Close\n\n"])
+def test_a_header_without_rows_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="no rows, only a header"):
+        import_bytes(text.encode(), "x", SHARE)
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -73,6 +73,8 @@ def test_real_cash_files_are_read_whole(shared: Path, path: str, form: str, coun
 
 def test_a_day_is_read_from_each_row(shared: Path) -> None:
     data = (shared / "data/daily/sec_bhavdata_2019-08_2022-12_60sym.parquet").read_bytes()
-    (batch,) = import_bytes(data, "d").batches
+    imported = import_bytes(data, "d")
+    assert imported.day is None
+    (batch,) = imported.batches
     days = sorted({stamp // 86_400_000_000_000 for stamp in batch.ts_open_ns})
     assert (format_day(days[0]), format_day(days[-1])) == ("2019-08-23", "2022-12-30")

@@ -10,7 +10,7 @@ import pytest
 
 from manjha.adapters.formats.registry import import_bytes
 from manjha.domain.actions import ActionKind
-from manjha.domain.bars import DAY
+from manjha.domain.bars import DAY, Interval
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import format_ts, parse_day
 from manjha.ports.market_data import Imported, ImportHints
@@ -224,10 +224,32 @@ def test_paise_are_taken_when_said() -> None:
 
 def test_a_close_label_that_is_said_moves_the_short_last_hour() -> None:
     data = table(["2021-02-01 11:15:00", "2021-02-01 12:15:00", "2021-02-01 15:30:00"])
-    hints = ImportHints(instrument="NSE:INFY", stamps="close", interval=3600)  # type: ignore[arg-type]  # a plain int
+    hints = ImportHints(instrument="NSE:INFY", stamps="close", interval=Interval(3600))
     assert [row[:2] for row in rows(import_bytes(data, "x", hints))] == [
         ("2021-02-01T10:15", "11:15"), ("2021-02-01T11:15", "12:15"), ("2021-02-01T15:15", "15:30"),
     ]  # fmt: skip
+
+
+def test_an_interval_longer_than_the_steps_is_refused() -> None:
+    data = table([f"2021-02-01 {clock}:00" for clock in OPENS])
+    with pytest.raises(DataError, match="60 s apart, --interval says 5m"):
+        import_bytes(data, "x", ImportHints(instrument="NSE:INFY", interval=Interval(300)))
+
+
+def test_one_row_at_midnight_is_a_day() -> None:
+    imported = import_bytes(table(["2021-02-01 00:00:00+05:30"]), "x", INFY)
+    assert rows(imported)[0][:2] == ("2021-02-01T09:15", "15:30")
+
+
+def test_a_decimal_comma_is_no_thousands_separator() -> None:
+    lines = ["time;open;high;low;close;volume", *[f"2021-02-0{day};10,55;11;10;10,5;7" for day in (1, 2)]]
+    with pytest.raises(DataError, match="a price is missing or no number"):
+        import_bytes("\n".join(lines).encode(), "x", INFY)
+
+
+def test_blank_lines_before_and_between_do_not_matter() -> None:
+    text = "\n\r\n" + KITE.replace("\n", "\n\n")
+    assert rows(import_bytes(text.encode(), "x", INFY)) == rows(import_bytes(KITE.encode(), "x", INFY))
 
 
 def test_weekly_bars_are_refused() -> None:

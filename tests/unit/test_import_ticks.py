@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from manjha.adapters.formats.registry import import_bytes
+from manjha.domain.bars import Interval
 from manjha.domain.errors import DataError
 from manjha.domain.moments import format_ts
 from manjha.ports.market_data import Imported, ImportHints
@@ -52,7 +53,7 @@ def test_bad_ticks_are_quarantined_with_their_reason() -> None:
 
 
 def test_longer_bars_on_request() -> None:
-    hints = ImportHints(instrument="NSE:SBIN", interval=300)  # type: ignore[arg-type]  # a plain int
+    hints = ImportHints(instrument="NSE:SBIN", interval=Interval(300))
     assert bars(import_bytes(TICKS.encode(), "x", hints))[0] == ("09:15", 1000500, 1010000, 995000, 1000000, 190)
 
 

@@ -27,9 +27,12 @@ def _best(texts: pl.Series) -> pl.Series:
 
 
 def single_day(days_read: pl.Series) -> TradingDay | None:
-    """Return the day that most rows have."""
+    """Return the day of a day's file: the one that nine of ten rows have, None for a history."""
     found = days_read.drop_nulls()
-    return TradingDay(int(found.mode().sort()[0])) if found.len() else None
+    if not found.len():
+        return None
+    top = int(found.mode().sort()[0])
+    return TradingDay(top) if 10 * int((found == top).sum()) >= 9 * found.len() else None
 
 
 _IN_NAME = (

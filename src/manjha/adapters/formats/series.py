@@ -9,10 +9,10 @@ from manjha.adapters.formats.assembly import PRICES, daily_batch, day_expr, intr
 from manjha.adapters.formats.reading import Reading
 from manjha.adapters.formats.sessions import Sessions
 from manjha.adapters.formats.stamps import Stamps, on_utc
-from manjha.domain.bars import DAY, Interval, format_interval
+from manjha.domain.bars import DAY, Interval, format_interval, interval_ns
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import Instrument
-from manjha.domain.moments import DAY_NS, HOUR_NS, SECOND_NS
+from manjha.domain.moments import DAY_NS, HOUR_NS, IST_OFFSET_NS, SECOND_NS
 from manjha.domain.money import PAISA, RUPEE
 from manjha.ports.market_data import BarBatch
 
@@ -84,24 +84,33 @@ def find_interval(reading: Reading, frame: pl.DataFrame, *, dates_only: bool) ->
     Raises
     ------
     DataError
-        There is a single row, or the steps are of a week and more; the hint names `--interval`.
+        There is a single time, the steps are of a week and more, or shorter than what the user said; the hint names
+        `--interval`.
     """
-    if reading.hints.interval:
-        return reading.hints.interval
-    if dates_only:
-        _refuse_weeks(reading, frame)
+    given = reading.hints.interval
+    steps = _steps(frame)
+    if dates_only or given == DAY:
+        _refuse_weeks(reading, steps)
         return DAY
-    ordered = frame.sort("inst", "ts")
-    step = ordered.select((pl.col("ts") - pl.col("ts").shift(1)).over("inst").alias("step")).to_series().drop_nulls()
-    step = step.filter(step > 0)
-    if not step.len():
-        raise DataError(
-            f"{reading.file}: one time only, so the length of a bar cannot be seen",
-            hint="Give it: --interval 5m or 1d.",
-        )
-    usual = int(step.mode().sort()[0])
+    if not steps.len():
+        if not given and bool(((frame["ts"] + IST_OFFSET_NS) % DAY_NS == 0).all()):
+            return DAY
+        if not given:
+            raise DataError(
+                f"{reading.file}: one time only, so the length of a bar cannot be seen",
+                hint="Give it: --interval 5m or 1d.",
+            )
+        return given
+    usual = int(steps.mode().sort()[0])
+    if given:
+        if usual < interval_ns(given):
+            raise DataError(
+                f"{reading.file}: rows are {usual // SECOND_NS} s apart, --interval says {format_interval(given)}",
+                hint="Leave --interval out; longer bars are made from shorter ones where they are needed.",
+            )
+        return given
     if usual >= 20 * HOUR_NS:
-        _refuse_weeks(reading, frame)
+        _refuse_weeks(reading, steps)
         return DAY
     seconds, rest = divmod(usual, SECOND_NS)
     if rest or seconds > 6 * 3600:
@@ -110,12 +119,16 @@ def find_interval(reading: Reading, frame: pl.DataFrame, *, dates_only: bool) ->
     return Interval(seconds)
 
 
-def _refuse_weeks(reading: Reading, frame: pl.DataFrame) -> None:
-    ordered = frame.sort("inst", "ts")
-    step = ordered.select((pl.col("ts") - pl.col("ts").shift(1)).over("inst").alias("step")).to_series().drop_nulls()
-    step = step.filter(step > 0)
-    usual = step.median()
-    if step.len() >= 3 and isinstance(usual, int | float) and usual > 6 * DAY_NS:
+def _steps(frame: pl.DataFrame) -> pl.Series:
+    """Return the steps between the different stamps of each instrument."""
+    ordered = frame.select("inst", "ts").sort("inst", "ts")
+    steps = ordered.select((pl.col("ts") - pl.col("ts").shift(1)).over("inst").alias("step")).to_series().drop_nulls()
+    return steps.filter(steps > 0)
+
+
+def _refuse_weeks(reading: Reading, steps: pl.Series) -> None:
+    usual = steps.median()
+    if steps.len() >= 3 and isinstance(usual, int | float) and usual > 6 * DAY_NS:
         raise DataError(
             f"{reading.file}: the usual step between rows is {usual / DAY_NS:.0f} days",
             hint="Weekly and monthly bars are not taken; import daily ones.",

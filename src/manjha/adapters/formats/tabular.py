@@ -50,7 +50,7 @@ class Table(msgspec.Struct, frozen=True):
         """Return a column as float64; what is no finite number is null. Thousands separators are taken out."""
         column: pl.Series = self.frame[name]
         if column.dtype == pl.String:
-            column = column.str.strip_chars(" \t\r").str.replace_all(",", "", literal=True)
+            column = _without_thousands(column.str.strip_chars(" \t\r"))
         numbers = column.cast(pl.Float64, strict=False)
         return numbers.set(~numbers.is_finite(), None).alias(name)
 
@@ -67,6 +67,19 @@ class Table(msgspec.Struct, frozen=True):
         """Return a row as it stood, cells joined by commas, cut to a line. Rows count from 1."""
         cells = self.frame.row(row - 1)
         return ",".join("" if cell is None else str(cell).strip() for cell in cells)[:LINE_MAX]
+
+
+_THOUSANDS = r"^-?\d{1,3}(,\d{2,3})*,\d{3}(\.\d+)?$"
+
+
+def _without_thousands(column: pl.Series) -> pl.Series:
+    """Take separators out of "1,23,456.78"; a decimal comma ("1234,55") stays and is no number."""
+    if not column.str.contains(",", literal=True).any():
+        return column
+    plain = (
+        pl.when(column.str.contains(_THOUSANDS)).then(column.str.replace_all(",", "", literal=True)).otherwise(column)
+    )
+    return pl.select(plain).to_series()
 
 
 def read_table(data: bytes, file: str) -> Table:
@@ -90,17 +103,20 @@ def _read_text(data: bytes, file: str) -> Table:
     if not sketch.columns:
         raise DataError(f"{file}: expected a table of text, found none", hint="Give a CSV or Parquet file.")
     schema = dict.fromkeys(sketch.columns, pl.String)
+    # polars takes an empty first line for a row without columns.
+    parts = data.split(b"\n", sketch.header_lines)
+    body = parts[-1].lstrip(b"\r\n") if len(parts) > sketch.header_lines else b""
 
     def read() -> pl.DataFrame:
         return pl.read_csv(
-            io.BytesIO(data),
+            io.BytesIO(body),
             has_header=False,
-            skip_lines=sketch.header_lines,
             schema=schema,
             separator=sketch.delimiter,
             truncate_ragged_lines=True,
             encoding="utf8-lossy",
             raise_if_empty=False,
+            missing_columns="insert",
         )
 
     frame = _guarded(read, file)
