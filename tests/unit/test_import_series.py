@@ -322,3 +322,24 @@ def test_instrument_dump_keeps_shares_and_indices_only(shared: Path) -> None:
     ids = {one.id for one in imported.instruments}
     assert {"NSE:#NIFTY 50", "NSE:RELIANCE", "NSE:BAJAJ-AUTO"} <= ids
     assert "3,113 rows of bonds, rights and other series left out" in imported.notes
+
+
+def test_instrument_dump_counts_currency_in_units_and_leaves_out_what_it_cannot() -> None:
+    text = """instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
+1,1,USDINR26AUGFUT,USDINR,0,2026-08-27,0,0.0025,1,FUT,CDS-FUT,CDS
+2,2,GOLD26OCTFUT,GOLD,0,2026-10-05,0,1,1,FUT,MCX-FUT,MCX
+3,3,719GS206026AUGFUT,719GS2060,0,2026-08-27,0,0.0025,1,FUT,CDS-FUT,CDS
+4,4,SENSEX,SENSEX,0,,0,0,0,EQ,INDICES,BSE
+5,5,CDSL-BE,CENTRAL DEPO,0,,0,0.05,1,EQ,NSE,NSE
+6,6,BAD26AUGFUT,BAD,0,,0,0.05,1,FUT,NFO-FUT,NFO
+"""  # noqa: E501 - as published
+    imported = import_bytes(text.encode(), "x", ImportHints(day=parse_day("2026-08-03")))
+    said = {one.id: (one.tick, one.lot, one.multiplier, one.series) for one in imported.instruments}
+    assert said == {
+        "CDS:USDINR:2026-08-27:FUT": (25, 1000, 1000, ""),
+        "BSE:#SENSEX": (500, 1, 1, ""),
+        "NSE:CDSL": (500, 1, 1, "BE"),
+    }
+    assert [one.reason for one in imported.quarantined] == ["a contract without an expiry"]
+    assert imported.notes[0].startswith("2 contracts of commodities and interest rates")
+    assert imported.day == parse_day("2026-08-03")

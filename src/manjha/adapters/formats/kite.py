@@ -113,14 +113,15 @@ def _read_dump(reading: Reading) -> Imported:
     )
     frame = reading.findings.split(frame.with_columns(reason=_dump_fault()))
     frame = frame.with_columns(tick=(pl.col("tick") * RUPEE).round().cast(pl.Int64), lot=pl.col("lot").cast(pl.Int64))
-    groups = [_indices(frame), _shares(frame, reading), *(_contracts(frame, one) for one in _DERIVATIVE)]
+    known = _known_units(frame, reading)
+    groups = [_indices(frame), _shares(frame, reading), *(_contracts(known, one) for one in _DERIVATIVE)]
     found = naming.all_instruments(groups)
     if not found:
         raise DataError(f"{reading.file}: no instrument in {table.rows} rows")
     return reading.imported([], found, day=reading.hints.day)
 
 
-_DERIVATIVE = (Exchange.NFO, Exchange.BFO, Exchange.CDS, Exchange.BCD, Exchange.MCX)
+_DERIVATIVE = (Exchange.NFO, Exchange.BFO, Exchange.CDS, Exchange.BCD)
 
 
 def _dump_fault() -> pl.Expr:
@@ -175,6 +176,19 @@ def _shares(frame: pl.DataFrame, reading: Reading) -> list[Instrument]:
 
 def _plain(exchange: str) -> str:
     return "EQ" if exchange == "NSE" else ""
+
+
+def _known_units(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """Leave out contracts whose lot in units a dump does not tell: commodities and interest-rate futures.
+
+    It counts their lots and prints no multiplier; a wrong one would be a wrong profit. MCX's own daily file tells it.
+    """
+    currency = pl.col("exchange").is_in([str(Exchange.CDS), str(Exchange.BCD)])
+    silent = (pl.col("exchange") == str(Exchange.MCX)) | (currency & ~pl.col("name").str.contains(r"^[A-Z]{6}$"))
+    kept = frame.filter(~silent)
+    what = "contracts of commodities and interest rates, whose units per lot a dump does not tell,"
+    reading.findings.leave_out(frame.height - kept.height, what)
+    return kept
 
 
 def _contracts(frame: pl.DataFrame, exchange: Exchange) -> list[Instrument]:

@@ -32,12 +32,12 @@ def lots_from_value(frame: pl.DataFrame, findings: Findings, *, value_step: floa
     )
     joined = units.drop_nulls("expiry").join(bounds, on=["underlying", "expiry"], how="left")
     found: dict[tuple[str, int], int] = {}
-    choices: dict[tuple[str, int], set[int]] = {}
+    choices: dict[tuple[str, int], set[int] | None] = {}
     for underlying, expiry, held, least, most in joined.iter_rows():
         possible = _possible(held, least, most)
         choices[underlying, expiry] = possible
-        if len(possible) == 1:
-            found[underlying, expiry] = next(iter(possible))
+        if possible and len(possible) == 1:
+            found[underlying, expiry] = min(possible)
     _lend(found, choices)
     findings.leave_out(len(choices) - len(found), "expiries whose lot the file does not give away")
     lots = pl.DataFrame(
@@ -48,21 +48,24 @@ def lots_from_value(frame: pl.DataFrame, findings: Findings, *, value_step: floa
     return frame.join(lots, on=["underlying", "expiry"], how="left", maintain_order="left")
 
 
-def _possible(held: list[float], least: float | None, most: float | None) -> set[int]:
-    """Return the whole numbers within the bounds that divide every open interest."""
+def _possible(held: list[float], least: float | None, most: float | None) -> set[int] | None:
+    """Return the whole numbers within the bounds that divide every open interest, None where nothing was traded."""
     if least is None or most is None:
-        return set()
+        return None
     divisor = math.gcd(*(round(units) for units in held)) if held else 0
     candidates = range(max(math.ceil(least - 1e-9), 1), math.floor(most + 1e-9) + 1)
     return {lot for lot in candidates if divisor % lot == 0}
 
 
-def _lend(found: dict[tuple[str, int], int], choices: dict[tuple[str, int], set[int]]) -> None:
-    """Give expiries without a lot of their own the one of the nearest expiry of the same underlying, if it may be."""
+def _lend(found: dict[tuple[str, int], int], choices: dict[tuple[str, int], set[int] | None]) -> None:
+    """Give expiries without a lot of their own the one of the nearest expiry of the same underlying, if it may be.
+
+    Where trades contradict each other no lot fits, and none is lent: those rows are quarantined.
+    """
     known = dict(found)
     for (underlying, expiry), possible in choices.items():
         if (underlying, expiry) in found:
             continue
         near = sorted((abs(other - expiry), lot) for (name, other), lot in known.items() if name == underlying)
-        if near and (not possible or near[0][1] in possible):
+        if near and (possible is None or near[0][1] in possible):
             found[underlying, expiry] = near[0][1]
