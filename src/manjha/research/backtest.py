@@ -11,12 +11,14 @@ from manjha.domain.bars import BarColumns, Interval, format_interval
 from manjha.domain.charges import LINES
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import TsNs, day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs
 from manjha.domain.money import Cash, Px, Qty, divide, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
+from manjha.engine.digest import digest
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.engine.state import EngineSetup, EngineState
+from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import SeriesInfo
@@ -29,7 +31,7 @@ from manjha.simulator.fills import FillRules
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.simulator.venue import Venue, VenueModels
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
-from manjha.strategy.views import Timeline
+from manjha.strategy.views import Floats, Timeline
 
 SQUARE_OFF_LEAD_NS = 60_000_000_000
 """How long before the broker's square-off time ours acts: a minute, so that the broker's fee is not paid."""
@@ -48,6 +50,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
         Take days and hours from the bars instead of the exchange's calendar (data of no exchange).
     rates
         One rate card for every fill instead of the dated table.
+    bands
+        Daily price band by instrument in 1e-9 (2, 5, 10 or 20 %), where one is known.
     contract_notes
         Round each day's charges as the contract note does; false leaves them exact to 1e-4 rupee a fill.
     stride
@@ -65,7 +69,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     fills: FillRules = FillRules()
     slippage: SlippageModel = NoSlippage()
     latency_ns: int = 0
-    bands_ppm: Mapping[InstrumentId, int] = {}
+    bands: Mapping[InstrumentId, int] = {}
     actions: tuple[CorporateAction, ...] = ()
     sessions_from_data: bool = False
     rates: RateCard | None = None
@@ -89,7 +93,7 @@ def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> Backte
     """
     _check(spec)
     state = prepare(spec)
-    models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands_ppm=spec.bands_ppm)
+    models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     Drive(state, venue, driven, progress).run()
@@ -102,7 +106,7 @@ def prepare(spec: BacktestSpec) -> EngineState:
     for columns in (*spec.bars, *spec.further):
         basis = _basis(columns, spec.actions)
         if basis is not None:
-            timeline.rebase((columns.instrument, columns.interval), basis)
+            timeline.rebase((columns.instrument, columns.interval), *basis)
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
@@ -167,21 +171,24 @@ def _check(spec: BacktestSpec) -> None:
             )
 
 
-def _basis(
-    columns: BarColumns, actions: Sequence[CorporateAction]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """Return how many of the first bar's shares one share of each bar is; None without a split or bonus inside."""
-    days = None
-    basis = None
-    for action in actions:
-        if action.instrument != columns.instrument or action.kind not in (ActionKind.SPLIT, ActionKind.BONUS):
-            continue
-        if days is None:
-            days = np.array([day_of(ts) for ts in columns.ts_open_ns], np.int64)
-            basis = np.ones(len(columns))
-        assert basis is not None  # noqa: S101 - set together with days
-        basis[days >= action.ex_day] *= action.old_shares / action.new_shares
-    return basis if basis is not None and bool((basis != 1.0).any()) else None
+def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Floats, Floats] | None:
+    """Return what each bar's price and volume are to be divided and multiplied by to stay in the first bar's basis.
+
+    None where no action falls inside. Ordinary dividends are not adjusted (INDIAN_MARKETS section 6).
+    """
+    mine = [a for a in actions if a.instrument == columns.instrument and a.kind is not ActionKind.DIVIDEND]
+    if not mine:
+        return None
+    days = (np.asarray(columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
+    price, volume = np.ones(len(columns)), np.ones(len(columns))
+    for action in mine:
+        first = int(np.searchsorted(days, action.ex_day))
+        if 0 < first < len(columns):
+            prices = price_ratio(action, columns.close[first - 1])
+            volumes = volume_ratio(action)
+            price[first:] *= prices.numerator / prices.denominator
+            volume[first:] *= volumes.denominator / volumes.numerator
+    return price, volume
 
 
 def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
@@ -227,6 +234,7 @@ def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
         peak_margin=Cash(ledger.margin_peak),
         warnings=tuple(warnings),
         bars=spec.bars,
+        state_digest=digest(state),
     )
 
 

@@ -83,7 +83,8 @@ class BacktestResult(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     Orders, fills, adjustments and refusals are in the order in which they happened. `fill_charges` has shape
     (fills, 9), int64, in the order of `domain.charges.LINES`, and holds what was booked with each fill; what the day's
     contract note changed is in `day_charges`. `marks` are the last closes, at which open positions are valued.
-    `parameters` and `assumptions` are (name, value) pairs, written for people.
+    `parameters` and `assumptions` are (name, value) pairs, written for people. `state_digest` is the SHA-256 of
+    the engine's last state.
     """
 
     run: RunId
@@ -110,6 +111,7 @@ class BacktestResult(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     peak_margin: Cash = Cash(0)
     warnings: tuple[str, ...] = ()
     bars: tuple[BarColumns, ...] = ()
+    state_digest: str = ""
 
     def __post_init__(self) -> None:
         if self.fill_charges.shape != (len(self.fills), len(LINES)):
@@ -180,6 +182,7 @@ def summary(result: BacktestResult, *, rows: bool = True) -> dict[str, Any]:
         "code_version": result.code_version,
         "rules_hash": result.rules_hash,
         "order_list_hash": order_list_hash(result),
+        "state_digest": result.state_digest,
         "data": [_data(result, series) for series in result.data],
         "assumptions": dict(result.assumptions),
         "warnings": list(result.warnings),

@@ -16,6 +16,7 @@ from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, format_px
 from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Side, Validity
+from manjha.market.bands import band
 from manjha.simulator.book import InstrumentBook, Resting
 from manjha.simulator.fills import (
     FillRules,
@@ -43,14 +44,14 @@ SCAN_ROWS = 4096
 class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
     """The named models of a venue.
 
-    `latency_ns` is from our decision to the exchange's book, for orders, changes and cancels alike. `bands_ppm` is the
-    daily price band around the previous close, in parts per million, for instruments that have one.
+    `latency_ns` is from our decision to the exchange's book. `bands` are daily price bands around the previous close,
+    in 1e-9, for instruments that have one.
     """
 
     rules: FillRules = FillRules()
     slippage: SlippageModel = NoSlippage()
     latency_ns: int = 0
-    bands_ppm: Mapping[InstrumentId, int] = {}
+    bands: Mapping[InstrumentId, int] = {}
 
 
 class Venue:
@@ -63,7 +64,7 @@ class Venue:
         self.rules = models.rules
         self.slippage = models.slippage
         self.latency_ns = models.latency_ns
-        self.bands_ppm = models.bands_ppm
+        self.bands = models.bands
         self.books = {i.id: InstrumentBook(i, timeline.series[i.id, interval]) for i in instruments}
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
@@ -121,14 +122,12 @@ class Venue:
 
     def open_day(self) -> None:
         """Set today's bands from the last close."""
-        for instrument, ppm in self.bands_ppm.items():
+        for instrument, fraction in self.bands.items():
             book = self.books[instrument]
             row = book.series.row()
             if row >= 0:
-                close, tick = book.series.close_e4[row], book.instrument.tick
-                width = close * ppm // 1_000_000
-                book.band_low = -(-(close - width) // tick) * tick
-                book.band_high = (close + width) // tick * tick
+                today = band(book.series.close_e4[row], fraction, book.instrument.tick)
+                book.band_low, book.band_high = today.low, today.high
 
     def close_day(self, closes: Mapping[InstrumentId, int]) -> Iterator[Event]:
         """Sweep DAY orders that were in the book before their instrument's close."""

@@ -126,17 +126,27 @@ class Series:
     rows
         Shape (timeline,): the row closed last at each position, -1 before the first; None where row is position.
     basis
-        Shape (bars,): shares of the first bar in one share of the bar; None where no split or bonus falls inside.
+        Shape (bars,): what a price is divided by to be in the first bar's basis; None where no action falls inside.
+    volume_basis
+        Shape (bars,): what a volume is multiplied by for the same.
     """
 
-    __slots__ = ("_floats", "basis", "close_e4", "columns", "cursor", "rows", "rows_view")
+    __slots__ = ("_floats", "basis", "close_e4", "columns", "cursor", "rows", "rows_view", "volume_basis")
 
-    def __init__(self, columns: BarColumns, cursor: Cursor, rows: Ints | None, basis: Floats | None = None) -> None:
+    def __init__(
+        self,
+        columns: BarColumns,
+        cursor: Cursor,
+        rows: Ints | None,
+        basis: Floats | None = None,
+        volume_basis: Floats | None = None,
+    ) -> None:
         self.columns = columns
         self.cursor = cursor
         self.rows = rows
         self.rows_view = None if rows is None else rows.data
         self.basis = basis
+        self.volume_basis = volume_basis
         self.close_e4 = columns.close
         self._floats: dict[str, Floats] = {}
 
@@ -153,8 +163,8 @@ class Series:
             column = np.asarray(getattr(self.columns, field))
             if field in ("volume", "oi"):
                 made = column.astype(np.float64)
-                if self.basis is not None:
-                    made *= self.basis
+                if self.volume_basis is not None:
+                    made *= self.volume_basis
             else:
                 made = column / RUPEE
                 if self.basis is not None:
@@ -197,10 +207,10 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.close_ns)
 
-    def rebase(self, key: tuple[InstrumentId, int], basis: Floats) -> None:
-        """Tell a series of the splits and bonuses inside it (see `Series.basis`)."""
+    def rebase(self, key: tuple[InstrumentId, int], price: Floats, volume: Floats) -> None:
+        """Tell a series of the corporate actions inside it (see `Series.basis`)."""
         old = self.series[key]
-        self.series[key] = Series(old.columns, self.cursor, old.rows, basis)
+        self.series[key] = Series(old.columns, self.cursor, old.rows, price, volume)
 
 
 def _rows(close: Ints, merged: Ints) -> Ints:
