@@ -4,8 +4,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from manjha.adapters.files.instrument_shelf import settle
+from manjha.adapters.files.instrument_shelf import Version, in_force, settle
 from manjha.adapters.files.instruments import InstrumentBook
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind, Right, index_id, option_id
@@ -43,25 +45,44 @@ def test_a_changed_tick_begins_a_version(tmp_path: Path) -> None:
     assert InstrumentBook(tmp_path).get(RELIANCE.id).tick == 100
 
 
+def day(number: int) -> TradingDay:
+    return TradingDay(DAY + number)
+
+
+def seen(*accounts: tuple[int, Instrument]) -> list[Version]:
+    versions: list[Version] = []
+    for number, instrument in accounts:
+        versions = settle(versions, instrument, day(number))
+    return versions
+
+
 def test_an_older_file_moves_a_version_back_or_begins_one() -> None:
-    versions = settle([], FINER, DAY)
-    assert settle(versions, FINER, TradingDay(DAY - 5)) == [(DAY - 5, FINER)]
-    assert settle(versions, RELIANCE, TradingDay(DAY - 5)) == [(DAY - 5, RELIANCE), (DAY, FINER)]
+    assert seen((0, FINER), (-5, FINER)) == [Version(day(-5), DAY, FINER)]
+    assert seen((0, FINER), (-5, RELIANCE)) == [Version(day(-5), day(-5), RELIANCE), Version(DAY, DAY, FINER)]
 
 
 def test_a_change_seen_earlier_moves_the_change() -> None:
-    versions = [(DAY, RELIANCE), (TradingDay(DAY + 10), FINER)]
-    assert settle(versions, FINER, TradingDay(DAY + 4)) == [(DAY, RELIANCE), (DAY + 4, FINER)]
+    versions = seen((0, RELIANCE), (10, FINER), (4, FINER))
+    assert versions == [Version(DAY, DAY, RELIANCE), Version(day(4), day(10), FINER)]
 
 
 def test_of_one_day_the_later_import_counts() -> None:
-    assert settle([(DAY, RELIANCE)], FINER, DAY) == [(DAY, FINER)]
+    assert seen((0, RELIANCE), (0, FINER)) == [Version(DAY, DAY, FINER)]
 
 
 def test_what_a_source_does_not_know_is_no_news() -> None:
     named = msgspec.structs.replace(RELIANCE, name="Reliance Industries", freeze=Qty(1800))
-    assert settle([(DAY, named)], RELIANCE, TradingDay(DAY + 1)) == [(DAY, named)]
-    assert settle([(DAY, RELIANCE)], named, TradingDay(DAY + 1)) == [(DAY, named)]
+    assert seen((0, named), (1, RELIANCE)) == [Version(DAY, day(1), named)]
+    assert seen((0, RELIANCE), (1, named)) == [Version(DAY, day(1), named)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([100, 500])), unique_by=lambda pair: pair[0], min_size=1))
+def test_every_day_that_was_seen_keeps_its_account_in_any_order(accounts: list[tuple[int, int]]) -> None:
+    rows = [(number, msgspec.structs.replace(RELIANCE, tick=Px(tick))) for number, tick in accounts]
+    versions = seen(*rows)
+    for number, instrument in rows:
+        assert in_force(versions, day(number)) == instrument
+        assert settle(versions, instrument, day(number)) == versions
 
 
 def test_a_new_isin_of_the_issuer_joins_the_first(tmp_path: Path) -> None:

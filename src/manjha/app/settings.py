@@ -30,7 +30,7 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. `home` comes from MANJHA_HOME only; `rules_file` overrides rows of the market's tables."""
+    """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market."""
 
     home: Path = Path()
     rules_file: Path | None = None
@@ -53,7 +53,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
             _place(chosen, name, value)
     try:
-        found = msgspec.convert(chosen, Settings, strict=False)
+        found = msgspec.convert(chosen, Settings, strict=False, dec_hook=lambda _type, text: home / str(text))
     except msgspec.ValidationError as error:
         raise SettingsError(f"a setting cannot be used: {error}", hint=f"Correct it in {home / FILE}.") from None
     if found.store.cache_mb < 1 or found.fetch.per_minute < 1 or found.fetch.burst < 1:

@@ -4,6 +4,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -12,17 +13,23 @@ from manjha.adapters.files.durable import write_whole
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, date_from_day
 
-Version = tuple[TradingDay, Instrument]
-"""An instrument as it was from a day on."""
+
+class Version(NamedTuple):
+    """An instrument as it was seen from a day to a day; it holds until the next version begins."""
+
+    first: TradingDay
+    last: TradingDay
+    instrument: Instrument
+
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Instrument))
 _NUMBERS = ("tick", "lot", "freeze", "multiplier", "expiry", "strike")
 _TYPES = dict.fromkeys(_NUMBERS, pl.Int64()) | {"has_derivatives": pl.Boolean()}
-_SCHEMA = pl.Schema({"from_day": pl.Int64()} | {name: _TYPES.get(name, pl.String()) for name in _FIELDS})
+_SCHEMA = pl.Schema(
+    {"from_day": pl.Int64(), "to_day": pl.Int64()} | {name: _TYPES.get(name, pl.String()) for name in _FIELDS}
+)
 # A source that does not know one of these leaves it empty, which is no news.
 _MAY_BE_UNKNOWN = ("isin", "series", "name", "underlying", "freeze", "has_derivatives")
-# A fuller name is the same name: these fields are kept up to date without making a version.
-_NO_VERSION = ("name", "series")
 
 
 def shelf_name(instrument: Instrument) -> str:
@@ -47,21 +54,25 @@ class Shelf:
 
     def by_symbol(self, symbol: str) -> list[InstrumentId]:
         """Return who goes or went by a symbol in capitals; who goes by it now comes first."""
-        if self._by_symbol is None:
-            now: dict[str, list[InstrumentId]] = {}
-            once: dict[str, list[InstrumentId]] = {}
-            for name, versions in self.versions.items():
-                latest = versions[-1][1].symbol.upper()
-                now.setdefault(latest, []).append(name)
-                for former in {version.symbol.upper() for _, version in versions} - {latest}:
-                    once.setdefault(former, []).append(name)
-            self._by_symbol = {name: now.get(name, []) + once.get(name, []) for name in now.keys() | once.keys()}
-        return self._by_symbol.get(symbol, [])
+        ids = [name for name in self._symbols().get(symbol, ()) if name in self.versions]
+        return sorted(ids, key=lambda name: self.versions[name][-1].instrument.symbol.upper() != symbol)
 
     def symbols(self) -> Iterable[str]:
         """Return all symbols in capitals."""
-        self.by_symbol("")
-        return (self._by_symbol or {}).keys()
+        return self._symbols().keys()
+
+    def _symbols(self) -> dict[str, list[InstrumentId]]:
+        if self._by_symbol is None:
+            self._by_symbol = {}
+            for versions in self.versions.values():
+                for version in versions:
+                    self._name(version.instrument, self._by_symbol)
+        return self._by_symbol
+
+    def _name(self, instrument: Instrument, symbols: dict[str, list[InstrumentId]]) -> None:
+        ids = symbols.setdefault(instrument.symbol.upper(), [])
+        if instrument.id not in ids:
+            ids.append(instrument.id)
 
     def put(self, instrument: Instrument, day: TradingDay) -> bool:
         """Record an instrument as seen on a day; tells whether that was news."""
@@ -70,37 +81,38 @@ class Shelf:
         if settled == versions:
             return False
         self.versions[instrument.id] = settled
-        self._by_symbol = None
+        if self._by_symbol is not None:
+            self._name(instrument, self._by_symbol)
         return True
 
 
 def settle(versions: list[Version], offered: Instrument, day: TradingDay) -> list[Version]:
-    """Return versions with what was seen on a day taken in.
+    """Return versions with what was seen on a day taken in, in whatever order the days come.
 
-    What agrees with the version in force adds at most what was not known; what differs begins a version of its own. The
-    same seen earlier moves a version's first day back. Of two accounts of one day the later import counts.
+    What agrees with the version in force adds at most what was not known; what differs begins a version of its own, or
+    splits one that was seen before and after. Of two accounts of one day the later import counts.
     """
-    at = bisect_right(versions, day, key=lambda version: version[0]) - 1
-    known = versions[max(at, 0)] if versions else None
-    if known is None:
-        return [(day, offered)]
-    since, before = known
-    full, enriched = _filled(offered, before), _filled(before, offered)
-    if _alike(full, enriched):
-        latest = full if day >= since else enriched
-        return [*versions[: max(at, 0)], (min(day, since), latest), *versions[max(at, 0) + 1 :]]
-    rest = versions[at + 1 :]
-    if rest and _alike(rest[0][1], full):
-        rest = rest[1:]
-    kept = versions[: at + 1] if since != day else versions[:at]
-    return [*kept, (day, full), *rest]
+    at = bisect_right(versions, day, key=lambda version: version.first) - 1
+    before, after = versions[: max(at, 0)], versions[at + 1 :]
+    if at >= 0:
+        known = versions[at]
+        full, enriched = _filled(offered, known.instrument), _filled(known.instrument, offered)
+        if _alike(full, enriched):
+            latest = full if day >= known.last else enriched
+            return [*before, Version(known.first, max(known.last, day), latest), *after]
+        if day <= known.last:
+            return [*before, *_split(known, day, full), *after]
+        before, offered = [*before, known], full
+    if after and _alike(_filled(offered, after[0].instrument), after[0].instrument):
+        return [*before, after[0]._replace(first=day), *after[1:]]
+    return [*before, Version(day, day, offered), *after]
 
 
 def in_force(versions: list[Version], day: TradingDay | None) -> Instrument:
     """Return the version of a day: the latest for None, the first for a day before all."""
     if day is None:
-        return versions[-1][1]
-    return versions[max(bisect_right(versions, day, key=lambda version: version[0]) - 1, 0)][1]
+        return versions[-1].instrument
+    return versions[max(bisect_right(versions, day, key=lambda version: version.first) - 1, 0)].instrument
 
 
 def read_shelf(path: Path) -> Shelf:
@@ -108,19 +120,22 @@ def read_shelf(path: Path) -> Shelf:
     if not path.exists():
         return Shelf({})
     frame = pl.read_parquet(path)
-    instruments = msgspec.convert(frame.drop("from_day").to_dicts(), list[Instrument])
+    instruments = msgspec.convert(frame.drop("from_day", "to_day").to_dicts(), list[Instrument])
     versions: dict[InstrumentId, list[Version]] = {}
-    for day, instrument in zip(frame["from_day"].to_list(), instruments, strict=True):
-        versions.setdefault(instrument.id, []).append((day, instrument))
+    for first, last, instrument in zip(frame["from_day"], frame["to_day"], instruments, strict=True):
+        versions.setdefault(instrument.id, []).append(Version(first, last, instrument))
     return Shelf(versions)
 
 
 def write_shelf(path: Path, shelf: Shelf) -> None:
     """Write a file whole, instruments by id and versions by day."""
-    pairs = [pair for name in sorted(shelf.versions) for pair in shelf.versions[name]]
-    columns: dict[str, list[object]] = {"from_day": [day for day, _ in pairs]}
+    versions = [version for name in sorted(shelf.versions) for version in shelf.versions[name]]
+    columns: dict[str, list[object]] = {
+        "from_day": [version.first for version in versions],
+        "to_day": [version.last for version in versions],
+    }
     for field in _FIELDS:
-        values = [getattr(instrument, field) for _, instrument in pairs]
+        values = [getattr(version.instrument, field) for version in versions]
         columns[field] = [None if v is None else str(v) for v in values] if _SCHEMA[field] == pl.String else values
     sink = io.BytesIO()
     pl.DataFrame(columns, schema=_SCHEMA).write_parquet(sink, compression="zstd", compression_level=3)
@@ -137,7 +152,15 @@ def _filled(instrument: Instrument, other: Instrument) -> Instrument:
 
 
 def _alike(one: Instrument, other: Instrument) -> bool:
-    if one == other:
-        return True
-    same = {field: getattr(one, field) for field in _NO_VERSION}
-    return one == msgspec.structs.replace(other, **same)
+    # A fuller name is the same name: it is kept up to date without making a version.
+    return one == other or msgspec.structs.replace(other, name=one.name) == one
+
+
+def _split(known: Version, day: TradingDay, other: Instrument) -> list[Version]:
+    """Put a day with another account inside a version; the days around it keep theirs."""
+    parts = [Version(day, day, other)]
+    if known.first < day:
+        parts.insert(0, known._replace(last=TradingDay(day - 1)))
+    if day < known.last:
+        parts.append(known._replace(first=TradingDay(day + 1)))
+    return parts

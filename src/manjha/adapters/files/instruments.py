@@ -117,7 +117,7 @@ class InstrumentBook:
         """Return every instrument in its latest form; see the port."""
         found: list[Instrument] = []
         for path in sorted(self._folder.glob("*.parquet")):
-            found.extend(versions[-1][1] for versions in self._shelf(path.stem).versions.values())
+            found.extend(versions[-1].instrument for versions in self._shelf(path.stem).versions.values())
         return found
 
     def joins(self) -> Mapping[InstrumentId, InstrumentId]:
@@ -184,8 +184,10 @@ def _joined(offered: Instrument, shelf: Shelf, joins: dict[InstrumentId, Instrum
         joins[offered.id] = canonical
         offered = msgspec.structs.replace(offered, id=canonical)
     if offered.isin and offered.id != by_symbol and by_symbol in shelf.versions:
-        for day, former in shelf.versions.pop(by_symbol):
-            shelf.put(msgspec.structs.replace(former, id=offered.id, isin=offered.isin), day)
+        for former in shelf.versions.pop(by_symbol):
+            renamed = msgspec.structs.replace(former.instrument, id=offered.id, isin=offered.isin)
+            shelf.put(renamed, former.first)
+            shelf.put(renamed, former.last)
         joins[by_symbol] = offered.id
         for old, new in joins.items():
             if new == by_symbol:
@@ -198,7 +200,7 @@ def _same(offered: Instrument, shelf: Shelf) -> InstrumentId | None:
     if offered.id in shelf.versions:
         return None
     for name in shelf.by_symbol(offered.symbol.upper()):
-        known = shelf.versions[name][-1][1]
+        known = shelf.versions[name][-1].instrument
         if known.kind is Kind.INDEX or not known.isin:
             continue
         if not offered.isin or known.isin[:_ISSUER] == offered.isin[:_ISSUER]:

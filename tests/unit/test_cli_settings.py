@@ -1,0 +1,49 @@
+"""Settings: where they come from, and what is said when one cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from manjha.app.settings import load_settings
+from manjha.domain.errors import SettingsError
+
+
+def test_defaults_need_no_file(tmp_path: Path) -> None:
+    settings = load_settings({"MANJHA_HOME": str(tmp_path)})
+    assert (settings.home, settings.store.cache_mb, settings.fetch.per_minute) == (tmp_path, 4096, 60)
+
+
+def test_without_a_home_the_users_data_folder_is_taken() -> None:
+    assert load_settings({}).home.name == "manjha"
+
+
+def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / "manjha.toml").write_text('rules_file = "mine.toml"\n[store]\ncache_mb = 7\n[fetch]\nburst = 9\n')
+    settings = load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_STORE_CACHE_MB": "8"})
+    assert (settings.store.cache_mb, settings.fetch.burst, settings.rules_file) == (8, 9, tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[stor]\ncache_mb = 1\n", "Did you mean store?"),
+        ("[store]\ncache = 1\n", "Did you mean store.cache_mb?"),
+        ("zzz = 1\n", "Known are rules_file, store, fetch."),
+        ("store = 1\n", "store is a section"),
+        ("[rules_file]\nx = 1\n", "rules_file is a value"),
+        ('[store]\ncache_mb = "many"\n', "cache_mb"),
+        ("[store]\ncache_mb = 0\n", "at least 1"),
+        ("[store\n", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "manjha.toml").write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"MANJHA_HOME": str(tmp_path)})
+    assert said in str(caught.value)
+
+
+def test_an_unknown_variable_is_refused_with_a_close_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_FETCH_BURTS": "1"})
+    assert caught.value.hint == "Did you mean MANJHA_FETCH_BURST?"
