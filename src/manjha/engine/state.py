@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from manjha.domain.bars import Interval
-from manjha.domain.instrument import Instrument, InstrumentId, Kind
+from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Qty
 from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product
@@ -19,7 +19,7 @@ from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import Position, PositionKey
 from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
-from manjha.risk.margin import requirement
+from manjha.risk.margin import MarginDesk
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_target_strategy, overrides
 from manjha.strategy.views import Timeline
@@ -126,7 +126,8 @@ class EngineState:
         self.marks = Marks(setup.timeline, [(i.id, setup.interval) for i in setup.instruments])
         self.portfolio = Portfolio(setup.initial)
         self.book = OrderBook()
-        self.gate = Gate(self.book, self.portfolio, self.instruments, self.marks, self._no_day_yet, setup.limits)
+        self.margins = MarginDesk(setup.rules, self.instruments, self.portfolio, self.marks)
+        self.gate = Gate(self.book, self.portfolio, self.instruments, self.marks, self.margins, setup.limits)
         self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self.equity)
         self.day = TradingDay(0)
         self.reached = 0
@@ -166,21 +167,12 @@ class EngineState:
             found = self.cards[key] = rate_card(self.rules, instrument, product, self.day)
         return found
 
-    def spot_of(self, instrument: Instrument) -> int:
-        """Return the last price of a derivative's underlying if it is part of the run, else of its future, else 0."""
-        for other in self.instruments.values():
-            if other.symbol == instrument.underlying or (
-                other.kind is Kind.FUTURE and other.underlying == instrument.underlying
-            ):
-                return int(self.marks.get(other.id, 0))
-        return 0
-
     def open_day(self, day: TradingDay, today: Mapping[InstrumentId, DayRules]) -> None:
         """Take over a new day's rules."""
         self.day = day
         self.cards.clear()
         self.gate.today = dict(today)
-        self.gate.requirement = requirement(self.rules, day, self.spot_of)
+        self.margins.day = day
         self.gate.day_start_equity = int(self.equity())
         self.today_fills = len(self.record_fills)
 
@@ -211,8 +203,3 @@ class EngineState:
         """Remember a position that changed without a trade."""
         self.record_changes.append(change)
         self.record_position(self.portfolio.positions[change.key], change.ts_ns)
-
-    @staticmethod
-    def _no_day_yet(instrument: Instrument, product: Product, signed: int, px: int) -> int:
-        del instrument, product
-        return abs(signed) * px

@@ -13,6 +13,7 @@ import msgspec
 
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import Right
+from manjha.domain.moments import TradingDay
 from manjha.domain.money import RUPEE, Cash, Px, Qty, Rounding, divide
 from manjha.domain.sizing import NANO
 from manjha.pricing.black import European, implied_vol, on_spot, price
@@ -73,6 +74,11 @@ class MarginBreakdown(msgspec.Struct, frozen=True, gc=False):
     def basket(self) -> Cash:
         """What Kite calls the final margin of a basket: premium received is subtracted."""
         return Cash(self.span + self.exposure + self.premium)
+
+
+def years_between(day: TradingDay, expiry: TradingDay) -> float:
+    """Return the years from a day to an expiry, calendar days over 365; 0 on the day itself and after."""
+    return max(0, expiry - day) / 365
 
 
 def derivatives_requirement(legs: Sequence[DerivativeLeg], params: MarginParams) -> MarginBreakdown:

@@ -15,6 +15,7 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.engine.sessions import day_rules, span
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
+from manjha.ports.venue import Venue as Exchange
 from manjha.simulator.clearing import actions_of, contract_notes, expiries
 from manjha.simulator.venue import Venue
 
@@ -31,6 +32,11 @@ class Driven(msgspec.Struct, frozen=True):
     stride: int = 0
 
 
+def answers(exchange: Exchange) -> dict[type, Callable[[Any, TsNs], Iterable[Event]]]:
+    """Return who answers which command."""
+    return {SubmitOrder: exchange.submit, CancelOrder: exchange.cancel, ModifyOrder: exchange.modify}
+
+
 class Drive:
     """One run: owns the order of time. `stride` bounds how many bars one event may stand for (0: any number)."""
 
@@ -41,11 +47,7 @@ class Drive:
         self.progress = progress
         self.due: list[tuple[int, int, Callable[[TsNs], None]]] = []
         self.seq = 0
-        self.answer: dict[type, Callable[[Any, TsNs], Iterable[Event]]] = {
-            SubmitOrder: venue.submit,
-            CancelOrder: venue.cancel,
-            ModifyOrder: venue.modify,
-        }
+        self.answer = answers(venue)
 
     def run(self) -> None:
         """Drive from the first bar to the last, and end the last day."""

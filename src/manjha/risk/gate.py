@@ -4,7 +4,7 @@ The checks stand in the order in which they are evaluated (RELIABILITY section 7
 position: funds, value limits, day loss, the trading switch. Everything counted includes open orders.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
@@ -12,20 +12,20 @@ from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import format_cash, format_px
 from manjha.domain.orders import Order, OrderId, Product, Purpose, Side, Validity, Variety
+from manjha.market.bands import protection_band
 from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
 from manjha.risk.limits import RiskLimits
+from manjha.risk.margin import MarginDesk, unrealised_margined
 
 
 class DayRules(NamedTuple):
-    """What holds for one instrument today: session and square-off in UTC ns; band prices in 1e-4 rupee, 0 for none."""
+    """What holds for one instrument today: session and square-off in UTC ns."""
 
     open_ns: int
     close_ns: int
     square_off_ns: int
-    band_low: int = 0
-    band_high: int = 0
 
 
 class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves this module
@@ -47,9 +47,6 @@ FITTING: Mapping[Kind, frozenset[Product]] = {
 }
 """Which products each kind of instrument can be held as; an index as none."""
 
-Requirement = Callable[[Instrument, Product, int, int], int]
-"""Margin in 1e-4 rupee for opening a signed quantity at a price: `(instrument, product, signed qty, px)`."""
-
 
 class Gate:
     """Pre-trade checks over the state of one account.
@@ -65,8 +62,17 @@ class Gate:
     """
 
     __slots__ = (
-        "book", "day_start_equity", "has_value_limits", "instruments", "limits", "marks", "overnight_intraday",
-        "portfolio", "requirement", "today", "trading_on",
+        "book",
+        "day_start_equity",
+        "has_value_limits",
+        "instruments",
+        "limits",
+        "margins",
+        "marks",
+        "overnight_intraday",
+        "portfolio",
+        "today",
+        "trading_on",
     )  # fmt: skip
 
     def __init__(
@@ -75,14 +81,14 @@ class Gate:
         portfolio: Portfolio,
         instruments: Mapping[InstrumentId, Instrument],
         marks: Mapping[InstrumentId, int],
-        requirement: Requirement,
+        margins: MarginDesk,
         limits: RiskLimits,
     ) -> None:
         self.book = book
         self.portfolio = portfolio
         self.instruments = instruments
         self.marks = marks
-        self.requirement = requirement
+        self.margins = margins
         self.limits = limits
         self.today: dict[InstrumentId, DayRules] = {}
         self.trading_on = True
@@ -148,16 +154,24 @@ class Gate:
         if today is not None:
             if order.product is Product.MIS and now_ns >= today.square_off_ns:
                 self._late_intraday(today, now_ns)
-            price = order.limit or order.trigger
-            if price and today.band_high and not today.band_low <= price <= today.band_high:
-                band = f"{format_px(today.band_low)} to {format_px(today.band_high)}"
-                raise Refusal(RefusalReason.PRICE_BAND, f"{format_px(price)} is outside {band}")
+            if order.limit and instrument.is_derivative:
+                self._protected(order, instrument)
         if self.book.open_count >= self.limits.open_orders_max:
             raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
         if order.exits is not None:
             _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
         if instrument.expiry is not None and today is None:
             raise Refusal(RefusalReason.EXPIRED, instrument.display)
+
+    def _protected(self, order: Order, instrument: Instrument) -> None:
+        """Refuse a limit that the exchange's limit price protection would: a buy too high, a sale too low."""
+        reference = self.marks.get(order.instrument, 0)
+        if not reference:
+            return
+        found = protection_band(self.margins.rules, instrument, self.margins.day, reference)
+        if found is not None and (order.limit > found.high if order.side > 0 else order.limit < found.low):
+            band = f"{format_px(found.low)} to {format_px(found.high)}"
+            raise Refusal(RefusalReason.PRICE_BAND, f"{format_px(order.limit)} is outside {band}")
 
     def _late_intraday(self, today: DayRules, now_ns: TsNs) -> None:
         if now_ns < today.close_ns:
@@ -183,8 +197,14 @@ class Gate:
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {max(closable, 0)} held")
         if self.has_value_limits:
             self._limits(order, qty, px)
-        reserve = self.requirement(instrument, product, opening, px)
+        reserve = self.margins.for_order(instrument, product, opening, px)
+        if reserve is None:
+            raise Refusal(
+                RefusalReason.NO_PRICE, f"margin needs the price of {instrument.underlying}; add it to the run"
+            )
         available = self.portfolio.ledger.available
+        if self.portfolio.ledger.margin:
+            available += min(0, unrealised_margined(self.portfolio, self.marks))
         if reserve > available:
             needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"
             raise Refusal(RefusalReason.MARGIN, needs)

@@ -3,9 +3,7 @@
 from manjha.domain.commands import Output
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
-from manjha.domain.instrument import Instrument, Kind
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px
 from manjha.domain.orders import Fill, OrderId, Product
 from manjha.engine.exits import entry_filled, exit_filled, position_closed
 from manjha.engine.requests import carry_out
@@ -63,7 +61,7 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     if fill.product is Product.CNC:
         _settle(state, position, fill)
     else:
-        _hold(state, instrument, position)
+        state.margins.hold(instrument, position)
     if order.exits is not None:
         entry_filled(state, record, fill, out)
     elif order.group is not None:
@@ -96,18 +94,6 @@ def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int
     part = record.reserved if record.left <= 0 else record.reserved * qty // left_before
     record.reserved -= part
     state.portfolio.ledger.reserved -= part
-
-
-def _hold(state: EngineState, instrument: Instrument, position: Position) -> None:
-    """Hold margin for what is open now: none for bought options."""
-    product = position.key.product
-    if instrument.kind is Kind.OPTION and position.qty >= 0:
-        margin = 0
-    else:
-        margin = state.gate.requirement(instrument, product, position.qty, Px(position.average)) if position.qty else 0
-    if margin != position.margin:
-        state.portfolio.ledger.hold(margin - position.margin)
-        position.margin = margin
 
 
 def _settle(state: EngineState, position: Position, fill: Fill) -> None:

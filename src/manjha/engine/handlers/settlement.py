@@ -42,8 +42,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
         paid = position.key in state.portfolio.paid
         cash = before * value if paid else gain
         state.portfolio.ledger.move(cash)
-        state.portfolio.ledger.hold(-position.margin)
-        position.margin = 0
+        state.margins.hold(instrument, position)
         state.record_change(PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry"))
         if instrument.kind is Kind.OPTION and before > 0 and value > 0:
             _exercise_tax(state, instrument, position, before, event)
