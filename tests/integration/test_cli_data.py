@@ -20,6 +20,9 @@ NEXT_DAY = HEAD + (
 )
 
 
+MANJHA = "from manjha.app.cli import main; main()"
+
+
 class Ran:
     """What a command gave."""
 
@@ -28,7 +31,7 @@ class Ran:
 
 
 def manjha(*args: object, **environment: str) -> Ran:
-    command = [sys.executable, "-m", "manjha.app.cli", *map(str, args)]
+    command = [sys.executable, "-c", MANJHA, *map(str, args)]
     env = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment
     return Ran(subprocess.run(command, capture_output=True, text=True, env=env, check=False, timeout=60))
 
@@ -191,7 +194,7 @@ def test_an_unknown_setting_is_refused_with_a_close_name() -> None:
 
 
 def test_a_reader_who_goes_away_is_no_error(imported: Path) -> None:
-    command = f"{sys.executable} -m manjha.app.cli data list | head -n 0"
+    command = f"{sys.executable} -c '{MANJHA}' data list | head -n 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)  # noqa: S602
     assert done.stderr == ""
 
