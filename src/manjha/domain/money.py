@@ -122,7 +122,8 @@ def px_from_float(rupees: float, tick: int, rounding: Rounding = Rounding.HALF_U
     """
     if not -PX_MAX <= rupees * RUPEE <= PX_MAX:
         raise DataError(f"expected a finite price below ₹10 crore, was {rupees!r}")
-    return round_to_tick(round(rupees * RUPEE), tick, rounding)
+    units = round(rupees * RUPEE)
+    return round_to_tick(units, tick, rounding) if units % tick else Px(units)
 
 
 def _parse(text: str, what: str) -> int:

@@ -55,15 +55,19 @@ class Drive:
         timeline = state.timeline
         count, close_ns, open_ns = len(timeline), timeline.close_ns, timeline.open_ns
         self._plan_days()
-        at = 0
+        due, stride = self.due, self.driven.stride
+        at, free, next_due = 0, 0, -1
         while at < count:
-            next_due = self.due[0][0] if self.due else NEVER
-            if next_due <= open_ns[at]:
+            if due and due[0][0] != next_due:
+                # Bars before `free` close before anything comes due.
+                next_due = due[0][0]
+                free = bisect_right(close_ns, next_due, at)
+            elif not due:
+                free, next_due = count, NEVER
+            if at >= free and next_due <= open_ns[at]:
                 self._fire(open_ns[at] + 1)
                 continue
-            quiet = bisect_right(close_ns, next_due, at) if next_due != NEVER else count
-            if self.driven.stride:
-                quiet = min(quiet, at + self.driven.stride)
+            quiet = min(free, at + stride) if stride else free
             if venue.active and quiet > at:
                 quiet = venue.next_position(at, quiet)
             if quiet > at:

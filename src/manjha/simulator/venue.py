@@ -380,9 +380,8 @@ class Venue:
                 below = max(below, level)
             else:
                 above = min(above, level)
-        columns = book.series.columns
-        last = min(len(columns), row + SCAN_ROWS)
-        return int(first_touch(np.asarray(columns.low), np.asarray(columns.high), row, last, below, above))
+        last = min(len(book.low), row + SCAN_ROWS)
+        return int(first_touch(book.low, book.high, row, last, below, above))
 
 
 def columns_open(book: InstrumentBook, row: int) -> int:
