@@ -84,6 +84,18 @@ def test_a_cut_cache_file_is_passed_over(tmp_path: Path) -> None:
     assert store.read(RELIANCE.id, MINUTE, *EVER).close.tolist() == [1_0000]
 
 
+def test_a_cache_file_of_an_earlier_boot_is_passed_over(tmp_path: Path) -> None:
+    store = ParquetBarStore(tmp_path)
+    store.write(batch({RELIANCE: minute_bars(JAN, [1_0000])}, MINUTE), RAW)
+    store.read(RELIANCE.id, MINUTE, *EVER)
+    (cached,) = (tmp_path / "cache").iterdir()
+    content = bytearray(cached.read_bytes())
+    content[16:52], content[-8:] = b"x" * 36, b"\0" * 8
+    cached.write_bytes(content)
+    store.read(RELIANCE.id, MINUTE, *EVER)
+    assert cached.read_bytes()[16:52] != b"x" * 36
+
+
 def test_the_cache_stays_within_its_bound(tmp_path: Path) -> None:
     store = ParquetBarStore(tmp_path, cache_bytes=5_000)
     shares = [share(f"S{i}", f"INE00{i}A01010") for i in range(8)]

@@ -202,8 +202,10 @@ class ParquetBarStore:
             return {name: part.columns for name, part in parts.items()}
         columns = self._cache.load(entry.sha256)
         if columns is None:
-            columns = self._decode(entry).columns
-            self._cache.store(entry.sha256, columns)
+            decoded = self._decode(entry).columns
+            self._cache.store(entry.sha256, decoded)
+            # Mapped at once, which saves a writable copy.
+            columns = self._cache.load(entry.sha256) or decoded
         return dict.fromkeys(instruments, columns)
 
     def _decode(self, entry: Entry, only: tuple[str, ...] = ()) -> Rows:

@@ -1,13 +1,15 @@
 """Columns beside the store, ready to be mapped into memory: what is read twice is not decoded twice.
 
 A cache file holds the rows of one intraday partition file and is named after that file's hash, so a changed
-partition never meets an old cache. It may be deleted at any time. The least recently used go first when the bound is
+partition never meets an old cache. It may be deleted at any time. It counts only until the machine starts anew, so it
+need not be synced (6 of 15 ms of a first read), and a power cut cannot leave half of one that looks whole. The least recently used go first when the bound is
 reached.
 """
 
 import mmap
 import os
 import struct
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ MAX_BYTES = 4 << 30
 
 _MAGIC = b"MANJHAC1"
 _HEAD = 64
+_LAYOUT = "<8sq36s"
 
 
 class ColumnCache:
@@ -42,8 +45,8 @@ class ColumnCache:
             os.utime(path)
         except (OSError, ValueError):
             return None
-        magic, rows = struct.unpack_from("<8sq", mapped) if len(mapped) >= _HEAD else (b"", 0)
-        if magic != _MAGIC or len(mapped) != _HEAD + rows * 8 * len(FIELDS):
+        magic, rows, boot = struct.unpack_from(_LAYOUT, mapped) if len(mapped) >= _HEAD else (b"", 0, b"")
+        if magic != _MAGIC or boot.rstrip(b"\0") != _boot() or len(mapped) != _HEAD + rows * 8 * len(FIELDS):
             return None
         block = np.frombuffer(mapped, np.int64, rows * len(FIELDS), _HEAD).reshape(len(FIELDS), rows)
         return dict(zip(FIELDS, block, strict=True))
@@ -57,11 +60,12 @@ class ColumnCache:
         try:
             self._make_room(size)
             with temporary.open("wb") as file:
-                file.write(struct.pack("<8sq", _MAGIC, rows).ljust(_HEAD, b"\0"))
+                file.write(struct.pack(_LAYOUT, _MAGIC, rows, _boot()).ljust(_HEAD, b"\0"))
                 for field in FIELDS:
                     file.write(np.ascontiguousarray(columns[field]).data)
-                file.flush()
-                os.fsync(file.fileno())
+                if not _boot():
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.rename(path)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -84,3 +88,12 @@ class ColumnCache:
                 total -= used
             self._bytes = total
         self._bytes += size
+
+
+@cache
+def _boot() -> bytes:
+    """Return what names this run of the machine; nothing where the system does not say, and files are synced."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_bytes().strip()[:36]
+    except OSError:
+        return b""
