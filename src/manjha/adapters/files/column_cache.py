@@ -1,9 +1,9 @@
 """Columns beside the store, ready to be mapped into memory: what is read twice is not decoded twice.
 
-A cache file holds the rows of one intraday partition file and is named after that file's hash, so a changed
-partition never meets an old cache. It may be deleted at any time. It counts only until the machine starts anew, so it
-need not be synced (6 of 15 ms of a first read), and a power cut cannot leave half of one that looks whole. The least recently used go first when the bound is
-reached.
+A cache file holds the rows of one intraday partition file and is named after that file's hash, so a changed partition
+never meets an old cache. It may be deleted at any time; the least recently used go first when the bound is reached. It
+counts only until the machine starts anew, so it need not be synced (6 of 15 ms of a first read), and a power cut cannot
+leave half of one that looks whole.
 """
 
 import mmap
