@@ -43,8 +43,7 @@ def inputs(entry: Indicator, columns: dict[str, NDArray[np.int64]], *, rupees: b
 
 
 def fold(entry: Indicator, columns: list[FloatArray], *, scale: float = 1.0) -> tuple[FloatArray, ...]:
-    result = entry.fold(*entry.init(scale, **small(entry)), *columns)
-    return result if isinstance(result, tuple) else (result,)
+    return entry.fold(*entry.init(scale, **small(entry)), *columns)
 
 
 def streamed(entry: Indicator, columns: list[FloatArray], *, rupees: bool = True) -> tuple[FloatArray, ...]:
@@ -82,7 +81,7 @@ def test_batch_continues_what_streaming_began(entry: Indicator) -> None:
         for row in zip(*(column[:cut] for column in columns), strict=True):
             stream.update(*row)
         rest = entry.fold(*stream.state, *(column[cut:] for column in columns))
-        assert_same(tuple(line[cut:] for line in whole), rest if isinstance(rest, tuple) else (rest,))
+        assert_same(tuple(line[cut:] for line in whole), rest)
 
 
 @each

@@ -101,9 +101,15 @@ class Indicator(msgspec.Struct, frozen=True):
         return self._function("update")
 
     @property
-    def fold(self) -> Callable[..., Any]:
-        """Return the compiled `fold(f, i, column, ...)` over int64 or float64 columns; an array or a tuple of them."""
+    def fill(self) -> Callable[..., None]:
+        """Return the compiled `fold(f, i, column, ..., out)`; `out` is a float64 array, or a tuple of several."""
         return self._function("fold")
+
+    def fold(self, f: NDArray[np.float64], i: NDArray[np.int64], *columns: NDArray[Any]) -> tuple[FloatArray, ...]:
+        """Return the outputs for every row of int64 or float64 columns, continuing from the state, which moves on."""
+        out = tuple(np.empty(len(columns[0])) for _ in self.outputs)
+        self.fill(f, i, *columns, out if len(out) > 1 else out[0])
+        return out
 
     def stream(self, *, in_rupees: bool = False, **parameters: object) -> "Stream":
         """Return the indicator bar by bar; prices are `Px` unless `in_rupees`."""
@@ -122,8 +128,7 @@ class Indicator(msgspec.Struct, frozen=True):
         values = self.values(parameters)
         ready, scale = self._columns(columns)
         f, i = self._function("init")(scale, *values)
-        result = self.fold(f, i, *ready)
-        return result if isinstance(result, tuple) else (result,)
+        return self.fold(f, i, *ready)
 
     def _function(self, suffix: str) -> Callable[..., Any]:
         module, _, name = self.kernel.partition(":")

@@ -11,15 +11,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 State = tuple[Floats, Ints]
+Outs = tuple[Floats, ...]
 
 
 def njit(function: Function) -> Function:
-    """Compile on first call. Division by zero gives infinity or NaN, as in numpy: no exception paths to pay for."""
-    return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+    """Compile a function that makes no arrays, on its first call.
 
-
-def njit_inner(function: Function) -> Function:
-    """Compile a function that makes no array and is called in loops: inlined, without counting references (30 ns)."""
-    # `_nrt` is no documented option. Without it references are counted, in vain, wherever the function has a loop.
+    Division by zero gives infinity or NaN, as in numpy: no exception paths to pay for. Where kernels call it, it is
+    inlined. The disk cache goes by the content of a kernel's file: after a change here, delete the cache.
+    """
+    # `_nrt` is no documented option. Without it, references to arrays are counted at each of those calls (30 ns).
     options: dict[str, Any] = {"forceinline": True, "_nrt": False}
     return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function))

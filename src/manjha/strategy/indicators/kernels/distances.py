@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
 # A window of the last values: a ring from `a` in f; i: length, run of finite inputs.
 
 
-@njit_inner
+@njit
 def _before(f: Floats, i: Ints, a: int, x: float) -> float:
     """Add a finite value; return the one `length` bars before it, NaN while there is none."""
     slot = a + i[1] % i[0]
@@ -24,7 +24,7 @@ def momentum_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def momentum_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -35,12 +35,10 @@ def momentum_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def momentum_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def momentum_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = momentum_update(f, i, float(column[t]))
-    return out
 
 
 def roc_init(_: float, length: int) -> State:
@@ -48,7 +46,7 @@ def roc_init(_: float, length: int) -> State:
     return np.zeros(length), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def roc_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value; there is no change in percent from zero."""
     if not math.isfinite(x):
@@ -59,12 +57,10 @@ def roc_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def roc_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def roc_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = roc_update(f, i, float(column[t]))
-    return out
 
 
 def slope_init(scale: float, length: int) -> State:
@@ -73,7 +69,7 @@ def slope_init(scale: float, length: int) -> State:
     return np.array([divisor, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def slope_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value. The sum is taken anew each bar, of differences from the newest value."""
     if not math.isfinite(x):
@@ -95,12 +91,10 @@ def slope_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def slope_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def slope_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = slope_update(f, i, float(column[t]))
-    return out
 
 
 def cci_init(_: float, length: int) -> State:
@@ -108,7 +102,7 @@ def cci_init(_: float, length: int) -> State:
     return np.zeros(length), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def cci_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar. Mean and mean deviation are taken anew each bar."""
     x = high + low + close
@@ -130,12 +124,10 @@ def cci_update(f: Floats, i: Ints, high: float, low: float, close: float) -> flo
 
 
 @njit
-def cci_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> Floats:
+def cci_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         out[t] = cci_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return out
 
 
 def heikin_ashi_init(scale: float) -> State:
@@ -143,7 +135,7 @@ def heikin_ashi_init(scale: float) -> State:
     return np.array([0.0, 0.0, scale]), np.zeros(1, dtype=np.int64)
 
 
-@njit_inner
+@njit
 def heikin_ashi_update(
     f: Floats, i: Ints, opened: float, high: float, low: float, close: float
 ) -> tuple[float, float, float, float]:
@@ -160,13 +152,12 @@ def heikin_ashi_update(
 
 
 @njit
-def heikin_ashi_fold(
-    f: Floats, i: Ints, opened: Floats, high: Floats, low: Floats, close: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
+def heikin_ashi_fold(  # noqa: PLR0913, PLR0917 - a bar
+    f: Floats, i: Ints, opened: Floats, high: Floats, low: Floats, close: Floats, out: Outs
+) -> None:
     """Add many bars."""
+    a, b, c, d = out
     n = len(close)
-    a, b, c, d = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for t in range(n):
         bar = heikin_ashi_update(f, i, float(opened[t]), float(high[t]), float(low[t]), float(close[t]))
         a[t], b[t], c[t], d[t] = bar
-    return a, b, c, d

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
 # The exponential average begins with the mean of its first `length` values; until then `value` holds their sum.
 
 
-@njit_inner
+@njit
 def _ema(value: float, run: int, length: int, alpha: float, x: float) -> tuple[float, int, float]:
     if not math.isfinite(x):
         return 0.0, 0, math.nan
@@ -25,7 +25,7 @@ def ema_init(scale: float, length: int) -> State:
     return np.array([0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def ema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     value, run, out = _ema(f[0], i[1], i[0], f[1], x / f[2])
@@ -34,14 +34,12 @@ def ema_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def ema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def ema_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
     value, run, length, alpha, scale = f[0], i[1], i[0], f[1], f[2]
-    out = np.empty(len(column))
     for t in range(len(column)):
         value, run, out[t] = _ema(value, run, length, alpha, float(column[t]) / scale)
     f[0], i[1] = value, run
-    return out
 
 
 def dema_init(scale: float, length: int) -> State:
@@ -49,7 +47,7 @@ def dema_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def dema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     f[0], i[1], one = _ema(f[0], i[1], i[0], f[2], x / f[3])
@@ -62,12 +60,10 @@ def dema_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def dema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def dema_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = dema_update(f, i, float(column[t]))
-    return out
 
 
 def tema_init(scale: float, length: int) -> State:
@@ -75,7 +71,7 @@ def tema_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def tema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     f[0], i[1], one = _ema(f[0], i[1], i[0], f[3], x / f[4])
@@ -91,19 +87,17 @@ def tema_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def tema_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def tema_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = tema_update(f, i, float(column[t]))
-    return out
 
 
 # MACD as in TA-Lib: the fast average is seeded with the last `fast` of the first `slow` values, so that both begin at
 # the same bar; the signal is seeded with the mean of the first `signal` differences, and all three lines begin with it.
 
 
-@njit_inner
+@njit
 def _macd(
     averages: tuple[float, float, float],
     run: int,
@@ -130,7 +124,7 @@ def macd_init(scale: float, fast: int, slow: int, signal: int) -> State:
     return np.array([0.0, 0.0, 0.0, *alphas, scale]), np.array([fast, slow, signal, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def macd_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
     """Add one price."""
     averages, run, line = _macd((f[0], f[1], f[2]), i[3], (i[0], i[1], i[2]), (f[3], f[4], f[5]), x / f[6])
@@ -142,10 +136,10 @@ def macd_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
 
 
 @njit
-def macd_fold(f: Floats, i: Ints, column: Floats) -> tuple[Floats, Floats, Floats]:
+def macd_fold(f: Floats, i: Ints, column: Floats, out: Outs) -> None:
     """Add many prices."""
+    lines, signals, gaps = out
     n = len(column)
-    lines, signals, gaps = np.empty(n), np.empty(n), np.empty(n)
     averages, run, scale = (f[0], f[1], f[2]), i[3], f[6]
     lengths, alphas = (i[0], i[1], i[2]), (f[3], f[4], f[5])
     for t in range(n):
@@ -155,4 +149,3 @@ def macd_fold(f: Floats, i: Ints, column: Floats) -> tuple[Floats, Floats, Float
         gaps[t] = line - signals[t]
     f[0], f[1], f[2] = averages
     i[3] = run
-    return lines, signals, gaps

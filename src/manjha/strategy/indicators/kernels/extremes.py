@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
 # The maximum of a window is that of its part in the present block of `length` bars and of its part in the block before
 # (van Herk 1992). The first is a running maximum; for the second, a block that is full is turned into the maxima from
@@ -14,7 +14,7 @@ from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, nji
 # A minimum is the maximum of the negated values.
 
 
-@njit_inner
+@njit
 def _push(f: Floats, i: Ints, a: int, b: int, x: float) -> Any:
     """Add a value; return the maximum of the window, of what there is while it fills. `i` begins with length, run."""
     length, place, best = i[0], i[b], f[a]
@@ -41,7 +41,7 @@ def highest_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * (1 + length)]), np.array([length, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def highest_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -53,12 +53,10 @@ def highest_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def highest_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def highest_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = highest_update(f, i, float(column[t]))
-    return out
 
 
 def lowest_init(scale: float, length: int) -> State:
@@ -66,32 +64,30 @@ def lowest_init(scale: float, length: int) -> State:
     return highest_init(-scale, length)
 
 
-@njit_inner
+@njit
 def lowest_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     return highest_update(f, i, -x)
 
 
 @njit
-def lowest_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def lowest_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = highest_update(f, i, -float(column[t]))
-    return out
 
 
 # Both ends of a bar: f from `a`: maximum and block of highs, then of negated lows; i: length, run, the two places.
 
 
-@njit_inner
+@njit
 def _push_bar(f: Floats, i: Ints, a: int, high: float, low: float) -> tuple[float, float]:
     """Add a bar; return highest high and lowest low."""
     i[1] += 1
     return _push(f, i, a, 2, high), -_push(f, i, a + 1 + i[0], 3, -low)
 
 
-@njit_inner
+@njit
 def _clear(i: Ints) -> None:
     i[1], i[2], i[3] = 0, 0, 0
 
@@ -101,7 +97,7 @@ def donchian_init(scale: float, length: int) -> State:
     return np.array([scale, *[0.0] * (2 * length + 2)]), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def donchian_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low):
@@ -114,19 +110,18 @@ def donchian_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float,
 
 
 @njit
-def donchian_fold(f: Floats, i: Ints, high: Floats, low: Floats) -> tuple[Floats, Floats, Floats]:
+def donchian_fold(f: Floats, i: Ints, high: Floats, low: Floats, out: Outs) -> None:
     """Add many bars."""
+    upper, middle, lower = out
     n = len(high)
-    upper, middle, lower = np.empty(n), np.empty(n), np.empty(n)
     for t in range(n):
         upper[t], middle[t], lower[t] = donchian_update(f, i, float(high[t]), float(low[t]))
-    return upper, middle, lower
 
 
 # Aroon needs the bar of the extreme, too: the same blocks with a bar number at each place. Of equals the newest stands.
 
 
-@njit_inner
+@njit
 def _age(f: Floats, i: Ints, a: int, b: int, x: float) -> Any:
     """Add a value; return how many bars ago the maximum of the window was. `b` in i: place, bar, bars of the block."""
     length, run, place = i[0], i[1], i[b]
@@ -151,7 +146,7 @@ def aroon_init(_: float, length: int) -> State:
     return np.zeros(2 * length + 4), np.array([length + 1, *[0] * (2 * length + 7)], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def aroon_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, float]:
     """Add one bar."""
     size = i[0]
@@ -167,15 +162,14 @@ def aroon_update(f: Floats, i: Ints, high: float, low: float) -> tuple[float, fl
 
 
 @njit
-def aroon_fold(f: Floats, i: Ints, high: Floats, low: Floats) -> tuple[Floats, Floats]:
+def aroon_fold(f: Floats, i: Ints, high: Floats, low: Floats, out: Outs) -> None:
     """Add many bars."""
-    up, down = np.empty(len(high)), np.empty(len(high))
+    up, down = out
     for t in range(len(high)):
         up[t], down[t] = aroon_update(f, i, float(high[t]), float(low[t]))
-    return up, down
 
 
-@njit_inner
+@njit
 def _position(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add a finite bar; return where the close lies in the range of the window, 0 to 100. A range of nothing: 50."""
     top, floor = _push_bar(f, i, 0, high, low)
@@ -189,7 +183,7 @@ def williams_r_init(_: float, length: int) -> State:
     return np.zeros(2 * length + 2), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def williams_r_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -199,18 +193,16 @@ def williams_r_update(f: Floats, i: Ints, high: float, low: float, close: float)
 
 
 @njit
-def williams_r_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> Floats:
+def williams_r_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         out[t] = williams_r_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return out
 
 
 # The two averages of the stochastic are short: summed anew each bar, in the order of their places.
 
 
-@njit_inner
+@njit
 def _mean(f: Floats, a: int, length: int, count: int, x: float) -> float:
     """Add the `count`-th value, from 0, to the window at `a`; return its mean, NaN while it fills."""
     f[a + count % length] = x
@@ -227,7 +219,7 @@ def stochastic_init(_: float, length: int, smooth: int, signal: int) -> State:
     return np.zeros(2 * length + 2 + smooth + signal), np.array([length, 0, 0, 0, smooth, signal], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def stochastic_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -247,9 +239,8 @@ def stochastic_update(f: Floats, i: Ints, high: float, low: float, close: float)
 
 
 @njit
-def stochastic_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats]:
+def stochastic_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Outs) -> None:
     """Add many bars."""
-    k, d = np.empty(len(close)), np.empty(len(close))
+    k, d = out
     for t in range(len(close)):
         k[t], d[t] = stochastic_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return k, d

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
 
 
 def obv_init(_: float) -> State:
@@ -12,7 +12,7 @@ def obv_init(_: float) -> State:
     return np.zeros(2), np.zeros(1, dtype=np.int64)
 
 
-@njit_inner
+@njit
 def obv_update(f: Floats, i: Ints, close: float, volume: float) -> float:
     """Add one bar. The first counts as up."""
     if not math.isfinite(close + volume):
@@ -28,12 +28,10 @@ def obv_update(f: Floats, i: Ints, close: float, volume: float) -> float:
 
 
 @njit
-def obv_fold(f: Floats, i: Ints, close: Floats, volume: Floats) -> Floats:
+def obv_fold(f: Floats, i: Ints, close: Floats, volume: Floats, out: Floats) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         out[t] = obv_update(f, i, float(close[t]), float(volume[t]))
-    return out
 
 
 def vwap_init(scale: float) -> State:
@@ -41,7 +39,7 @@ def vwap_init(scale: float) -> State:
     return np.array([0.0, 0.0, 0.0, 3.0 * scale]), np.array([1, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def vwap_update(f: Floats, i: Ints, day: float, high: float, low: float, close: float, volume: float) -> float:  # noqa: PLR0913, PLR0917 - a bar
     """Add one bar. After a bar that is not finite the session has no VWAP any more."""
     if i[1] == 0 or (day != f[0] and math.isfinite(day)):
@@ -58,14 +56,12 @@ def vwap_update(f: Floats, i: Ints, day: float, high: float, low: float, close: 
 
 @njit
 def vwap_fold(  # noqa: PLR0913, PLR0917 - a bar
-    f: Floats, i: Ints, day: Floats, high: Floats, low: Floats, close: Floats, volume: Floats
-) -> Floats:
+    f: Floats, i: Ints, day: Floats, high: Floats, low: Floats, close: Floats, volume: Floats, out: Floats
+) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         bar = (float(day[t]), float(high[t]), float(low[t]), float(close[t]), float(volume[t]))
         out[t] = vwap_update(f, i, bar[0], bar[1], bar[2], bar[3], bar[4])
-    return out
 
 
 # Money flow: a window of signed flows. Sums of rising and falling flow begun afresh with each block of `length` take
@@ -77,7 +73,7 @@ def mfi_init(_: float, length: int) -> State:
     return np.zeros(5 + length), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def _mfi_add(f: Floats, i: Ints, flows: int, flow: float) -> float:
     """Add the `flows`-th flow, from 1."""
     length, place = i[0], i[2]
@@ -97,7 +93,7 @@ def _mfi_add(f: Floats, i: Ints, flows: int, flow: float) -> float:
     return 100.0 * rising / (rising + falling) if i[3] > 0 else 50.0
 
 
-@njit_inner
+@njit
 def mfi_update(f: Floats, i: Ints, high: float, low: float, close: float, volume: float) -> float:
     """Add one bar."""
     price = high + low + close
@@ -113,9 +109,9 @@ def mfi_update(f: Floats, i: Ints, high: float, low: float, close: float, volume
 
 
 @njit
-def mfi_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, volume: Floats) -> Floats:
+def mfi_fold(  # noqa: PLR0913, PLR0917 - a bar
+    f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, volume: Floats, out: Floats
+) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         out[t] = mfi_update(f, i, float(high[t]), float(low[t]), float(close[t]), float(volume[t]))
-    return out

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
 # Squares of prices do not fit the exact range, and E[x²] − E[x]² would lose everything to cancellation. So the sums are
 # of deviations from an anchor, a value of the window itself. A second pair of sums begins with each block of `length`
@@ -15,13 +15,13 @@ from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, nji
 _HEAD = 7
 
 
-@njit_inner
+@njit
 def _clear(f: Floats, i: Ints, a: int, b: int) -> None:
     f[a : a + _HEAD] = 0.0
     i[b + 1 : b + 4] = 0
 
 
-@njit_inner
+@njit
 def _add(f: Floats, i: Ints, a: int, b: int, x: float) -> tuple[float, float]:
     """Add a finite value; return sum and sum of squared deviations over the window, NaN while it fills."""
     length, run, place = i[b], i[b + 1] + 1, i[b + 2]
@@ -61,7 +61,7 @@ def bollinger_init(scale: float, length: int, width: float) -> State:
     return f, np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def bollinger_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
     """Add one price."""
     if not math.isfinite(x):
@@ -74,13 +74,12 @@ def bollinger_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]
 
 
 @njit
-def bollinger_fold(f: Floats, i: Ints, column: Floats) -> tuple[Floats, Floats, Floats]:
+def bollinger_fold(f: Floats, i: Ints, column: Floats, out: Outs) -> None:
     """Add many prices."""
+    upper, middle, lower = out
     n = len(column)
-    upper, middle, lower = np.empty(n), np.empty(n), np.empty(n)
     for t in range(n):
         upper[t], middle[t], lower[t] = bollinger_update(f, i, float(column[t]))
-    return upper, middle, lower
 
 
 def zscore_init(_: float, length: int) -> State:
@@ -88,7 +87,7 @@ def zscore_init(_: float, length: int) -> State:
     return np.zeros(_HEAD + length), np.array([length, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def zscore_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -102,12 +101,10 @@ def zscore_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def zscore_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def zscore_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = zscore_update(f, i, float(column[t]))
-    return out
 
 
 def realised_vol_init(_: float, length: int, annual: float) -> State:
@@ -117,7 +114,7 @@ def realised_vol_init(_: float, length: int, annual: float) -> State:
     return f, np.array([length, 0, 0, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def realised_vol_update(f: Floats, i: Ints, x: float) -> float:
     """Add one price; one that is not positive has no logarithm and counts as NaN."""
     if not (math.isfinite(x) and x > 0.0):
@@ -134,9 +131,7 @@ def realised_vol_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def realised_vol_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def realised_vol_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many prices."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = realised_vol_update(f, i, float(column[t]))
-    return out

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
 
-@njit_inner
+@njit
 def _wilder(value: float, count: int, length: int, weight: float, x: float) -> float:
     """Take the `count`-th value, from 1: a sum until there are `length`, then their mean, then smoothed."""
     if count < length:
@@ -17,7 +17,7 @@ def _wilder(value: float, count: int, length: int, weight: float, x: float) -> f
     return value * (1.0 - weight) + x * weight
 
 
-@njit_inner
+@njit
 def _rsi(
     last: float, up: float, down: float, run: int, length: int, x: float
 ) -> tuple[float, float, float, int, float]:
@@ -40,7 +40,7 @@ def rsi_init(_: float, length: int) -> State:
     return np.zeros(3), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def rsi_update(f: Floats, i: Ints, x: float) -> float:
     """Add one price."""
     last, up, down, run, out = _rsi(f[0], f[1], f[2], i[1], i[0], x)
@@ -49,23 +49,21 @@ def rsi_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def rsi_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def rsi_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many prices."""
     last, up, down, run, length = f[0], f[1], f[2], i[1], i[0]
-    out = np.empty(len(column))
     for t in range(len(column)):
         last, up, down, run, out[t] = _rsi(last, up, down, run, length, float(column[t]))
     f[0], f[1], f[2], i[1] = last, up, down, run
-    return out
 
 
-@njit_inner
+@njit
 def _range(last: float, high: float, low: float) -> float:
     """Return the true range after the close `last`."""
     return max(high, last) - min(low, last)
 
 
-@njit_inner
+@njit
 def _atr(value: float, run: int, length: int, weight: float, true_range: float) -> tuple[float, float]:
     value = _wilder(value, run, length, weight, true_range)
     return value, value if run >= length else math.nan
@@ -76,7 +74,7 @@ def atr_init(scale: float, length: int) -> State:
     return np.array([0.0, 0.0, 1.0 / length, scale]), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def atr_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -91,10 +89,9 @@ def atr_update(f: Floats, i: Ints, high: float, low: float, close: float) -> flo
 
 
 @njit
-def atr_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> Floats:
+def atr_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
     """Add many bars."""
     last, value, weight, scale, run, length = f[0], f[1], f[2], f[3], i[1], i[0]
-    out = np.empty(len(close))
     for t in range(len(close)):
         top, floor, c = float(high[t]), float(low[t]), float(close[t])
         out[t] = math.nan
@@ -106,7 +103,6 @@ def atr_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> Fl
         last = c
         run += 1
     f[0], f[1], i[1] = last, value, run
-    return out
 
 
 def true_range_init(scale: float) -> State:
@@ -114,7 +110,7 @@ def true_range_init(scale: float) -> State:
     return np.array([0.0, scale]), np.zeros(1, dtype=np.int64)
 
 
-@njit_inner
+@njit
 def true_range_update(f: Floats, i: Ints, high: float, low: float, close: float) -> float:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -126,19 +122,17 @@ def true_range_update(f: Floats, i: Ints, high: float, low: float, close: float)
 
 
 @njit
-def true_range_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> Floats:
+def true_range_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
     """Add many bars."""
-    out = np.empty(len(close))
     for t in range(len(close)):
         out[t] = true_range_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return out
 
 
 # ADX as in TA-Lib. The sums of true range and directional movement start with `length − 1` bars, each later bar takes a
 # 1/length part off; the ADX starts with the mean of `length` values of DX and is smoothed from then on.
 
 
-@njit_inner
+@njit
 def _movement(high_change: float, low_change: float) -> tuple[float, float]:
     """Return the directional movement up and down; at most one is not zero."""
     if high_change > low_change and high_change > 0.0:
@@ -148,7 +142,7 @@ def _movement(high_change: float, low_change: float) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-@njit_inner
+@njit
 def _share(part: float, whole: float) -> float:
     """Return a percentage, of nothing none."""
     return 100.0 * part / whole if whole > 0.0 else 0.0
@@ -159,7 +153,7 @@ def adx_init(_: float, length: int) -> State:
     return np.zeros(7), np.array([length, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def adx_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -187,13 +181,12 @@ def adx_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tup
 
 
 @njit
-def adx_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats]:
+def adx_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Outs) -> None:
     """Add many bars."""
+    adx, plus, minus = out
     n = len(close)
-    adx, plus, minus = np.empty(n), np.empty(n), np.empty(n)
     for t in range(n):
         adx[t], plus[t], minus[t] = adx_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return adx, plus, minus
 
 
 # Supertrend: bands at (high + low) / 2 ± width × ATR that only tighten while the previous close stays within them; the
@@ -206,7 +199,7 @@ def supertrend_init(scale: float, length: int, width: float) -> State:
     return f, np.array([length, 0, -1], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def supertrend_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -232,12 +225,11 @@ def supertrend_update(f: Floats, i: Ints, high: float, low: float, close: float)
 
 
 @njit
-def supertrend_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats]:
+def supertrend_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Outs) -> None:
     """Add many bars."""
-    line, trend = np.empty(len(close)), np.empty(len(close))
+    line, trend = out
     for t in range(len(close)):
         line[t], trend[t] = supertrend_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return line, trend
 
 
 def keltner_init(scale: float, length: int, atr_length: int, width: float) -> State:
@@ -246,7 +238,7 @@ def keltner_init(scale: float, length: int, atr_length: int, width: float) -> St
     return f, np.array([atr_length, 0, length], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def keltner_update(f: Floats, i: Ints, high: float, low: float, close: float) -> tuple[float, float, float]:
     """Add one bar."""
     if not math.isfinite(high + low + close):
@@ -264,10 +256,9 @@ def keltner_update(f: Floats, i: Ints, high: float, low: float, close: float) ->
 
 
 @njit
-def keltner_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats) -> tuple[Floats, Floats, Floats]:
+def keltner_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Outs) -> None:
     """Add many bars."""
+    upper, middle, lower = out
     n = len(close)
-    upper, middle, lower = np.empty(n), np.empty(n), np.empty(n)
     for t in range(n):
         upper[t], middle[t], lower[t] = keltner_update(f, i, float(high[t]), float(low[t]), float(close[t]))
-    return upper, middle, lower

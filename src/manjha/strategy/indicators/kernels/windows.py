@@ -5,14 +5,14 @@ from math import isqrt
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit, njit_inner
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
 
 # A running sum over a window. Sums of prices in whole 1e-4 rupee are exact, in any order: they stay below 2**53. For
 # other floats the error must not pile up, so a second sum, begun afresh with every `length` bars, takes the place of
 # the first one whenever it has come to cover the window.
 
 
-@njit_inner
+@njit
 def _slide(total: float, fresh: float, left: int, length: int, x: float, old: float) -> tuple[float, float, int]:
     total += x - old
     fresh += x
@@ -29,7 +29,7 @@ def sma_init(scale: float, length: int) -> State:
     return f, np.array([length, 0, length], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def sma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     length = i[0]
@@ -46,10 +46,9 @@ def sma_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def sma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def sma_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values; once the window lies inside the column, old values are read from there."""
     n, length = len(column), i[0]
-    out = np.empty(n)
     for t in range(min(n, length)):
         out[t] = sma_update(f, i, float(column[t]))
     total, fresh, run, left, divisor = f[0], f[1], i[1], i[2], f[2]
@@ -66,7 +65,6 @@ def sma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
     f[0], f[1], i[1], i[2] = total, fresh, run, left
     for back in range(min(length, run) if n > length else 0):
         f[3 + (2 * length - left - 1 - back) % length] = float(column[n - 1 - back])
-    return out
 
 
 # A linearly weighted sum: the newest value counts `length` times, the oldest once. Sliding takes the plain sum off and
@@ -75,13 +73,13 @@ def sma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
 # `b` in i: length, run, position in the block.
 
 
-@njit_inner
+@njit
 def _wma_clear(f: Floats, i: Ints, a: int, b: int) -> None:
     f[a], f[a + 1], f[a + 2], f[a + 3] = 0.0, 0.0, 0.0, 0.0
     i[b + 1], i[b + 2] = 0, 0
 
 
-@njit_inner
+@njit
 def _wma_add(f: Floats, i: Ints, a: int, b: int, x: float) -> float:
     """Add a finite value; return the weighted sum over the window, NaN while it fills."""
     length, run, place = i[b], i[b + 1] + 1, i[b + 2]
@@ -106,7 +104,7 @@ def wma_init(scale: float, length: int) -> State:
     return f, np.array([length, 0, 0], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def wma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -117,12 +115,10 @@ def wma_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def wma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def wma_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = wma_update(f, i, float(column[t]))
-    return out
 
 
 def hma_init(scale: float, length: int) -> State:
@@ -135,7 +131,7 @@ def hma_init(scale: float, length: int) -> State:
     return f, np.array([whole, whole + 4 + length, *(v for each in lengths for v in (each, 0, 0))], dtype=np.int64)
 
 
-@njit_inner
+@njit
 def hma_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
@@ -152,9 +148,7 @@ def hma_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
-def hma_fold(f: Floats, i: Ints, column: Floats) -> Floats:
+def hma_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
     """Add many values."""
-    out = np.empty(len(column))
     for t in range(len(column)):
         out[t] = hma_update(f, i, float(column[t]))
-    return out
