@@ -5,6 +5,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -23,3 +25,17 @@ def njit(function: Function) -> Function:
     # `_nrt` is no documented option. Without it, references to arrays are counted at each of those calls (30 ns).
     options: dict[str, Any] = {"forceinline": True, "_nrt": False}
     return cast("Function", numba.njit(cache=True, error_model="numpy", nogil=True, **options)(function))
+
+
+def _fused_multiply_add(_typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """Type and code of `fma`."""
+
+    def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(a, b, c), code
+
+
+fma = cast("Callable[[float, float, float], float]", intrinsic(_fused_multiply_add))
+"""In kernels: a × b + c of floats, rounded once. It halves the time of averages, whose steps wait for each other, and
+gives the same bits on every machine, because it is asked for rather than left to the compiler."""

@@ -6,29 +6,29 @@ import numpy as np
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
 
-# A window of the last values: a ring from `a` in f; i: length, run of finite inputs.
+# A window of the last values: a ring from `a` in f; i: length, run of finite inputs, place.
 
 
 @njit
 def _before(f: Floats, i: Ints, a: int, x: float) -> float:
     """Add a finite value; return the one `length` bars before it, NaN while there is none."""
-    slot = a + i[1] % i[0]
-    old = f[slot] if i[1] >= i[0] else math.nan
-    f[slot] = x
-    i[1] += 1
+    length, run, place = i[0], i[1], i[2]
+    old = f[a + place] if run >= length else math.nan
+    f[a + place] = x
+    i[1], i[2] = run + 1, place + 1 if place + 1 < length else 0
     return old
 
 
 def momentum_init(scale: float, length: int) -> State:
-    """f: scale, window; i: length, run."""
-    return np.array([scale, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
+    """f: scale, window; i: length, run, place."""
+    return np.array([scale, *[0.0] * length]), np.array([length, 0, 0], dtype=np.int64)
 
 
 @njit
 def momentum_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
     if not math.isfinite(x):
-        i[1] = 0
+        i[1], i[2] = 0, 0
         return math.nan
     out: float = (x - _before(f, i, 1, x)) / f[0]
     return out
@@ -42,15 +42,15 @@ def momentum_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
 
 
 def roc_init(_: float, length: int) -> State:
-    """f: window; i: length, run. The scale cancels out."""
-    return np.zeros(length), np.array([length, 0], dtype=np.int64)
+    """f: window; i: length, run, place. The scale cancels out."""
+    return np.zeros(length), np.array([length, 0, 0], dtype=np.int64)
 
 
 @njit
 def roc_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value; there is no change in percent from zero."""
     if not math.isfinite(x):
-        i[1] = 0
+        i[1], i[2] = 0, 0
         return math.nan
     old = _before(f, i, 0, x)
     return 100.0 * (x - old) / old if old != 0.0 else math.nan
@@ -64,23 +64,23 @@ def roc_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
 
 
 def slope_init(scale: float, length: int) -> State:
-    """f: divisor, window; i: length, run."""
+    """f: divisor, window; i: length, run, place."""
     divisor = length * (length * length - 1) / 12.0 * scale
-    return np.array([divisor, *[0.0] * length]), np.array([length, 0], dtype=np.int64)
+    return np.array([divisor, *[0.0] * length]), np.array([length, 0, 0], dtype=np.int64)
 
 
 @njit
 def slope_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value. The sum is taken anew each bar, of differences from the newest value."""
     if not math.isfinite(x):
-        i[1] = 0
+        i[1], i[2] = 0, 0
         return math.nan
     length = i[0]
     _before(f, i, 1, x)
     if i[1] < length:
         return math.nan
     centre = (length - 1) / 2.0
-    oldest = i[1] % length
+    oldest = i[2]
     total = 0.0
     for place in range(oldest, length):
         total += (place - oldest - centre) * (f[1 + place] - x)
@@ -98,8 +98,8 @@ def slope_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
 
 
 def cci_init(_: float, length: int) -> State:
-    """f: window of high + low + close; i: length, run. Scale and the third cancel out."""
-    return np.zeros(length), np.array([length, 0], dtype=np.int64)
+    """f: window of high + low + close; i: length, run, place. Scale and the third cancel out."""
+    return np.zeros(length), np.array([length, 0, 0], dtype=np.int64)
 
 
 @njit
@@ -107,7 +107,7 @@ def cci_update(f: Floats, i: Ints, high: float, low: float, close: float) -> flo
     """Add one bar. Mean and mean deviation are taken anew each bar."""
     x = high + low + close
     if not math.isfinite(x):
-        i[1] = 0
+        i[1], i[2] = 0, 0
         return math.nan
     length = i[0]
     _before(f, i, 0, x)

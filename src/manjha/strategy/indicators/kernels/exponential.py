@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, fma, njit
 
 # The exponential average begins with the mean of its first `length` values; until then `value` holds their sum.
 
@@ -16,7 +16,7 @@ def _ema(value: float, run: int, length: int, alpha: float, x: float) -> tuple[f
     run += 1
     if run < length:
         return value + x, run, math.nan
-    value = (value + x) / length if run == length else value * (1.0 - alpha) + x * alpha
+    value = (value + x) / length if run == length else fma(value, 1.0 - alpha, x * alpha)
     return value, run, value
 
 

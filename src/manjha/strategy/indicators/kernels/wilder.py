@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, fma, njit
 
 
 @njit
@@ -14,7 +14,7 @@ def _wilder(value: float, count: int, length: int, weight: float, x: float) -> f
         return value + x
     if count == length:
         return (value + x) / length
-    return value * (1.0 - weight) + x * weight
+    return fma(value, 1.0 - weight, x * weight)
 
 
 @njit
