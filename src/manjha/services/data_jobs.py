@@ -114,9 +114,13 @@ def import_one(services: DataServices, file: str, data: bytes, terms: Terms, tou
 
 
 def typed_name(instruments: InstrumentSource, name: str) -> str:
-    """Return the display name of what a user typed where it is known, else what was typed: it may be new."""
+    """Return the name of what a user typed where it is known, else what was typed: it may be new.
+
+    A contract's name is its id, because its trading symbol does not hold the expiry.
+    """
     try:
-        return instruments.find(name).display
+        found = instruments.find(name)
+        return found.id if found.is_derivative else found.display
     except UsageError:
         if ":" in name:
             return name

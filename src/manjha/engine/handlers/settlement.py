@@ -6,12 +6,12 @@ from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.charges import ChargeLines
 from manjha.domain.commands import Output
 from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSettled
-from manjha.domain.instrument import Instrument, Kind, Right
+from manjha.domain.instrument import Asset, Instrument, Kind, Right
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine.exits import rescale
 from manjha.engine.state import EngineState, PositionChange
-from manjha.market.fees import exercise_tax
+from manjha.market.fees import exercise_tax, physical_delivery_fee
 from manjha.portfolio.corporate import adjust
 from manjha.portfolio.positions import Position
 
@@ -30,8 +30,8 @@ def action_effective(state: EngineState, event: ActionEffective, out: list[Outpu
 def contract_expired(state: EngineState, event: ContractExpired, out: list[Output]) -> None:
     """Settle a future or option in cash at the final price; the long of an exercised option pays STT.
 
-    Single-stock contracts settle by delivery at the exchange; here they are closed at the same price, an assumption
-    that the report names.
+    Single-stock contracts settle by delivery at the exchange; here they are closed at the same price and pay the
+    broker's delivery fee, an assumption that the report names.
     """
     instrument = state.instruments[event.instrument]
     out.extend(state.gate.cancel(record) for record in state.book.open_orders(event.instrument))
@@ -44,8 +44,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
         state.portfolio.ledger.move(cash)
         state.margins.hold(instrument, position)
         state.record_change(PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry"))
-        if instrument.kind is Kind.OPTION and before > 0 and value > 0:
-            _exercise_tax(state, instrument, position, before, event)
+        _settlement_charges(state, instrument, position, before, event)
         state.refresh(event.instrument)
 
 
@@ -99,10 +98,19 @@ def _settlement_value(instrument: Instrument, settlement: int) -> int:
     return max(0, instrument.strike - settlement)
 
 
-def _exercise_tax(state: EngineState, option: Instrument, position: Position, qty: int, event: ContractExpired) -> None:
-    tax = exercise_tax(state.rules, option, state.day, event.settlement, qty)
-    if tax:
-        settled = DayChargesSettled(state.day, position.key.strategy, ChargeLines(stt=tax), event.ts_ns)
-        state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(settled.adjustment))
-        state.record_settled.append(settled)
+def _settlement_charges(
+    state: EngineState, contract: Instrument, position: Position, qty: int, event: ContractExpired
+) -> None:
+    """Book what an expiry costs: tax of an exercised long option; the delivery fee of a single-stock contract."""
+    tax = fee = Cash(0)
+    in_money = _settlement_value(contract, event.settlement) > 0
+    if contract.kind is Kind.OPTION and qty > 0:
+        tax = exercise_tax(state.rules, contract, state.day, event.settlement, qty)
+    if contract.asset is Asset.EQUITY and in_money:
+        price = contract.strike or event.settlement
+        fee = physical_delivery_fee(state.rules, state.day, abs(qty) * price)
+    if tax or fee:
+        lines = ChargeLines(stt=tax, other=fee)
+        state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(lines))
+        state.record_settled.append(DayChargesSettled(state.day, position.key.strategy, lines, event.ts_ns))
         state.record_cash(event.ts_ns)
