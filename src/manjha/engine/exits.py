@@ -52,13 +52,27 @@ def exit_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[O
     _cancel(state, other, out)
 
 
-def position_closed(state: EngineState, fill: Fill, out: list[Output]) -> None:
-    """After a position became flat by another way: what protected it must not open the opposite one."""
+def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]) -> None:
+    """After a fill, protect no more than what is held: a stop must never open the opposite position.
+
+    Protection on the other side, or of what was sold by another way, is cancelled or shrunk; the oldest entries keep
+    theirs.
+    """
+    left = abs(held)
     for entry_id, protection in list(state.protections.items()):
-        if protection.entry.instrument == fill.instrument and protection.entry.product is fill.product:
+        entry = protection.entry
+        if entry.instrument != fill.instrument or entry.product is not fill.product:
+            continue
+        keep = min(protection.filled, left) if held * entry.side > 0 else 0
+        left -= keep
+        if keep == 0:
             _forget(state, entry_id)
             _cancel(state, protection.stop_id, out)
             _cancel(state, protection.target_id, out)
+        elif keep < protection.filled:
+            protection.filled = keep
+            _resize(state, protection.stop_id, keep, fill.ts_ns, out)
+            _resize(state, protection.target_id, keep, fill.ts_ns, out)
 
 
 def move_trailing_stops(state: EngineState, out: list[Output]) -> None:

@@ -12,6 +12,7 @@ from manjha.domain.money import Cash, Qty
 from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions
+from manjha.market.adjustment import Ratio, adjusted_px
 from manjha.market.charges import RateCard, rate_card
 from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook
@@ -80,19 +81,29 @@ class Marks(Mapping[InstrumentId, int]):
 
     def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
         self._series = {instrument: timeline.series[instrument, interval] for instrument, interval in keys}
+        self._rebased: dict[InstrumentId, tuple[int, Ratio]] = {}
 
     def __getitem__(self, instrument: InstrumentId) -> int:
-        series = self._series[instrument]
-        row = series.row()
-        if row < 0:
+        found = self.get(instrument)
+        if found is None:
             raise KeyError(instrument)
-        return series.close_e4[row]
+        return int(found)
 
     def get(self, instrument: InstrumentId, default: Any = None) -> Any:
         """Return the last close, or the default before the first bar and for an instrument not in the run."""
         series = self._series.get(instrument)
         row = series.row() if series is not None else -1
-        return series.close_e4[row] if series is not None and row >= 0 else default
+        if series is None or row < 0:
+            return default
+        if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:
+            return adjusted_px(series.close_e4[row], self._rebased[instrument][1])
+        return series.close_e4[row]
+
+    def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
+        """Show the last close in the basis of after a corporate action, until the next bar closes."""
+        series = self._series.get(instrument)
+        if series is not None:
+            self._rebased[instrument] = (series.row(), by)
 
     def __iter__(self) -> Iterator[InstrumentId]:
         return iter(self._series)

@@ -127,6 +127,10 @@ def prepare(spec: BacktestSpec) -> EngineState:
         )
     )
     spec.strategy.init(state.ctx)
+    if state.ctx.requests:
+        raise UsageError(
+            f"{spec.strategy.name} asked for an order in init, before any bar", hint="Ask for orders in on_bar."
+        )
     if is_target_strategy(spec.strategy):
         plan_targets(state)
     if state.ctx.warmup >= len(timeline):

@@ -1,6 +1,6 @@
 """Target strategies in a backtest: `targets` is computed once, and the engine wakes only where it says a number."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence  # noqa: TC003 - a runtime annotation of ColumnHistory
 
 import numpy as np
 from numpy.typing import NDArray

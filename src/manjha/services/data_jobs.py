@@ -120,11 +120,11 @@ def typed_name(instruments: InstrumentSource, name: str) -> str:
     """
     try:
         found = instruments.find(name)
-        return found.id if found.is_derivative else found.display
     except UsageError:
         if ":" in name:
             return name
         raise
+    return found.id if found.is_derivative else found.display
 
 
 def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] | FileReport]:

@@ -5,7 +5,7 @@ from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import Fill, OrderId, Product
-from manjha.engine.exits import entry_filled, exit_filled, position_closed
+from manjha.engine.exits import entry_filled, exit_filled, fit_to_position
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
 from manjha.market.charges import fill_charges
@@ -66,8 +66,8 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         entry_filled(state, record, fill, out)
     elif order.group is not None:
         exit_filled(state, record, fill, out)
-    if state.protections and position.qty == 0:
-        position_closed(state, fill, out)
+    if state.protections:
+        fit_to_position(state, fill, position.qty, out)
     state.refresh(fill.instrument)
     if state.calls_on_fill:
         state.strategy.on_fill(state.ctx, fill)

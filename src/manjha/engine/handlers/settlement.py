@@ -11,6 +11,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine.exits import rescale
 from manjha.engine.state import EngineState, PositionChange
+from manjha.market.adjustment import price_ratio, ratio
 from manjha.market.fees import exercise_tax, physical_delivery_fee
 from manjha.portfolio.corporate import adjust
 from manjha.portfolio.positions import Position
@@ -22,6 +23,9 @@ def action_effective(state: EngineState, event: ActionEffective, out: list[Outpu
     out.extend(state.gate.cancel(record) for record in state.book.open_orders(action.instrument))
     for position in list(state.portfolio.open_positions(action.instrument)):
         _adjust(state, position, action, event.ts_ns)
+    last_px = state.marks.get(action.instrument, 0)
+    if last_px and action.kind is not ActionKind.DIVIDEND:
+        state.marks.rebase(action.instrument, price_ratio(action, last_px))
     if action.kind in (ActionKind.SPLIT, ActionKind.BONUS):
         _derivatives(state, action, event.ts_ns)
     state.refresh(action.instrument)
@@ -86,6 +90,7 @@ def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> No
         )
         for position in list(state.portfolio.open_positions(contract.id)):
             _adjust(state, position, msgspec.structs.replace(action, instrument=contract.id), ts_ns)
+        state.marks.rebase(contract.id, ratio(action.old_shares, action.new_shares))
         state.refresh(contract.id)
 
 
