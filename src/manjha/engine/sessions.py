@@ -73,18 +73,19 @@ class DataSessions:
     def __init__(self, bars: Sequence[BarColumns]) -> None:
         if not any(len(columns) for columns in bars):
             raise DataError("expected bars to take the sessions from, found none")
-        opens = np.concatenate([np.asarray(columns.ts_open_ns) for columns in bars])
-        closes = np.concatenate([np.asarray(columns.ts_close_ns) for columns in bars])
-        days, first = np.unique((opens + IST_OFFSET_NS) // DAY_NS, return_inverse=True)
-        open_ns = np.full(len(days), np.iinfo(np.int64).max)
-        close_ns = np.zeros(len(days), np.int64)
-        np.minimum.at(open_ns, first, opens)
-        np.maximum.at(close_ns, first, closes)
-        self._days = [TradingDay(int(day)) for day in days]
+        hours: dict[TradingDay, tuple[int, int]] = {}
+        for columns in bars:
+            opens, closes = np.asarray(columns.ts_open_ns), np.asarray(columns.ts_close_ns)
+            days = (opens + IST_OFFSET_NS) // DAY_NS
+            last = np.flatnonzero(np.append(np.diff(days), 1))
+            first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
+            for day, opened, closed in zip(days[last], opens[first], closes[last], strict=True):
+                known = hours.get(TradingDay(int(day)), (int(opened), int(closed)))
+                hours[TradingDay(int(day))] = (min(known[0], int(opened)), max(known[1], int(closed)))
+        self._days = sorted(hours)
         self._at = {day: index for index, day in enumerate(self._days)}
-        self._hours: Mapping[TradingDay, DayRules] = {
-            day: DayRules(int(opened), int(closed), int(closed) - DATA_SQUARE_OFF_NS)
-            for day, opened, closed in zip(self._days, open_ns, close_ns, strict=True)
+        self._hours = {
+            day: DayRules(opened, closed, closed - DATA_SQUARE_OFF_NS) for day, (opened, closed) in hours.items()
         }
 
     def days(self, start_ns: int, end_ns: int) -> Sequence[TradingDay]:
