@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
-    from manjha.adapters.files.strategies import StrategyFiles
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.market_data import HistorySource
+    from manjha.ports.strategies import StrategySource
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
@@ -121,9 +121,9 @@ def backtest_services(settings: Settings) -> "BacktestServices":
     )
 
 
-def strategy_source(settings: Settings) -> "StrategyFiles":
+def strategy_source(settings: Settings) -> "StrategySource":
     """Return where strategies are found: the library, MANJHA_HOME/strategies, and files by path."""
-    from manjha.adapters.files.strategies import StrategyFiles
+    from manjha.app.strategies import StrategyFiles
 
     return StrategyFiles(settings.home / "strategies")
 

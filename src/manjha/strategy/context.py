@@ -335,7 +335,8 @@ class Context:
             self.warmup = max(self.warmup, _first_ready(np.asarray(each), series))
         if not isinstance(out, tuple):
             return lines[0]
-        return type(out)(*lines) if hasattr(out, "_fields") else tuple(lines)
+        make: Callable[..., Any] = type(out)
+        return make(*lines) if hasattr(out, "_fields") else tuple(lines)
 
     @staticmethod
     def _exits(tick: int, terms: Mapping[str, Any]) -> Exits | None:

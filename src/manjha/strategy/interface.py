@@ -17,6 +17,7 @@ from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import TargetUnit
 from manjha.strategy.context import Context
 from manjha.strategy.params import Param, Value, bind, collect
+from manjha.strategy.views import Floats
 
 
 class History(Protocol):
@@ -109,7 +110,7 @@ class Strategy:
     def on_session(self, ctx: Context, day: TradingDay) -> None:
         """Act on the opening of a trading day, before its first bar."""
 
-    def targets(self, history: History) -> NDArray[np.float64]:
+    def targets(self, history: History) -> Floats:
         """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change.
 
         Must be causal: row `i` from rows up to `i`. The engine calls it once in a backtest and wakes only where a row
@@ -144,3 +145,6 @@ def require_instruments(strategy: Strategy, count: int) -> None:
 def _kebab(name: str) -> str:
     parts = ["-" + letter.lower() if letter.isupper() else letter for letter in name]
     return "".join(parts).lstrip("-")
+
+
+__all__ = ["Floats", "History", "Strategy", "is_target_strategy", "overrides", "require_instruments"]

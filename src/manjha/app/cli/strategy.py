@@ -48,7 +48,7 @@ def show(name: str, *, json: Json = False) -> None:
 @app.command()
 def new(path: Annotated[Path, typer.Argument(help="The file to write, like my_strategy.py.")]) -> None:
     """Write a commented example to start from. An existing file is never overwritten."""
-    from manjha.adapters.files.strategies import template
+    from manjha.app.strategies import template
     from manjha.domain.errors import UsageError
 
     if path.exists():

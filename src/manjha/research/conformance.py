@@ -1,0 +1,106 @@
+"""What would trip a strategy later, found by reading it and by running it on the synthetic market."""
+
+import msgspec
+import numpy as np
+
+from manjha.domain.bars import BarColumns, Interval
+from manjha.domain.errors import ManjhaError
+from manjha.domain.moments import day_of, parse_day
+from manjha.domain.orders import Product
+from manjha.engine.bars import daily, resample
+from manjha.market.rules import MarketRules
+from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.result import BacktestResult
+from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
+from manjha.strategy.interface import Strategy
+
+SPAN = ("2023-01-02", "2024-06-28")
+INTRADAY = Interval(900)
+CUTS = (0.6, 0.8)
+"""Where the run is cut short to see whether its past changes."""
+
+
+def check_strategy(found: type[Strategy], rules: MarketRules, **given: object) -> list[str]:
+    """Return what is wrong with a strategy, one sentence each; empty when nothing was found.
+
+    Looks at its documentation and parameters, runs it on the synthetic market with the parameters given (else the
+    defaults), twice, and cut short at two points: a decision that changes when later bars are missing has looked ahead.
+    """
+    problems = _static(found)
+    try:
+        spec = synthetic_spec(found, rules, **given)
+        whole = run_backtest(spec)
+        again = run_backtest(_anew(spec, spec.bars))
+    except ManjhaError as error:
+        return [*problems, f"does not run on the synthetic market: {error.message}"]
+    if whole.state_digest != again.state_digest:
+        problems.append("gives another result when it is run again: it uses chance, or state outside itself")
+    for cut in CUTS:
+        problems += _looks_ahead(spec, whole, cut)
+    if found.product is Product.MIS:
+        problems += _over_night(whole)
+    return problems
+
+
+def synthetic_spec(found: type[Strategy], rules: MarketRules, **given: object) -> BacktestSpec:
+    """Return a run of the strategy on as many synthetic shares as it takes: 15-minute bars for MIS, else days."""
+    market = default_spec(11, parse_day(SPAN[0]), parse_day(SPAN[1]))
+    bars = generate(market, exchange_sessions(rules, market))
+    listed = [item.instrument for item in market.instruments if item.instrument.is_tradable]
+    shares = [instrument for instrument in listed if not instrument.is_derivative]
+    chosen = shares[: max(found.instruments_min, min(found.instruments_max or 5, 5))]
+    made: list[BarColumns] = [
+        resample(bars[i.id], INTRADAY) if found.product is Product.MIS else daily(bars[i.id]) for i in chosen
+    ]
+    return BacktestSpec(strategy=found(**given), bars=tuple(made), instruments=tuple(chosen), rules=rules, seed=11)
+
+
+def _static(found: type[Strategy]) -> list[str]:
+    problems = []
+    if not (found.__doc__ or "").strip():
+        problems.append("has no docstring: say what it does, when it enters and when it leaves")
+    for p in found.params.values():
+        if not p.help:
+            problems.append(f"parameter {p.name} has no help text")
+        if p.kind in (int, float) and (p.low is None or p.high is None):
+            problems.append(f"parameter {p.name} has no range (low and high), so it cannot be searched")
+    return problems
+
+
+def _looks_ahead(spec: BacktestSpec, whole: BacktestResult, part: float) -> list[str]:
+    cut = int(len(spec.bars[0]) * part)
+    end_ns = spec.bars[0].ts_close_ns[cut - 1]
+    short = run_backtest(_anew(spec, tuple(_first(columns, end_ns) for columns in spec.bars)))
+    before = [_decision(record.order) for record in whole.orders if record.order.decided_ns <= end_ns]
+    cut_off = [_decision(record.order) for record in short.orders]
+    for index, (full, less) in enumerate(zip(before, cut_off, strict=False)):
+        if full != less:
+            return [f"looks ahead: order {index + 1} is {less} when later bars are missing, else {full}"]
+    if len(before) != len(cut_off):
+        return [f"looks ahead: {len(cut_off)} orders when later bars are missing, else {len(before)} up to there"]
+    return []
+
+
+def _over_night(whole: BacktestResult) -> list[str]:
+    held = np.asarray(whole.curve.gross) > 0
+    days = np.array([day_of(ts - 1) for ts in whole.curve.ts_ns.tolist()])
+    last = np.flatnonzero(np.append(np.diff(days) != 0, False))
+    nights = int(held[last].sum())
+    return [f"holds an intraday position over {nights} nights"] if nights else []
+
+
+def _decision(order: object) -> tuple[object, ...]:
+    fields = ("instrument", "side", "qty", "type", "limit", "trigger", "decided_ns")
+    return tuple(getattr(order, name) for name in fields)
+
+
+def _anew(spec: BacktestSpec, bars: tuple[BarColumns, ...]) -> BacktestSpec:
+    fresh = type(spec.strategy)(**spec.strategy.values)
+    return msgspec.structs.replace(spec, strategy=fresh, bars=bars)
+
+
+def _first(columns: BarColumns, end_ns: int) -> BarColumns:
+    """Return the bars that close by a moment."""
+    count = int(np.searchsorted(np.asarray(columns.ts_close_ns), end_ns, side="right"))
+    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+    return msgspec.structs.replace(columns, **{name: getattr(columns, name)[:count] for name in names})

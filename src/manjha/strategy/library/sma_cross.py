@@ -1,0 +1,60 @@
+"""Simple moving averages that cross."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from manjha.domain.errors import UsageError
+from manjha.domain.sizing import TargetUnit
+from manjha.strategy.indicators import sma
+from manjha.strategy.interface import Floats, History, Strategy
+from manjha.strategy.params import param
+
+
+class SmaCross(Strategy):
+    """Long while the fast simple average is above the slow one, flat otherwise.
+
+    Decides at each close and trades at the next open. Holds for delivery; with `both_sides` it is also short while the
+    fast average is below, which needs a product that may be short (MIS, or NRML on a contract).
+    """
+
+    unit: ClassVar[TargetUnit] = TargetUnit.SIGNAL
+    fast: int = param(20, low=2, high=500, help="bars of the fast average")
+    slow: int = param(50, low=3, high=1000, help="bars of the slow average")
+    both_sides: bool = param(False, help="be short as well")
+
+    def check_params(self) -> None:
+        """Refuse a fast average that is not faster."""
+        if self.fast >= self.slow:
+            raise UsageError(f"{self.name}: fast must be below slow, were {self.fast} and {self.slow}")
+
+    def targets(self, history: History) -> Floats:
+        """State 1 or 0 (or −1) where it changes."""
+        return sides(history, self.average, self.fast, self.slow, both=self.both_sides)
+
+    def average(self, close: Any, length: int) -> Floats:
+        """Return the moving average that is compared."""
+        return sma(close, length)
+
+
+def sides(history: History, average: Any, fast: int, slow: int, *, both: bool) -> Floats:
+    """Return signals of two averages for each instrument: 1 above, 0 or −1 below, NaN where nothing changes."""
+    close = history.column("close")
+    out = np.full_like(close, np.nan)
+    for column in range(close.shape[1]):
+        quick, steady = average(close[:, column], fast), average(close[:, column], slow)
+        ready = ~(np.isnan(quick) | np.isnan(steady))
+        side = np.where(quick > steady, 1.0, -1.0 if both else 0.0)
+        out[:, column] = changes(np.where(ready, side, np.nan))
+    return out
+
+
+def changes(wanted: Floats) -> Floats:
+    """Return the series with NaN wherever the last number repeats, so that the engine wakes only at changes."""
+    out = np.full_like(wanted, np.nan)
+    known = np.flatnonzero(~np.isnan(wanted))
+    if len(known):
+        values = wanted[known]
+        fresh = np.append(True, values[1:] != values[:-1])
+        out[known[fresh]] = values[fresh]
+    return out

@@ -1,0 +1,41 @@
+"""Back to the day's VWAP."""
+
+from typing import ClassVar
+
+from manjha.domain.orders import Product
+from manjha.strategy.context import Context
+from manjha.strategy.indicators import atr, vwap
+from manjha.strategy.interface import Strategy
+from manjha.strategy.params import param
+
+
+class VwapReversion(Strategy):
+    """Fade a close far from the session's VWAP, and leave when the price is back at it.
+
+    Far is `distance` ATR; the stop is another `stop` ATR away. Trades between `first` and `last` (minutes of the day)
+    and is flat by the evening. Computes with volume, so an index cannot be used.
+    """
+
+    product: ClassVar[Product] = Product.MIS
+    needs_volume: ClassVar[bool] = True
+    distance: float = param(3.0, low=0.5, high=10.0, help="entry distance from VWAP in ATR")
+    stop: float = param(2.0, low=0.5, high=10.0, help="stop distance in ATR")
+    length: int = param(14, low=2, high=200, help="bars of ATR")
+    first: int = param(9 * 60 + 45, low=9 * 60 + 15, high=15 * 60, help="no entry before this minute of the day")
+    last: int = param(14 * 60 + 30, low=9 * 60 + 30, high=15 * 60 + 10, help="no entry after this minute of the day")
+
+    def init(self, ctx: Context) -> None:
+        """Make VWAP and ATR."""
+        self.vwap = ctx.indicator(vwap, "ts", "high", "low", "close", "volume")
+        self.range = ctx.indicator(atr, "high", "low", "close", length=self.length)
+
+    def on_bar(self, ctx: Context) -> None:
+        """Enter far away, leave at VWAP."""
+        market, close, fair, unit = ctx.market, ctx.close[-1], self.vwap[-1], self.range[-1]
+        if (market.position > 0 and close >= fair) or (market.position < 0 and close <= fair):
+            market.close_position(tag="vwap")
+        elif market.position == 0 and not market.working and self.first <= ctx.minute <= self.last:
+            if close < fair - self.distance * unit:
+                market.buy(stop=close - self.stop * unit, tag="below")
+            elif close > fair + self.distance * unit:
+                market.sell(stop=close + self.stop * unit, tag="above")
