@@ -71,8 +71,11 @@ def _looks_ahead(spec: BacktestSpec, whole: BacktestResult, part: float) -> list
     cut = int(len(spec.bars[0]) * part)
     end_ns = spec.bars[0].ts_close_ns[cut - 1]
     short = run_backtest(_anew(spec, tuple(_first(columns, end_ns) for columns in spec.bars)))
-    before = [_decision(record.order) for record in whole.orders if record.order.decided_ns <= end_ns]
-    cut_off = [_decision(record.order) for record in short.orders]
+    # The square-off after the last bar of a cut run is no decision of the strategy.
+    before, cut_off = (
+        [_decision(record.order) for record in run.orders if record.order.decided_ns <= end_ns]
+        for run in (whole, short)
+    )
     for index, (full, less) in enumerate(zip(before, cut_off, strict=False)):
         if full != less:
             return [f"looks ahead: order {index + 1} is {less} when later bars are missing, else {full}"]
