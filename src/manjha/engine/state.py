@@ -73,7 +73,8 @@ class PositionChange(msgspec.Struct, frozen=True):
 
 
 BookStep = tuple[int, int, PositionKey | None, int, int]
-"""The account after something changed it: moment, cash, and one position's quantity and open cost (None: cash only)."""
+"""The account after something changed it: the timeline position from whose close it counts, cash, and one position's
+quantity and open cost (no key: cash only)."""
 
 
 class Marks(Mapping[InstrumentId, int]):
@@ -119,6 +120,9 @@ class EngineState:
     ----------
     reached
         Timeline position after the last bar that was processed; a step over a run of bars may stop inside it.
+    matching
+        Position of the bar whose open or range is being matched, told by the driver; -1 between bars. At one moment a
+        bar closes before the next one opens, which time alone cannot tell apart.
     wakeups
         For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
     record_*
@@ -142,6 +146,7 @@ class EngineState:
         self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self.equity)
         self.day = TradingDay(0)
         self.reached = 0
+        self.matching = -1
         self.order_seq = 0
         self.protections: dict[OrderId, Protection] = {}
         self.trailing: set[OrderId] = set()
@@ -202,15 +207,17 @@ class EngineState:
         position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
         return Qty(position.qty if position is not None else 0)
 
-    def record_position(self, position: Position, ts_ns: int) -> None:
+    def record_position(self, position: Position) -> None:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        self.record_steps.append((ts_ns, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+        at = self.matching if self.matching >= 0 else max(0, self.reached - 1)
+        self.record_steps.append((at, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
 
-    def record_cash(self, ts_ns: int) -> None:
+    def record_cash(self) -> None:
         """Remember the account after only cash changed."""
-        self.record_steps.append((ts_ns, self.portfolio.ledger.cash, None, 0, 0))
+        at = self.matching if self.matching >= 0 else max(0, self.reached - 1)
+        self.record_steps.append((at, self.portfolio.ledger.cash, None, 0, 0))
 
     def record_change(self, change: PositionChange) -> None:
         """Remember a position that changed without a trade."""
         self.record_changes.append(change)
-        self.record_position(self.portfolio.positions[change.key], change.ts_ns)
+        self.record_position(self.portfolio.positions[change.key])

@@ -27,8 +27,7 @@ def equity_curve(state: EngineState) -> Curve:
     ts_ns = np.asarray(state.timeline.close_ns)
     count = len(ts_ns)
     steps = state.record_steps
-    # A step counts from the first close at or after it; steps are in order, a close may carry several.
-    at = np.searchsorted(ts_ns, np.maximum.accumulate(np.array([s[0] for s in steps], np.int64)))
+    at = np.array([s[0] for s in steps], np.int64)
     cash = _held(at, [s[1] for s in steps], count, state.portfolio.ledger.initial)
     equity = cash.copy()
     gross = np.zeros(count, np.int64)

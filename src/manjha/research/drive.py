@@ -82,11 +82,13 @@ class Drive:
     def _bar(self, at: int) -> None:
         """Process one bar in which something may trade: its open, what comes due inside, its range, its close."""
         close_ns = self.state.timeline.close_ns
+        self.state.matching = at
         for event in self.venue.at_open(at):
             self._apply(event)
         self._fire(close_ns[at])
         for event in self.venue.in_range(at):
             self._apply(event)
+        self.state.matching = -1
         self._apply(MarketAdvanced(at, at + 1), close_ns)
 
     def _fire(self, before_ns: int) -> None:
@@ -135,8 +137,11 @@ class Drive:
             self._plan(closes, partial(self._close_day, day))
 
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
+        state = self.state
+        state.matching = min(state.reached, len(state.timeline) - 1)
         for event in actions_of(self.driven.actions, day, ts_ns):
             self._apply(event)
+        state.matching = -1
         self._apply(SessionOpened(day, ts_ns))
         self.venue.open_day()
 

@@ -55,7 +55,7 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     ledger.charge(fill.origin.strategy, lines)
     state.record_fills.append(fill)
     state.record_lines.append(lines)
-    state.record_steps.append((fill.ts_ns, ledger.cash, position.key, position.qty, position.cost))
+    state.record_position(position)
     if record.reserved:
         _release(state, record, fill.qty, left_before)
     if fill.product is Product.CNC:

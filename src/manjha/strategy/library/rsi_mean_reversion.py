@@ -10,12 +10,12 @@ from manjha.strategy.params import param
 class RsiMeanReversion(Strategy):
     """Buy a dip in an up-trend, sell when it has recovered.
 
-    Buys when RSI closes below `oversold` while the price is above its `trend` average; sells when RSI closes above
+    Buys when RSI closes at or below `oversold` while the price is above its `trend` average; sells when RSI closes above
     `exit_above`. A stop rests `stop_pct` per cent below the decision's close. Holds for delivery.
     """
 
     length: int = param(2, low=2, high=50, help="bars of RSI")
-    oversold: float = param(10.0, low=1.0, high=50.0, help="buy below this RSI")
+    oversold: float = param(10.0, low=1.0, high=50.0, help="buy at or below this RSI")
     exit_above: float = param(60.0, low=20.0, high=99.0, help="sell above this RSI")
     trend: int = param(100, low=2, high=500, help="bars of the trend's average")
     stop_pct: float = param(5.0, low=0.1, high=50.0, help="stop below the close, in per cent")
@@ -34,7 +34,7 @@ class RsiMeanReversion(Strategy):
         """Enter on weakness, leave on strength."""
         market, close = ctx.market, ctx.close[-1]
         if market.position == 0:
-            if self.strength[-1] < self.oversold and close > self.average[-1] and not market.working:
+            if self.strength[-1] <= self.oversold and close > self.average[-1] and not market.working:
                 market.buy(stop=close * (1 - self.stop_pct / 100), tag="dip")
         elif self.strength[-1] > self.exit_above:
             market.close_position(tag="recovered")
