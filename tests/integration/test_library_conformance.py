@@ -36,9 +36,9 @@ def test_strategy_trades_on_the_synthetic_market_and_the_account_adds_up(name: s
     held: dict[str, int] = {}
     for fill in result.fills:
         held[fill.instrument] = held.get(fill.instrument, 0) + int(fill.side) * fill.qty
-    marks = dict(result.marks)
+    marks = {str(instrument): int(px) for instrument, px in result.marks}
     assert result.fills
-    assert result.final == cash + sum(qty * marks[instrument] for instrument, qty in held.items())  # type: ignore[index]
+    assert result.final == cash + sum(qty * marks[instrument] for instrument, qty in held.items())
 
 
 def test_a_strategy_that_looks_ahead_is_found_out() -> None:

@@ -10,7 +10,7 @@ from manjha.strategy.params import param
 class RsiMeanReversion(Strategy):
     """Buy a dip in an up-trend, sell when it has recovered.
 
-    Buys when RSI closes at or below `oversold` while the price is above its `trend` average; sells when RSI closes above
+    Buys when RSI closes at or below `oversold` and the price is above its `trend` average; sells when RSI closes above
     `exit_above`. A stop rests `stop_pct` per cent below the decision's close. Holds for delivery.
     """
 
