@@ -82,8 +82,6 @@ def _columns(
 ) -> BarColumns:
     opens, closes = (np.array([stamp[i] for stamp in stamps], np.int64) for i in (0, 1))
     prices = np.round(np.array(rows, np.float64) * RUPEE).astype(np.int64)
-    columns = [np.ascontiguousarray(prices[:, i]).data for i in range(4)]
-    traded = np.full(len(rows), volume, np.int64)
-    return BarColumns(
-        instrument.id, interval, opens.data, closes.data, *columns, traded.data, np.zeros(len(rows), np.int64).data
-    )
+    opened, high, low, close = (np.ascontiguousarray(prices[:, i]).data for i in range(4))
+    traded, oi = np.full(len(rows), volume, np.int64), np.zeros(len(rows), np.int64)
+    return BarColumns(instrument.id, interval, opens.data, closes.data, opened, high, low, close, traded.data, oi.data)

@@ -7,7 +7,7 @@ import msgspec
 
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import Order, OrderId
+from manjha.domain.orders import LegGroup, Order, OrderId
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -80,7 +80,7 @@ class RefusalReason(StrEnum):
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
     """What risk would not let through, why, and the figures."""
 
-    subject: SubmitOrder | ModifyOrder | CancelOrder
+    subject: SubmitOrder | ModifyOrder | CancelOrder | LegGroup
     reason: RefusalReason
     detail: str
     ts_ns: TsNs

@@ -158,7 +158,7 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     exits: Exits | None = None
 
 
-class LegGroup(msgspec.Struct, frozen=True):
+class LegGroup(msgspec.Struct, frozen=True, tag=True):
     """Several legs traded as one. Declared from the start; refused with LEG_GROUP until it is traded.
 
     `hedge_first` sends bought legs before sold ones; `combined` are exits on the summed profit per unit ratio;

@@ -15,6 +15,7 @@ from manjha.orders.planning import needed, slices
 from manjha.risk.sizing import entry_qty, needs_closes, target_qty
 from manjha.strategy.context import (
     CancelRequest,
+    LegsRequest,
     ModifyRequest,
     OrderRequest,
     Request,
@@ -92,6 +93,7 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
             request.limit,
             request.trigger,
             request.exits,
+            validity=request.validity,
             tag=request.tag,
         )
         place(state, order, out)
@@ -200,6 +202,13 @@ def _refuse(
     out.append(refused)
 
 
+def _legs(state: EngineState, request: LegsRequest, now_ns: TsNs, out: list[Output]) -> None:
+    detail = f"{len(request.group.legs)} legs; place them one by one, the hedge first"
+    refused = Refused(request.group, RefusalReason.LEG_GROUP, detail, now_ns)
+    state.record_refusals.append(refused)
+    out.append(refused)
+
+
 def _timer(state: EngineState, request: TimerRequest, now_ns: TsNs, out: list[Output]) -> None:
     del state, now_ns
     out.append(SetTimer(request.key, request.ts_ns))
@@ -234,5 +243,6 @@ _CARRY_OUT: dict[type, Callable[[EngineState, Any, TsNs, list[Output]], None]] =
     TargetRequest: _target,
     CancelRequest: _cancel,
     ModifyRequest: _modify,
+    LegsRequest: _legs,
     TimerRequest: _timer,
 }

@@ -19,7 +19,7 @@ from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs, format_day, format_ts
 from manjha.domain.money import Cash, Px, Qty, format_cash, format_px
-from manjha.domain.orders import Fill, Order, Phase, Product, RunId, StrategyId
+from manjha.domain.orders import Fill, LegGroup, Order, Phase, Product, RunId, StrategyId
 from manjha.ports.market_data import SeriesInfo
 
 Int64s = npt.NDArray[np.int64]
@@ -287,10 +287,12 @@ def _refusal(result: BacktestResult, row: Refused) -> dict[str, Any]:
     }
 
 
-def describe_subject(result: BacktestResult, subject: SubmitOrder | ModifyOrder | CancelOrder) -> str:
+def describe_subject(result: BacktestResult, subject: SubmitOrder | ModifyOrder | CancelOrder | LegGroup) -> str:
     """Say in a few words what was asked for: "BUY 75 NSE:NIFTY LIMIT"."""
     if isinstance(subject, SubmitOrder):
         order = subject.order
         return f"{order.side.name} {order.qty} {result.name_of(order.instrument)} {order.type}"
+    if isinstance(subject, LegGroup):
+        return f"{len(subject.legs)} legs"
     verb = "modify" if isinstance(subject, ModifyOrder) else "cancel"
     return f"{verb} {subject.order_id}"

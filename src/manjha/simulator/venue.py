@@ -116,7 +116,8 @@ class Venue:
             return ()
         book, resting = found
         self._leave(book, resting)
-        return (OrderCancelled(resting.order.id, now_ns, ""),)
+        self._resting_entries.pop(resting.order.id, None)
+        return (OrderCancelled(resting.order.id, now_ns, "asked for"),)
 
     # ---- the day
 
@@ -138,6 +139,7 @@ class Venue:
             for resting in list(book.orders.values()):
                 if resting.since_ns < close_ns:
                     self._leave(book, resting)
+                    self._resting_entries.pop(resting.order.id, None)
                     yield OrderCancelled(resting.order.id, TsNs(close_ns), DAY_END)
 
     # ---- the market
@@ -183,6 +185,9 @@ class Venue:
                     if resting.left == 0:
                         self._leave(book, resting)
                     yield traded
+                    # Until now the orders that protect this entry could come and ask what kind it was.
+                    if resting.left == 0:
+                        self._resting_entries.pop(resting.order.id, None)
             for resting in list(book.orders.values()):
                 if resting.order.validity is Validity.IOC and resting.since_ns <= columns_open(book, row):
                     self._leave(book, resting)
@@ -327,7 +332,6 @@ class Venue:
 
     def _leave(self, book: InstrumentBook, resting: Resting) -> None:
         del book.orders[resting.order.id]
-        self._resting_entries.pop(resting.order.id, None)
         book.touch_row = -1
         if not book.orders:
             self.active.pop(book.instrument.id, None)

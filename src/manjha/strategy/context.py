@@ -12,7 +12,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
-from manjha.domain.orders import Exits, OrderId, OrderType, Product, Side
+from manjha.domain.orders import Exits, LegGroup, OrderId, OrderType, Product, Side, Validity
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.strategy.views import Line, Series, Timeline
 
@@ -31,6 +31,7 @@ class OrderRequest(msgspec.Struct, frozen=True, gc=False):
     exits: Exits | None
     product: Product
     tag: str
+    validity: Validity = Validity.DAY
 
 
 class TargetRequest(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +60,12 @@ class ModifyRequest(msgspec.Struct, frozen=True, gc=False):
     trigger: Px
 
 
+class LegsRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: several legs as one. Declared, and refused until it is traded."""
+
+    group: LegGroup
+
+
 class TimerRequest(msgspec.Struct, frozen=True, gc=False):
     """Something a strategy asks for: a callback at a moment."""
 
@@ -66,7 +73,7 @@ class TimerRequest(msgspec.Struct, frozen=True, gc=False):
     ts_ns: TsNs
 
 
-Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | TimerRequest
+Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | LegsRequest | TimerRequest
 
 
 class Market:
@@ -260,7 +267,7 @@ class Context:
             Units; 0 sizes by the run's policy.
         terms
             `limit`, `trigger` (stop entry), `stop`, `target`, `trail` (distance): prices in rupees, put onto the tick;
-            `exit_ns` (a moment at which to close again); `product`; `tag`.
+            `exit_ns` (a moment at which to close again); `product`; `validity` (DAY or IOC); `tag`.
 
         Raises
         ------
@@ -270,21 +277,26 @@ class Context:
             A price that is not finite.
         """
         limit = trigger = Px(0)
-        product, tag, exits = self.product, "", NO_EXITS
+        product, tag, exits, validity = self.product, "", NO_EXITS, Validity.DAY
         if terms:
             tick = market.instrument.tick
             limit = px_from_float(terms.pop("limit", 0.0) or 0.0, tick)
             trigger = px_from_float(terms.pop("trigger", 0.0) or 0.0, tick)
             product = terms.pop("product", product)
             tag = terms.pop("tag", "")
+            validity = terms.pop("validity", validity)
             exits = self._exits(tick, terms) if terms else NO_EXITS
         if trigger:
             kind = OrderType.SL if limit else OrderType.SL_M
         else:
             kind = OrderType.LIMIT if limit else OrderType.MARKET
         self.requests.append(
-            OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag)
+            OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag, validity)
         )
+
+    def legs(self, group: LegGroup) -> None:
+        """Ask for several legs as one; refused by name until groups are traded."""
+        self.requests.append(LegsRequest(group))
 
     def set_timer(self, key: str, ts_ns: int) -> None:
         """Ask for `on_timer(ctx, key)` at a moment."""
@@ -344,7 +356,7 @@ class Context:
         prices = {name: px_from_float(left.pop(name, 0.0) or 0.0, tick) for name in ("stop", "target", "trail")}
         exit_ns = TsNs(int(left.pop("exit_ns", 0)))
         if left:
-            known = "limit, trigger, stop, target, trail, exit_ns, product, tag"
+            known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
             raise UsageError(f"an order has no term {next(iter(left))!r}", hint=f"It has: {known}.")
         if not exit_ns and not any(prices.values()):
             return NO_EXITS

@@ -1,0 +1,249 @@
+"""The rule book, rule by rule: candles and a script in, fills out. Names are those of the table in the document."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from manjha.domain.orders import Phase, Product, Purpose, Validity
+from manjha.research.backtest import run_backtest
+from manjha.research.result import BacktestResult
+from manjha.simulator.fills import FillRules, LimitFill, MarketFill
+from manjha.simulator.fills import Path as Inside
+from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Strategy
+from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "fill-rules.md"
+ALPHA = share_named()
+Script = Mapping[int, Callable[[Context], None]]
+
+
+class Scripted(Strategy):
+    """Do what the script says at the close of a bar."""
+
+    script: ClassVar[Script] = {}
+
+    def on_bar(self, ctx: Context) -> None:
+        """Play the script."""
+        if ctx.position_index in self.script:
+            self.script[ctx.position_index](ctx)
+
+
+class ScriptedIntraday(Scripted):
+    """The same, intraday."""
+
+    product: ClassVar[Product] = Product.MIS
+
+
+def play(rows: list[Row], script: Script, *, intraday: bool = False, **changes: Any) -> BacktestResult:
+    base = ScriptedIntraday if intraday else Scripted
+    strategy = type("Played", (base,), {"__doc__": "Played.", "script": script})()
+    volume = changes.pop("volume", 10**6)
+    bars = minutes(ALPHA, rows, volume=volume) if intraday else days(ALPHA, rows, volume=volume)
+    return run_backtest(spec_of(strategy, bars, contract_notes=False, **changes))
+
+
+def trades(result: BacktestResult) -> list[tuple[str, int, float]]:
+    return [(fill.side.name, fill.qty, fill.px / 10_000) for fill in result.fills]
+
+
+def buy(qty: int = 10, **terms: Any) -> Callable[[Context], None]:
+    return lambda ctx: ctx.buy(qty, **terms)
+
+
+def sell(qty: int = 10, **terms: Any) -> Callable[[Context], None]:
+    return lambda ctx: ctx.sell(qty, **terms)
+
+
+def test_market_at_next_open() -> None:
+    assert trades(play([flat(100), (103, 104, 101, 102)], {0: buy()})) == [("BUY", 10, 103.0)]
+
+
+def test_market_at_deciding_close() -> None:
+    fills = FillRules(market=MarketFill.DECIDING_CLOSE)
+    assert trades(play([flat(100), (103, 104, 101, 102)], {0: buy()}, fills=fills)) == [("BUY", 10, 100.0)]
+
+
+def test_market_inside_a_bar() -> None:
+    rows = [flat(100), (101, 103, 99, 102), flat(102)]
+    result = play(rows * 5, {0: buy()}, intraday=True, latency_ns=1_000_000)
+    assert trades(result)[0] == ("BUY", 10, 102.0)
+
+
+def test_gap_through_stop() -> None:
+    rows = [flat(100), flat(100), (90, 91, 89, 90)]
+    assert trades(play(rows, {0: buy(stop=95)})) == [("BUY", 10, 100.0), ("SELL", 10, 90.0)]
+
+
+def test_limit_better_at_open() -> None:
+    assert trades(play([flat(100), (97, 99, 96, 98)], {0: buy(limit=99)})) == [("BUY", 10, 97.0)]
+
+
+@pytest.mark.parametrize(("low", "filled"), [(98.95, True), (99.0, True), (99.05, False)])
+def test_limit_touched(low: float, filled: bool) -> None:
+    result = play([flat(100), (100, 101, low, 100)], {0: buy(limit=99)})
+    assert trades(result) == ([("BUY", 10, 99.0)] if filled else [])
+
+
+@pytest.mark.parametrize(("low", "filled"), [(98.95, True), (99.0, False)])
+def test_limit_penetrated(low: float, filled: bool) -> None:
+    fills = FillRules(limit=LimitFill.PENETRATION)
+    result = play([flat(100), (100, 101, low, 100)], {0: buy(limit=99)}, fills=fills)
+    assert trades(result) == ([("BUY", 10, 99.0)] if filled else [])
+
+
+def test_stop_in_range() -> None:
+    rows = [flat(100), flat(100), (100, 101, 94, 95)]
+    assert trades(play(rows, {0: buy(stop=96)})) == [("BUY", 10, 100.0), ("SELL", 10, 96.0)]
+
+
+def test_stop_limit() -> None:
+    rows = [flat(100), (100, 104, 100, 103), (103, 103, 101, 102)]
+    assert trades(play(rows, {0: buy(trigger=102, limit=102)})) == [("BUY", 10, 102.0)]
+    gapped = [flat(100), (104, 105, 103.5, 104), (104, 104, 101, 102)]
+    kept = FillRules(orders_end_with_day=False)
+    assert trades(play(gapped, {0: buy(trigger=102, limit=102.5)}, fills=kept)) == [("BUY", 10, 102.5)]
+
+
+BOTH = [flat(100), flat(100), (100, 106, 94, 100)]
+
+
+def test_stop_before_target() -> None:
+    assert trades(play(BOTH, {0: buy(stop=95, target=105)}))[-1] == ("SELL", 10, 95.0)
+
+
+def test_target_before_stop() -> None:
+    result = play(BOTH, {0: buy(stop=95, target=105)}, fills=FillRules(path=Inside.BEST))
+    assert trades(result)[-1] == ("SELL", 10, 105.0)
+
+
+def test_no_target_in_entry_bar() -> None:
+    rows = [flat(100), (100, 106, 98, 100), flat(100)]
+    script = {0: buy(limit=99, target=105, stop=90)}
+    assert trades(play(rows, script)) == [("BUY", 10, 99.0)]
+    assert len(trades(play(rows, script, fills=FillRules(path=Inside.BEST)))) == 2
+    assert trades(play(rows, {0: buy(target=105)}))[-1] == ("SELL", 10, 105.0)
+
+
+def test_stop_in_entry_bar() -> None:
+    rows = [flat(100), (100, 101, 94, 100)]
+    assert trades(play(rows, {0: buy(limit=99, stop=95)})) == [("BUY", 10, 99.0), ("SELL", 10, 95.0)]
+
+
+def test_one_cancels_other() -> None:
+    rows = [flat(100), flat(100), (100, 106, 99, 105), (105, 105, 90, 91)]
+    result = play(rows, {0: buy(stop=95, target=105)})
+    assert trades(result)[1:] == [("SELL", 10, 105.0)]
+    assert [r.phase for r in result.orders[-2:]] == [Phase.CANCELLED, Phase.FILLED]
+
+
+def test_participation() -> None:
+    fills = FillRules(participation_ppm=100_000, orders_end_with_day=False)
+    result = play([flat(100)] * 4, {0: buy(25)}, fills=fills, volume=100)
+    assert trades(result) == [("BUY", 10, 100.0), ("BUY", 10, 100.0), ("BUY", 5, 100.0)]
+
+
+def test_liquidity_consumed_once() -> None:
+    def both(ctx: Context) -> None:
+        ctx.buy(8)
+        ctx.buy(8)
+
+    fills = FillRules(participation_ppm=100_000)
+    assert trades(play([flat(100)] * 2, {0: both}, fills=fills, volume=100)) == [("BUY", 8, 100.0), ("BUY", 2, 100.0)]
+
+
+def test_no_volume_no_fill() -> None:
+    assert trades(play([flat(100)] * 2, {0: buy()}, volume=0)) == []
+    off = FillRules(participation_ppm=0)
+    assert trades(play([flat(100)] * 2, {0: buy()}, volume=0, fills=off)) == [("BUY", 10, 100.0)]
+
+
+def test_immediate_or_cancel() -> None:
+    rows = [flat(100), (100, 101, 99.5, 100), (100, 100, 90, 95)]
+    result = play(rows, {0: buy(limit=99, validity=Validity.IOC)})
+    assert trades(result) == []
+    assert result.orders[0].reason == "not traded at once (IOC)"
+
+
+BAND = {ALPHA.id: 100_000_000}
+
+
+def test_outside_the_band() -> None:
+    result = play([flat(100), flat(100)] + [flat(100)] * 2, {1: buy(limit=80)}, bands=BAND)
+    assert result.orders[0].phase is Phase.REJECTED
+    assert "circuit limits 90.00 to 110.00" in result.orders[0].reason
+
+
+def test_locked_circuit() -> None:
+    rows = [flat(100), (110, 110, 110, 110), (110, 112, 108, 110)]
+    assert trades(play(rows, {0: buy()}, bands=BAND)) == []
+    assert trades(play([flat(100), *rows], {0: buy(), 1: sell()}, bands=BAND))[-1] == ("SELL", 10, 110.0)
+
+
+def test_day_order_ends() -> None:
+    result = play([flat(100), flat(100), (100, 100, 90, 95)], {0: buy(limit=95)})
+    assert trades(result) == []
+    assert (result.orders[0].phase, result.orders[0].reason) == (Phase.CANCELLED, "the day ended")
+
+
+def test_order_after_the_close_waits() -> None:
+    rows = [flat(100)] * 74 + [flat(100), flat(105)] + [flat(105)] * 3
+    strategy = type("Carried", (Scripted,), {"__doc__": "Carried.", "script": {74: buy()}})()
+    result = run_backtest(spec_of(strategy, minutes(ALPHA, rows)))
+    assert trades(result) == [("BUY", 10, 105.0)]
+
+
+def test_protection_put_back() -> None:
+    rows = [flat(100), flat(100), flat(100), flat(100), (100, 100, 94, 95)]
+    result = play(rows, {0: buy(stop=96)})
+    assert trades(result)[-1] == ("SELL", 10, 96.0)
+    assert [r.order.purpose for r in result.orders].count(Purpose.STOP) == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "px"), [(FixedTicks(2), 100.10), (BasisPoints(10), 100.10), (VolumeShare(100), 100.05)]
+)
+def test_slippage_on_market_and_stop(model: Any, px: float) -> None:
+    result = play([flat(100), flat(100), (100, 100, 94, 95)], {0: buy(stop=96)}, slippage=model)
+    assert trades(result)[0] == ("BUY", 10, px)
+    assert trades(result)[1][2] < 96.0
+    assert trades(play([flat(100), (100, 100, 98, 99)], {0: buy(limit=99)}, slippage=model)) == [("BUY", 10, 99.0)]
+
+
+def test_latency() -> None:
+    rows = [flat(100), (90, 101, 89, 100), flat(100)]
+    kept = FillRules(orders_end_with_day=False)
+    assert trades(play(rows, {0: buy(limit=95)}, latency_ns=0, fills=kept)) == [("BUY", 10, 90.0)]
+    late = play(rows * 4, {0: buy(limit=95)}, intraday=True, latency_ns=1_000_000)
+    assert trades(late)[0] == ("BUY", 10, 90.0)
+    assert late.fills[0].ts_ns > play(rows * 4, {0: buy(limit=95)}, intraday=True).fills[0].ts_ns
+
+
+def test_square_off() -> None:
+    result = play([flat(100)] * 75, {0: buy()}, intraday=True)
+    assert [record.order.purpose for record in result.orders] == [Purpose.SIGNAL, Purpose.SQUARE_OFF]
+    refused = play([flat(100)] * 75, {73: buy()}, intraday=True)
+    assert [refusal.reason.name for refusal in refused.refusals] == ["AFTER_SQUARE_OFF"]
+
+
+def test_partial_sale_shrinks_protection() -> None:
+    rows = [flat(100), flat(100), flat(100), (100, 100, 94, 95), flat(95)]
+    result = play(rows, {0: buy(10, stop=96), 1: sell(4)})
+    assert trades(result) == [("BUY", 10, 100.0), ("SELL", 4, 100.0), ("SELL", 6, 96.0)]
+
+
+def test_trailing_stop() -> None:
+    rows = [flat(100), flat(100), flat(106), flat(104), (104, 104, 99, 100), flat(100)]
+    result = play(rows, {0: buy(trail=5)})
+    assert trades(result) == [("BUY", 10, 100.0), ("SELL", 10, 101.0)]
+
+
+def test_every_rule_has_a_test_of_its_name() -> None:
+    rules = re.findall(r"^\| ([a-z][^|]+?) \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {f"test_{rule.replace(' ', '_').replace('-', '_')}" for rule in rules if rule != "rule"}
+    written = {name for name in globals() if name.startswith("test_")} - {"test_every_rule_has_a_test_of_its_name"}
+    assert named == written
