@@ -14,6 +14,8 @@ INSTRUMENT, INTERVAL, STRATEGY = "NSE:PATANG", "15m", "supertrend"
 def demo(
     *,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
+    start: Annotated[str, typer.Option("--from", help="First day, like 2024-01-01.")] = FIRST,
+    end: Annotated[str, typer.Option("--to", help="Last day, included.")] = LAST,
     json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")] = False,
 ) -> None:
     """Make a synthetic market, run a strategy on it, and write the report. Nothing in it is real.
@@ -31,9 +33,9 @@ def demo(
     from manjha.services.synthetic_market import seed_store
 
     settings = load_settings()
-    settings = msgspec.structs.replace(settings, home=settings.home / "demo" / f"seed-{seed}")
-    span = (parse_day(FIRST), parse_day(LAST))
-    say(f"Making a synthetic market, {FIRST} to {LAST}, seed {seed} ...")
+    settings = msgspec.structs.replace(settings, home=settings.home / "demo" / f"seed-{seed}-{start}-{end}")
+    span = (parse_day(start), parse_day(end))
+    say(f"Making a synthetic market, {start} to {end}, seed {seed} ...")
     seeded = seed_store(bar_store(settings), instrument_book(settings), market_rules(settings), seed, span)
     names = ", ".join(instrument.display for instrument in seeded.instruments)
     say(f"It has {names}: {seeded.rows:,} new bars of one minute." if seeded.rows else f"It was there: {names}.")
