@@ -132,6 +132,7 @@ def prepare(spec: BacktestSpec) -> EngineState:
             f"{spec.strategy.name} asked for an order in init, before any bar", hint="Ask for orders in on_bar."
         )
     if is_target_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
         plan_targets(state)
     if state.ctx.warmup >= len(timeline):
         raise DataError(

@@ -118,6 +118,13 @@ class Strategy:
         """
         raise NotImplementedError(f"{self.name} acts in on_bar")
 
+    def history_needed(self) -> int:
+        """Return how many bars `targets` needs before it can say anything; 0 when any number will do.
+
+        Indicators made with `ctx.indicator` are counted without it.
+        """
+        return 0
+
     def universe(self, day: TradingDay, listed: Sequence[Instrument]) -> Sequence[Instrument]:
         """Return which of the instruments listed on a day may be traded, point in time. All by default."""
         del day

@@ -25,6 +25,10 @@ class MomentumRotation(Strategy):
     weight: float = param(0.95, low=0.05, high=1.0, help="part of the capital that is invested")
     positive_only: bool = param(True, help="hold only shares that have risen")
 
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return self.lookback + 1
+
     def targets(self, history: History) -> Floats:
         """State the weights on rotation days."""
         close = history.column("close")

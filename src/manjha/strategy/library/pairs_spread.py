@@ -34,6 +34,10 @@ class PairsSpread(Strategy):
         if self.leave >= self.entry:
             raise UsageError(f"{self.name}: leave must be below entry, were {self.leave} and {self.entry}")
 
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return self.length
+
     def targets(self, history: History) -> Floats:
         """State opposite weights where the side changes; flat again at the end of a day by square-off."""
         close = history.column("close")

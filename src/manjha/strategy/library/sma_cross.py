@@ -28,6 +28,10 @@ class SmaCross(Strategy):
         if self.fast >= self.slow:
             raise UsageError(f"{self.name}: fast must be below slow, were {self.fast} and {self.slow}")
 
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return self.slow
+
     def targets(self, history: History) -> Floats:
         """State 1 or 0 (or −1) where it changes."""
         return sides(history, self.average, self.fast, self.slow, both=self.both_sides)

@@ -23,6 +23,10 @@ class SupertrendFollower(Strategy):
     width: float = param(3.0, low=0.5, high=10.0, help="ATRs that the line keeps away")
     both_sides: bool = param(False, help="be short as well")
 
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return self.length + 1
+
     def targets(self, history: History) -> Floats:
         """State the side where it changes."""
         columns = [history.column(field) for field in ("high", "low", "close")]

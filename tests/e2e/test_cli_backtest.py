@@ -1,0 +1,93 @@
+"""The command line as a newcomer meets it: the demo end to end, and what wrong input is told."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = "import sys; from manjha.app.cli import main; main(sys.argv[1:])"
+SPAN = ("--from", "2024-01-01", "--to", "2024-02-29")
+
+
+def manjha(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MANJHA_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *args], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the synthetic market of two months in it."""
+    home = tmp_path_factory.mktemp("home")
+    done = manjha(home, "demo", *SPAN, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["simulated"] is True
+    assert Path(told["report"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    return next((home / "demo").iterdir())
+
+
+def test_a_backtest_tells_what_it_did(market: Path) -> None:
+    done = manjha(market, "backtest", "-s", "ema-cross", "--instrument", "NSE:MANJHA", "-i", "60m", "--no-report")
+    assert done.returncode == 0, done.stderr
+    assert "ema-cross on NSE:MANJHA" in done.stdout
+    assert "as reported above" in done.stdout
+
+
+def test_json_is_one_document_with_metrics_and_hashes(market: Path) -> None:
+    args = ("backtest", "-s", "sma-cross", "--instrument", "patang", "-i", "30m", "--json", "--no-report", "--no-band")
+    first, second = (json.loads(manjha(market, *args).stdout) for _ in range(2))
+    assert first["order_list_hash"] == second["order_list_hash"]
+    assert first["state_digest"] == second["state_digest"]
+    assert first["metrics"]["trades"] >= 0
+    assert first["charges"]["total"] != "0.00"
+
+
+def test_an_index_needs_its_stand_in(market: Path) -> None:
+    args = ("backtest", "-s", "nifty-intraday-trend", "--instrument", "NSE:SYNTH 50", "-i", "5m", "--no-report")
+    refused = manjha(market, *args)
+    assert refused.returncode == 2
+    assert "--index-proxy" in refused.stderr
+    assert manjha(market, *args, "--index-proxy", "--no-band").returncode == 0
+
+
+GOOD = ("-s", "sma-cross", "--instrument", "NSE:PATANG", "-i", "15m")
+WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "strategy": (("-s", "sma-cros", "--instrument", "NSE:PATANG"), ("sma-cros", "Did you mean 'sma-cross'")),
+    "strategy file": (("-s", "./none.py", "--instrument", "NSE:PATANG"), ("none.py", "strategy new")),
+    "parameter": ((*GOOD, "-p", "fst=3"), ("fst", "Did you mean 'fast'")),
+    "parameter value": ((*GOOD, "-p", "fast=abc"), ("abc", "whole number from 2 to 500")),
+    "parameter range": ((*GOOD, "-p", "fast=1"), ("fast", "2 to 500", "'1'")),
+    "parameter form": ((*GOOD, "-p", "fast"), ("fast=20",)),
+    "parameters together": ((*GOOD, "-p", "fast=60", "-p", "slow=50"), ("fast must be below slow",)),
+    "instrument": (("-s", "sma-cross", "--instrument", "NSE:PATAN"), ("NSE:PATAN", "Did you mean NSE:PATANG")),
+    "interval": (("-s", "sma-cross", "--instrument", "NSE:PATANG", "-i", "7x"), ("7x", "5m")),
+    "reversed range": ((*GOOD, "--from", "2024-02-01", "--to", "2024-01-01"), ("empty", "Swap")),
+    "range without data": ((*GOOD, "--from", "2019-01-01", "--to", "2019-02-01"), ("2019-01-01", "Stored is")),
+    "date": ((*GOOD, "--from", "01/02/2024"), ("01/02/2024", "2026-11-22")),
+    "warm-up": ((*GOOD[:4], "-i", "1d", "-p", "slow=500"), ("not enough history",)),
+    "volume": (
+        ("-s", "vwap-reversion", "--instrument", "NSE:SYNTH 50", "-i", "5m", "--index-proxy"),
+        ("volume", "index"),
+    ),
+    "cash": ((*GOOD, "--cash", "lots"), ("lots", "5 lakh")),
+    "size": ((*GOOD, "--size", "all"), ("all", "capital:0.5")),
+    "slippage": ((*GOOD, "--slippage", "some"), ("some", "5bps")),
+    "fill": ((*GOOD, "--fill", "now"), ("now", "next-open")),
+    "number of instruments": ((*GOOD, "--instrument", "NSE:MANJHA"), ("needs 1 instruments, was given 2",)),
+}
+
+
+@pytest.mark.parametrize("case", list(WRONG))
+def test_wrong_input_is_told_what_to_do(market: Path, case: str, tmp_path: Path) -> None:
+    args, said = WRONG[case]
+    page = tmp_path / "report.html"
+    done = manjha(market, "backtest", *args, "--report", str(page))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in said), done.stderr
+    assert not page.exists()
