@@ -15,7 +15,8 @@ SEED = 20_240_101
 BARS = 1_000_000
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bars = tuple[Floats, Floats, Floats, Floats, Floats]
+Bars = tuple[Floats, ...]
+"""Open, high, low, close and volume."""
 
 
 def session_ts(count: int, start: str = "2014-01-01") -> Ints:

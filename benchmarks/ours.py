@@ -10,26 +10,28 @@ import numpy as np
 
 from benchmarks.workloads import Bracket, Cross, Rotation, columns_of, outcome, spec
 from manjha.domain.money import format_cash
-from manjha.research.backtest import run_backtest
+from manjha.research.backtest import BacktestSpec, run_backtest
+
+
+def _made(folder: str, name: str, size: int) -> BacktestSpec:
+    prefix = "port" if name == "W3" else "bars1m"
+    names = ("ts", "o", "h", "l", "c", "v")
+    ts, *data = (np.load(Path(folder) / f"{prefix}_{key}.npy")[:size] for key in names)
+    if name == "W3":
+        parts = [tuple(column[:, j] for column in data) for j in range(data[0].shape[1])]
+        return spec(Rotation(), *(columns_of(f"S{j:02d}", ts, part) for j, part in enumerate(parts)))
+    return spec(Cross() if name == "W1" else Bracket(), columns_of("BENCH", ts, tuple(data)))
 
 
 def main(folder: str, name: str, count: int) -> None:
-    """Run one workload twice on little data to load and compile, then once for the record."""
-    prefix = "port" if name == "W3" else "bars1m"
-    ts, *data = (np.load(Path(folder) / f"{prefix}_{key}.npy") for key in ("ts", "o", "h", "l", "c", "v"))
-    for size in (min(count, 4_000), count):
-        if name == "W3":
-            parts = [tuple(column[:size, j] for column in data) for j in range(data[0].shape[1])]
-            bars = [columns_of(f"S{j:02d}", ts[:size], part) for j, part in enumerate(parts)]
-            run = spec(Rotation(), *bars)
-        else:
-            part = tuple(column[:size] for column in data)
-            run = spec(Cross() if name == "W1" else Bracket(), columns_of("BENCH", ts[:size], part))
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = run_backtest(run)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    """Run one workload on little data to load and compile, then once for the record."""
+    run_backtest(_made(folder, name, min(count, 4_000)))
+    made = _made(folder, name, count)
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = run_backtest(made)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     told = [format_cash(result.final), len(result.fills)] if name == "W3" else list(outcome(name, result))
-    units = count * (data[0].shape[1] if name == "W3" else 1)
+    units = count * len(made.bars)
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps({"workload": name, "bars": units, "wall": wall, "cpu": cpu, "rss_mb": rss, "result": told}))
 
