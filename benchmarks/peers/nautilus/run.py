@@ -93,8 +93,10 @@ kind = BarType.from_str("BENCH.NSE-1-MINUTE-LAST-EXTERNAL")
 for name, strategy in (("W1", Cross), ("W2", Bracket)):
     engine = BacktestEngine(
         BacktestEngineConfig(
-            trader_id=TraderId("B-001"), logging=LoggingConfig(bypass_logging=True),
-            risk_engine=RiskEngineConfig(bypass=True), run_analysis=False,
+            trader_id=TraderId("B-001"),
+            logging=LoggingConfig(bypass_logging=True),
+            risk_engine=RiskEngineConfig(bypass=True),
+            run_analysis=False,
         )  # fmt: skip
     )
     engine.add_venue(

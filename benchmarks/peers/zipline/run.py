@@ -24,7 +24,9 @@ DATA, COUNT, SHARES = sys.argv[1], int(sys.argv[2]), 50
 o, h, l, c, v = (np.load(f"{DATA}/port_{name}.npy") for name in "ohlcv")
 calendar = get_calendar("XBOM")
 minutes = calendar.minutes_in_range("2016-01-04", "2024-01-01")
-sessions = [s for s in calendar.sessions_in_range("2016-01-04", "2024-01-01") if len(calendar.session_minutes(s)) == 375]
+sessions = [
+    s for s in calendar.sessions_in_range("2016-01-04", "2024-01-01") if len(calendar.session_minutes(s)) == 375
+]
 minutes = minutes[np.isin(minutes.normalize().tz_localize(None), pd.DatetimeIndex(sessions))][:COUNT]
 days = pd.DatetimeIndex(sorted(set(minutes.normalize().tz_localize(None))))
 first, last = days[0], days[-1]
@@ -41,7 +43,9 @@ def bundle(environ, assets, minute, day, adjust, cal, start, end, cache, progres
 
     def frame(j):
         rows = {"open": o, "high": h, "low": l, "close": c, "volume": v}
-        return pd.DataFrame({name: column[:COUNT, j] for name, column in rows.items()}, index=minutes).astype({"volume": int})
+        return pd.DataFrame({name: column[:COUNT, j] for name, column in rows.items()}, index=minutes).astype(
+            {"volume": int}
+        )
 
     def daily(j):
         groups = frame(j).groupby(minutes.normalize().tz_localize(None))
