@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
-SOURCES: dict[str, str] = {}
+SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse", "bse", "yahoo", "kite")}
 """Where history can be downloaded: name to "module:function", called with the settings and the clock."""
 
 

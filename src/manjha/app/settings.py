@@ -13,7 +13,7 @@ from manjha.domain.errors import SettingsError
 
 FILE = "manjha.toml"
 PREFIX = "MANJHA_"
-_NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED"})
+_NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,10 +23,14 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`per_minute` and `burst` bound requests to a data source that publishes no limit of its own."""
+    """`per_minute` and `burst` bound requests to a data source; the addresses are where the sources are asked."""
 
     per_minute: int = 60
     burst: int = 3
+    nse_url: str = "https://nsearchives.nseindia.com"
+    bse_url: str = "https://www.bseindia.com"
+    yahoo_url: str = "https://query1.finance.yahoo.com"
+    kite_url: str = "https://api.kite.trade"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,1 @@
+"""The daily files that NSE and BSE publish."""
