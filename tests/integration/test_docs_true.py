@@ -28,22 +28,31 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert not missing
 
 
-def test_the_guides_snippets_run(tmp_path: Path) -> None:
+def guide_lines(kind: str) -> list[str]:
     text = (ROOT / "docs" / "user-guide.md").read_text(encoding="utf-8")
-    lines = [line for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    environment = {**os.environ, "MANJHA_HOME": str(tmp_path / "home")}
-    assert len(lines) >= 5
+    blocks = re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def run_all(lines: list[str], folder: Path) -> None:
+    code = "import sys; from manjha.app.cli import main; main(sys.argv[1:])"
+    environment = {**os.environ, "MANJHA_HOME": str(folder / "home")}
     for line in lines:
-        code = "import sys; from manjha.app.cli import main; main(sys.argv[1:])"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *shlex.split(line)[1:]],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, "-c", code, *shlex.split(line)[1:]]
+        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_the_guides_snippets_run(tmp_path: Path) -> None:
+    lines = guide_lines("console")
+    assert len(lines) >= 5
+    run_all(lines, tmp_path)
+
+
+def test_the_worked_example_runs_on_real_data(shared: Path, tmp_path: Path) -> None:
+    lines = guide_lines("console-shared")
+    assert len(lines) == 5
+    run_all([line.replace("SHARED", str(shared)) for line in lines], tmp_path)
 
 
 def test_the_glossary_has_every_word_of_domain_and_ports() -> None:

@@ -99,6 +99,17 @@ def resample(columns: BarColumns, interval: Interval, sessions: Sequence[DaySess
     )
 
 
+def in_sessions(columns: BarColumns, sessions: Sequence[DaySessions]) -> BarColumns:
+    """Return the bars inside a trading window; a source may go on through a halt. Raises as `resample` does."""
+    opens, closes = np.asarray(columns.ts_open_ns), np.asarray(columns.ts_close_ns)
+    keep = _inside(opens, sessions) & _inside(closes - 1, sessions)
+    if keep.all():
+        return columns
+    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+    kept = {name: column(np.asarray(getattr(columns, name))[keep]) for name in names}
+    return BarColumns(columns.instrument, columns.interval, **kept)
+
+
 def daily(columns: BarColumns, sessions: Sequence[DaySessions] | None = None) -> BarColumns:
     """Return one bar a trading day; `resample(columns, DAY, sessions)`."""
     return resample(columns, DAY, sessions)

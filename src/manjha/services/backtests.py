@@ -12,7 +12,7 @@ from manjha.domain.moments import TradingDay, date_from_day, day_of
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
-from manjha.engine.bars import resample, sessions_of
+from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
@@ -211,7 +211,13 @@ class _Loader:
         columns = load_bars(self.services.store, instrument, info.interval, self.span)
         first, last = day_of(columns.ts_open_ns[0]), day_of(columns.ts_open_ns[len(columns) - 1])
         self._note(instrument, info)
-        made = resample(columns, interval, sessions_of(self.services.rules, instrument, first, last))
+        sessions = sessions_of(self.services.rules, instrument, first, last)
+        inside = in_sessions(columns, sessions)
+        if len(inside) < len(columns):
+            self.warnings.append(
+                f"{instrument.display}: {len(columns) - len(inside)} bars outside trading hours were left out"
+            )
+        made = resample(inside, interval, sessions)
         self.warnings.append(
             f"{instrument.display}: {format_interval(interval)} bars were made from {format_interval(info.interval)}"
         )
