@@ -75,6 +75,24 @@ def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]
             _resize(state, protection.target_id, keep, fill.ts_ns, out)
 
 
+def fit_sales(state: EngineState, fill: Fill, held: int, out: list[Output]) -> None:
+    """After a delivery sale, sell no more than is still held: shares cannot be sold short for delivery.
+
+    The oldest orders keep their quantity; what protects is fitted by `fit_to_position`.
+    """
+    left = max(0, held)
+    for record in state.book.open_orders(fill.instrument):
+        order = record.order
+        if order.side is not Side.SELL or order.product is not fill.product or order.parent is not None:
+            continue
+        keep = min(record.left, left)
+        left -= keep
+        if keep == 0:
+            _cancel(state, order.id, out)
+        elif keep < record.left:
+            _resize(state, order.id, keep, fill.ts_ns, out)
+
+
 def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
     """At a close, pull each trailing stop after the best close since entry; a stop never moves back."""
     for entry_id in sorted(state.trailing):

@@ -23,6 +23,9 @@ from manjha.strategy.context import (
     TimerRequest,
 )
 
+SQUARE_OFF_TIMER = "square-off"
+"""Key of the timer at which intraday positions are closed."""
+
 
 def carry_out(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
     """Turn the strategy's requests into outputs, in order, and clear them.
@@ -48,7 +51,17 @@ def place(state: EngineState, order: Order, out: list[Output]) -> bool:
         state.record_refusals.append(verdict)
         return False
     state.ctx.markets[order.instrument].working += 1
+    if order.product is Product.MIS and not state.squares_off:
+        _square_off_from_now(state, order, out)
     return True
+
+
+def _square_off_from_now(state: EngineState, order: Order, out: list[Output]) -> None:
+    """With the first intraday order of a strategy that is not intraday itself, see to the square-off of each day."""
+    state.squares_off = True
+    today = state.gate.today.get(order.instrument)
+    if today is not None and order.decided_ns < today.square_off_ns:
+        out.append(SetTimer(SQUARE_OFF_TIMER, TsNs(today.square_off_ns)))
 
 
 def cancel_open(
@@ -133,7 +146,10 @@ def _market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns
     if wish.change == 0:
         return
     size = abs(wish.change)
-    parts = slices(size, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or (Qty(size),)
+    # What closes a position is cut into as many orders as it takes: a limit must not trap it.
+    closes = wish.purpose is not Purpose.SIGNAL or state.held(instrument.id, wish.product) == -wish.change
+    most = size if closes else state.setup.limits.slices_max
+    parts = slices(size, instrument.freeze, instrument.lot, most) or (Qty(size),)
     for part in parts:
         order = Order(
             state.next_order_id(),

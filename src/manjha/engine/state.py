@@ -125,6 +125,8 @@ class EngineState:
         bar closes before the next one opens, which time alone cannot tell apart.
     wakeups
         For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
+    squares_off
+        Whether intraday positions may exist, so that each day has a square-off.
     record_*
         What happened, for the result: fills with their charge lines, refusals, day settlements, position changes.
     """
@@ -154,6 +156,7 @@ class EngineState:
         self.calls_on_fill = overrides(setup.strategy, "on_fill")
         self.states_targets = is_target_strategy(setup.strategy)
         self.wakeups: Sequence[int] | None = None
+        self.squares_off = setup.strategy.product is Product.MIS
         self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[tuple[InstrumentId, int]]] | None = None
         self.record_fills: list[Fill] = []

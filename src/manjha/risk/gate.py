@@ -103,8 +103,10 @@ class Gate:
             instrument = self._terms(order)
             reserve = 0
             if order.purpose is Purpose.SIGNAL:
-                self._session(order, instrument, now_ns)
-                reserve = self._funds(order, instrument)
+                opening = self._opening(order)
+                self._session(order, instrument, now_ns, opening)
+                if opening:
+                    reserve = self._funds(order, instrument, opening)
                 self.portfolio.ledger.reserved += reserve
         except Refusal as refusal:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
@@ -146,17 +148,17 @@ class Gate:
             _misfit(order, instrument)
         return instrument
 
-    def _session(self, order: Order, instrument: Instrument, now_ns: TsNs) -> None:
-        """Check time, switch, bands and counts for an entry."""
-        if not self.trading_on:
+    def _session(self, order: Order, instrument: Instrument, now_ns: TsNs, opening: int) -> None:
+        """Check time, switch, bands and counts; what only closes a position is never kept from it."""
+        if opening and not self.trading_on:
             raise Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(order.instrument)
         if today is not None:
-            if order.product is Product.MIS and now_ns >= today.square_off_ns:
+            if opening and order.product is Product.MIS and now_ns >= today.square_off_ns:
                 self._late_intraday(today, now_ns)
             if order.limit and instrument.is_derivative:
                 self._protected(order, instrument)
-        if self.book.open_count >= self.limits.open_orders_max:
+        if opening and self.book.open_count >= self.limits.open_orders_max:
             raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
         if order.exits is not None:
             _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
@@ -179,22 +181,27 @@ class Gate:
         if not self.overnight_intraday:
             raise Refusal(RefusalReason.SESSION_CLOSED, f"the session ended at {format_ts(TsNs(today.close_ns))}")
 
-    def _funds(self, order: Order, instrument: Instrument) -> int:
-        """Check value limits and funds; return the margin to reserve."""
-        px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
-        if not px:
-            raise Refusal(RefusalReason.NO_PRICE, instrument.display)
+    def _opening(self, order: Order) -> int:
+        """Return the signed part of an order that would open or add to a position, what is under way counted."""
         product = order.product
         held = self.portfolio.positions.get((order.origin.strategy, order.instrument, product))
         qty = held.qty if held is not None else 0
         signed = order.qty if order.side > 0 else -order.qty
         opens = self.book.open_by_instrument.get(order.instrument)
         closable = qty + working_exits(opens, order.side, product) if opens else qty
-        opening = signed - closing_part(closable, signed) if closable else signed
-        if not opening:
-            return 0
+        return signed - closing_part(closable, signed) if closable else signed
+
+    def _funds(self, order: Order, instrument: Instrument, opening: int) -> int:
+        """Check value limits and funds of what opens; return the margin to reserve."""
+        px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
+        if not px:
+            raise Refusal(RefusalReason.NO_PRICE, instrument.display)
+        product = order.product
+        held = self.portfolio.positions.get((order.origin.strategy, order.instrument, product))
+        qty = held.qty if held is not None else 0
         if opening < 0 and product is Product.CNC:
-            raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {max(closable, 0)} held")
+            free = order.qty + opening
+            raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {free} held and not being sold")
         if self.has_value_limits:
             self._limits(order, qty, px)
         reserve = self.margins.for_order(instrument, product, opening, px)
@@ -239,11 +246,14 @@ def _kinds(order: Order) -> None:
 
 
 def working_exits(opens: Mapping[OrderId, OrderRecord], side: Side, product: Product) -> int:
-    """Return the signed quantity that open signal orders on this side will already take from the position."""
+    """Return the signed quantity that open orders on this side will already take from the position.
+
+    Resting stops and targets are not counted: they shrink with the position.
+    """
     return sum(
         record.left * int(side)
         for record in opens.values()
-        if record.order.side is side and record.order.product is product and record.order.purpose is Purpose.SIGNAL
+        if record.order.side is side and record.order.product is product and record.order.parent is None
     )
 
 

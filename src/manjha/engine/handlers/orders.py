@@ -5,7 +5,7 @@ from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import Fill, OrderId, Product
-from manjha.engine.exits import entry_filled, exit_filled, fit_to_position
+from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
 from manjha.market.charges import fill_charges
@@ -68,6 +68,8 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         exit_filled(state, record, fill, out)
     if state.protections:
         fit_to_position(state, fill, position.qty, out)
+    if fill.product is Product.CNC and fill.side < 0:
+        fit_sales(state, fill, position.qty, out)
     state.refresh(fill.instrument)
     if state.calls_on_fill:
         state.strategy.on_fill(state.ctx, fill)

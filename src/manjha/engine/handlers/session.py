@@ -6,13 +6,10 @@ from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, Tradi
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
-from manjha.engine.requests import carry_out, close_out
+from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.sessions import day_rules
 from manjha.engine.state import EngineState
 from manjha.strategy.interface import overrides
-
-SQUARE_OFF_TIMER = "square-off"
-"""Key of the timer at which intraday positions are closed."""
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
@@ -23,7 +20,7 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     for holding in state.portfolio.holdings.values():
         holding.open_day(event.day)
     state.open_day(event.day, today)
-    if state.strategy.product is Product.MIS:
+    if state.squares_off:
         out.extend(
             SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns))
             for ts_ns in sorted({rules.square_off_ns for rules in today.values()})

@@ -71,7 +71,8 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
         holding.rescale(action.new_shares, action.old_shares, changed.qty)
     if changed.qty != before:
         for protection in state.protections.values():
-            if protection.entry.instrument == position.key.instrument:
+            entry = protection.entry
+            if entry.instrument == position.key.instrument and entry.product is position.key.product:
                 rescale(state, protection, action.new_shares, action.old_shares, changed.qty)
     state.record_change(PositionChange(position.key, ts_ns, before, changed.qty, changed.cash, str(action.kind)))
 
