@@ -16,7 +16,8 @@ from manjha.research.backtest import BacktestSpec, run_backtest
 def _made(folder: str, name: str, size: int) -> BacktestSpec:
     prefix = "port" if name == "W3" else "bars1m"
     names = ("ts", "o", "h", "l", "c", "v")
-    ts, *data = (np.load(Path(folder) / f"{prefix}_{key}.npy")[:size] for key in names)
+    ts, *data = (np.load(Path(folder) / f"{prefix}_{key}.npy", mmap_mode="r")[:size] for key in names)
+    ts = np.array(ts)
     if name == "W3":
         parts = [tuple(column[:, j] for column in data) for j in range(data[0].shape[1])]
         return spec(Rotation(), *(columns_of(f"S{j:02d}", ts, part) for j, part in enumerate(parts)))

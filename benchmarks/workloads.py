@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.contract_data import MINUTE_NS, Bars, Ints
+from benchmarks.contract_data import MINUTE_NS, Bars, Floats, Ints
 from manjha.adapters.files.rule_tables import load_rules
 from manjha.domain.bars import MINUTE, BarColumns
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, cash_id
@@ -107,9 +107,14 @@ class Rotation(Strategy):
                 market.target(0.1 if index in top else 0.0)
 
 
+def _exact(rupees: Floats) -> Ints:
+    scaled = rupees * RUPEE
+    return np.round(scaled, out=scaled).astype(np.int64)
+
+
 def columns_of(name: str, ts: Ints, data: Bars) -> BarColumns:
     """Return floats in rupees as bars."""
-    opened, high, low, close = (np.round(column * RUPEE).astype(np.int64).data for column in data[:4])
+    opened, high, low, close = (_exact(column).data for column in data[:4])
     volume = data[4].astype(np.int64)
     return BarColumns(
         cash_id("NSE", name), MINUTE, ts.data, (ts + MINUTE_NS).data, opened, high, low, close, volume.data,

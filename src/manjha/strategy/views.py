@@ -34,10 +34,9 @@ class Line:
         self._cursor = cursor
 
     def __getitem__(self, ago: int) -> float:
-        at = self._cursor[0] + 1 + ago
-        if ago >= 0 or at < 0:
-            return _outside(ago)
-        return self._data[at]
+        if ago < 0 <= (at := self._cursor[0] + 1 + ago):
+            return self._data[at]
+        return _outside(ago)
 
     @property
     def now(self) -> float:
