@@ -108,3 +108,9 @@ def test_every_parameter_refuses_what_is_outside_its_range(name: str) -> None:
         if p.kind in (int, float) and p.high is not None:
             with pytest.raises(UsageError, match=p.name):
                 LIBRARY[name](**{p.name: p.high + 1})
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_the_document_has_the_strategy_as_it_is_held(name: str) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
+    assert f"| {name} | {LIBRARY[name].product} |" in document

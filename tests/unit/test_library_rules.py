@@ -92,12 +92,13 @@ def test_gap_fade_leaves_large_gaps_alone() -> None:
 
 
 def test_momentum_holds_the_strongest() -> None:
+    # Days begin on Monday, 1 January 2024: the second week's first close is bar 5, traded at the open of bar 6.
     rising = [flat(100.0 + 2 * i) for i in range(12)]
     falling = [flat(100.0 - i) for i in range(12)]
     bars = (days(ALPHA, rising), days(share_named("BETA"), falling))
-    result = run_backtest(spec_of(MomentumRotation(lookback=3, top=1, every=5), *bars))
+    result = run_backtest(spec_of(MomentumRotation(lookback=3, top=1, every="week"), *bars))
     assert {fill.instrument for fill in result.fills} == {ALPHA.id}
-    assert fills_of(result)[0][:2] == (4, "BUY")
+    assert fills_of(result)[0][:2] == (6, "BUY")
 
 
 def test_pairs_hold_opposite_sides() -> None:

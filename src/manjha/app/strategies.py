@@ -32,8 +32,12 @@ class StrategyFiles:
         if name.endswith(".py") or ".py:" in name or "/" in name:
             path, _, chosen = name.partition(":")
             return _one(_load(Path(path).expanduser()), path, chosen)
-        found = {strategy.name: strategy for strategy in self.all()}
         wanted = name.strip().lower().replace("_", "-")
+        shipped = _library()
+        if wanted in shipped and not self._mentions(wanted, shipped[wanted].__name__):
+            # A file of the user that cannot be read is no reason to refuse a strategy that it does not touch.
+            return shipped[wanted]
+        found = {strategy.name: strategy for strategy in self.all()}
         if wanted in found:
             return found[wanted]
         close = difflib.get_close_matches(wanted, found, n=1)
@@ -42,19 +46,38 @@ class StrategyFiles:
 
     def all(self) -> Sequence[type[Strategy]]:
         """Return the library's strategies and those of the user's folder, by name; a user's own wins."""
-        found: dict[str, type[Strategy]] = {}
-        for info in pkgutil.iter_modules(library.__path__):
-            for strategy in _strategies(import_module(f"{library.__name__}.{info.name}")):
-                found[strategy.name] = strategy
+        own: dict[str, type[Strategy]] = {}
+        files: dict[str, Path] = {}
         for path in sorted(self._folder.glob("*.py")):
             for strategy in _strategies(_load(path)):
-                found[strategy.name] = strategy
+                name = strategy.name
+                if name in own:
+                    both = path.name if files[name] == path else f"{files[name].name} and {path.name}"
+                    raise UsageError(
+                        f"two strategies are named {name!r}, in {both}", hint=f"Rename one of them; see {self._folder}."
+                    )
+                own[name], files[name] = strategy, path
+        found = _library() | own
         return [found[name] for name in sorted(found)]
+
+    def _mentions(self, *words: str) -> bool:
+        """Tell whether a file of the user's folder may hold a strategy of this name, judged by its text."""
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in self._folder.glob("*.py"))
+        return any(word in text for text in texts for word in words)
 
 
 def template() -> str:
     """Return the commented example that `manjha strategy new` writes."""
     return TEMPLATE.read_text(encoding="utf-8")
+
+
+def _library() -> dict[str, type[Strategy]]:
+    """Return the library's strategies by name."""
+    found = {}
+    for info in pkgutil.iter_modules(library.__path__):
+        for strategy in _strategies(import_module(f"{library.__name__}.{info.name}")):
+            found[strategy.name] = strategy
+    return found
 
 
 def _strategies(module: ModuleType) -> list[type[Strategy]]:
@@ -82,6 +105,8 @@ def _one(module: ModuleType, path: str, chosen: str) -> type[Strategy]:
 
 def _load(path: Path) -> ModuleType:
     """Run a user's file as a module of its own. Raises `UsageError` with file and line instead of a traceback."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", hint="Give one of its files, like folder/my_strategy.py.")
     if not path.is_file():
         raise UsageError(f"no strategy file {path}", hint="Check the path; `manjha strategy new FILE` writes one.")
     name = f"manjha_user_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
@@ -92,7 +117,7 @@ def _load(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # a user's file may raise anything; it is told, not hidden
+    except (Exception, SystemExit) as error:  # a user's file may raise anything; it is told, not hidden
         sys.modules.pop(name, None)
         raise UsageError(
             f"{path} cannot be used: {_where(error, path)}", hint="Correct the file and run again."
@@ -100,10 +125,12 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     if line is None:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path.absolute()
+        ]
         line = frames[-1].lineno if frames else None
     at = f" in line {line}" if line else ""
     return f"{type(error).__name__}{at}: {error.msg if isinstance(error, SyntaxError) else error}"

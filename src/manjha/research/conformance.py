@@ -1,4 +1,4 @@
-"""What would trip a strategy later, found by reading it and by running it on the synthetic market."""
+"""What would trip a strategy later, found by running it on the synthetic market; `strategy.check` reads it."""
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ from manjha.market.rules import MarketRules
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.result import BacktestResult
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
+from manjha.strategy.check import check_declaration
 from manjha.strategy.interface import Strategy
 
 SPAN = ("2023-01-02", "2024-06-28")
@@ -26,7 +27,7 @@ def check_strategy(found: type[Strategy], rules: MarketRules, **given: object) -
     Looks at its documentation and parameters, runs it on the synthetic market with the parameters given (else the
     defaults), twice, and cut short at two points: a decision that changes when later bars are missing has looked ahead.
     """
-    problems = _static(found)
+    problems = check_declaration(found)
     try:
         spec = synthetic_spec(found, rules, **given)
         whole = run_backtest(spec)
@@ -53,18 +54,6 @@ def synthetic_spec(found: type[Strategy], rules: MarketRules, **given: object) -
         resample(bars[i.id], INTRADAY) if found.product is Product.MIS else daily(bars[i.id]) for i in chosen
     ]
     return BacktestSpec(strategy=found(**given), bars=tuple(made), instruments=tuple(chosen), rules=rules, seed=11)
-
-
-def _static(found: type[Strategy]) -> list[str]:
-    problems = []
-    if not (found.__doc__ or "").strip():
-        problems.append("has no docstring: say what it does, when it enters and when it leaves")
-    for p in found.params.values():
-        if not p.help:
-            problems.append(f"parameter {p.name} has no help text")
-        if p.kind in (int, float) and (p.low is None or p.high is None):
-            problems.append(f"parameter {p.name} has no range (low and high), so it cannot be searched")
-    return problems
 
 
 def _looks_ahead(spec: BacktestSpec, whole: BacktestResult, part: float) -> list[str]:

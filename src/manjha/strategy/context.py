@@ -122,6 +122,12 @@ class Market:
         return self.entry_e4 / RUPEE if self.entry_e4 else float("nan")
 
     @property
+    def opened_ns(self) -> TsNs:
+        """When the last closed bar opened, UTC nanoseconds; 0 before the first."""
+        row = self.series.row()
+        return TsNs(self.series.columns.ts_open_ns[row] if row >= 0 else 0)
+
+    @property
     def is_fresh(self) -> bool:
         """Whether a bar of this instrument closed at this very moment."""
         row = self.series.row()
@@ -200,6 +206,11 @@ class Context:
     def minute(self) -> int:
         """Minutes since midnight IST: 9:15 is 555."""
         return clock_ns(self.now_ns) // MINUTE_NS
+
+    @property
+    def interval(self) -> Interval:
+        """Length of the run's bars."""
+        return self.market.series.columns.interval
 
     @property
     def position_index(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from manjha.domain.bars import Interval, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay
@@ -60,8 +61,6 @@ class Strategy:
         How many instruments it needs and takes; 0 means any number.
     needs_volume
         Whether it computes with traded volume; refused on instruments that have none (an index).
-    session_only
-        Whether entries are allowed only while a same-day exit is possible (intraday strategies).
     """
 
     name: ClassVar[str] = ""
@@ -149,9 +148,21 @@ def require_instruments(strategy: Strategy, count: int) -> None:
         raise UsageError(f"strategy {strategy.name} needs {wanted} instruments, was given {count}")
 
 
+def require_bars(strategy: Strategy, ctx: Context, longest: Interval) -> None:
+    """Raise `UsageError` when the run's bars are longer than the strategy can decide on; for use in `init`."""
+    if ctx.interval > longest:
+        raise UsageError(
+            f"strategy {strategy.name} needs bars of at most {format_interval(longest)}, was given "
+            f"{format_interval(ctx.interval)}",
+            hint="It decides within the day: give a shorter interval, like -i 5m.",
+        )
+
+
 def _kebab(name: str) -> str:
     parts = ["-" + letter.lower() if letter.isupper() else letter for letter in name]
     return "".join(parts).lstrip("-")
 
 
-__all__ = ["Floats", "History", "Strategy", "is_target_strategy", "overrides", "require_instruments"]
+__all__ = [
+    "Floats", "History", "Strategy", "is_target_strategy", "overrides", "require_bars", "require_instruments",
+]  # fmt: skip

@@ -7,9 +7,11 @@ from manjha.strategy.params import param
 
 
 class BollingerBreakout(Strategy):
-    """Buy a close above the upper band, leave at a close below the middle.
+    """Buy a close above the upper Bollinger band, leave at a close below the middle.
 
-    A stop rests at the lower band of the entry's bar. Holds for delivery.
+    The bands are the average of `length` closes and `width` standard deviations around it. Flat and without a resting
+    order, it buys at the open after a close above the upper band; a stop rests at the lower band of the deciding bar
+    and does not move. Sells at the open after a close below the middle. Holds for delivery (CNC); never short.
     """
 
     length: int = param(20, low=5, high=300, help="bars of the bands")

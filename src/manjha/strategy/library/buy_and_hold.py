@@ -10,7 +10,11 @@ from manjha.strategy.params import param
 
 
 class BuyAndHold(Strategy):
-    """Buy each instrument with an equal part of the capital after its first bar, and keep it."""
+    """Buy each instrument with an equal part of the capital after its first bar, and keep it.
+
+    Each gets `weight` ÷ number of instruments of the equity at its first close, bought at the next open. Never sells:
+    there is no exit, no stop and no rebalancing. Holds for delivery (CNC).
+    """
 
     unit: ClassVar[TargetUnit] = TargetUnit.WEIGHT
     instruments_max: ClassVar[int] = 0

@@ -10,8 +10,11 @@ from manjha.strategy.params import param
 class DonchianTurtle(Strategy):
     """Buy a new high of `entry` bars, leave at a new low of `leave` bars; the stop trails by `risk` ATR.
 
-    A channel is that of the bars before the deciding one. With `both_sides` it sells short new lows as well, which
-    needs a product that may be short.
+    Flat and without a resting order, it buys at the open after a close above the highest high of the `entry` bars
+    before; it sells at the open after a close below the lowest low of the `leave` bars before. The stop starts `risk`
+    ATR of the deciding bar below the fill and follows the best close at that distance, never back. With `both_sides`
+    it does the same with new lows, short, which needs a product that may be short (`--product MIS` or NRML). Holds for
+    delivery (CNC).
     """
 
     entry: int = param(20, low=2, high=300, help="bars of the entry channel")

@@ -2,18 +2,22 @@
 
 from typing import ClassVar
 
+from manjha.domain.bars import MINUTE, Interval
 from manjha.domain.moments import MINUTE_NS, TradingDay, at
 from manjha.domain.orders import Product
 from manjha.strategy.context import Context
-from manjha.strategy.interface import Strategy
+from manjha.strategy.interface import Strategy, require_bars
 from manjha.strategy.params import param
 
 
 class OpeningRangeBreakout(Strategy):
     """Trade the first close outside the range of the day's first `minutes`, once a day, and be flat by the evening.
 
-    The stop is the other side of the range, the target `reward` times that risk. No entry after `last_entry`. Intraday:
-    what is open is squared off before the broker does it. Needs bars shorter than the range.
+    The range is the high and low of the bars that close within `minutes` of the open of the day's first bar. After the
+    first close above it, it buys at the next open; the stop rests at the range's low, the target `reward` times the
+    distance from the deciding close to that stop. A close below the range is sold short the same way unless `short_too`
+    is false. No entry is decided after `last_entry` (a minute of the day). Intraday (MIS): what is open is squared off
+    before the broker does it. Needs bars no longer than the range.
     """
 
     product: ClassVar[Product] = Product.MIS
@@ -26,7 +30,7 @@ class OpeningRangeBreakout(Strategy):
 
     def init(self, ctx: Context) -> None:
         """Begin without a range."""
-        del ctx
+        require_bars(self, ctx, Interval(self.minutes * MINUTE))
         self.high = self.low = 0.0
         self.range_ends = self.last_ns = 0
         self.is_done = True
@@ -44,9 +48,8 @@ class OpeningRangeBreakout(Strategy):
         if self.is_done:
             return
         market = ctx.market
-        row = market.series.row()
         if not self.range_ends:
-            self.range_ends = market.series.columns.ts_open_ns[row] + self.minutes * MINUTE_NS
+            self.range_ends = market.opened_ns + self.minutes * MINUTE_NS
         if ctx.now_ns <= self.range_ends:
             self.high, self.low = max(self.high, ctx.high[-1]), min(self.low, ctx.low[-1])
             return

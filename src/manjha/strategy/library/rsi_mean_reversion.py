@@ -10,8 +10,9 @@ from manjha.strategy.params import param
 class RsiMeanReversion(Strategy):
     """Buy a dip in an up-trend, sell when it has recovered.
 
-    Buys when RSI closes at or below `oversold` and the price is above its `trend` average; sells when RSI closes above
-    `exit_above`. A stop rests `stop_pct` per cent below the decision's close. Holds for delivery.
+    Flat and without a resting order, it buys at the open after a close where RSI is at or below `oversold` and the
+    close is above the average of `trend` closes. Sells at the open after RSI closes above `exit_above`. A stop rests
+    `stop_pct` per cent below the deciding close and does not move. Holds for delivery (CNC); never short.
     """
 
     length: int = param(2, low=2, high=50, help="bars of RSI")
@@ -23,7 +24,9 @@ class RsiMeanReversion(Strategy):
     def check_params(self) -> None:
         """Refuse an exit below the entry."""
         if self.exit_above <= self.oversold:
-            raise UsageError(f"{self.name}: exit_above must be above oversold")
+            raise UsageError(
+                f"{self.name}: exit_above must be above oversold, were {self.exit_above:g} and {self.oversold:g}"
+            )
 
     def init(self, ctx: Context) -> None:
         """Make RSI and the trend."""

@@ -14,8 +14,10 @@ from manjha.strategy.params import param
 class SmaCross(Strategy):
     """Long while the fast simple average is above the slow one, flat otherwise.
 
-    Decides at each close and trades at the next open. Holds for delivery; with `both_sides` it is also short while the
-    fast average is below, which needs a product that may be short (MIS, or NRML on a contract).
+    Decides at each close and trades at the next open, from the first close at which both averages are known. No stop.
+    Holds for delivery (CNC); with `both_sides` it is short while the fast average is not above, which needs a product
+    that may be short (`--product MIS`, or NRML on a contract). Held intraday (MIS), what is squared off in the evening
+    is entered again at the next cross only.
     """
 
     unit: ClassVar[TargetUnit] = TargetUnit.SIGNAL

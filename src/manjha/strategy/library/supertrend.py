@@ -14,7 +14,10 @@ from manjha.strategy.params import param
 class SupertrendFollower(Strategy):
     """Long while the Supertrend rises, flat while it falls; with `both_sides` short while it falls.
 
-    Decides at each close and trades at the next open. Holds for delivery unless told otherwise.
+    The line keeps `width` ATR of `length` bars from the middle of the bar and turns when a close crosses it. Decides
+    at each close and trades at the next open. No other stop. Holds for delivery (CNC); `both_sides` needs a product
+    that may be short (`--product MIS`, or NRML on a contract). Held intraday (MIS), what is squared off in the evening
+    is entered again at the next turn only.
     """
 
     name: ClassVar[str] = "supertrend"

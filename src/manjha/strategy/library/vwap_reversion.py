@@ -2,18 +2,22 @@
 
 from typing import ClassVar
 
+from manjha.domain.bars import HOUR
+from manjha.domain.errors import UsageError
 from manjha.domain.orders import Product
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import atr, vwap
-from manjha.strategy.interface import Strategy
+from manjha.strategy.interface import Strategy, require_bars
 from manjha.strategy.params import param
 
 
 class VwapReversion(Strategy):
     """Fade a close far from the session's VWAP, and leave when the price is back at it.
 
-    Far is `distance` ATR; the stop is another `stop` ATR away. Trades between `first` and `last` (minutes of the day)
-    and is flat by the evening. Computes with volume, so an index cannot be used.
+    Flat and without a resting order, between the minutes of the day `first` and `last`, it buys at the open after a
+    close more than `distance` ATR below VWAP, and sells short after one as far above. It leaves at the open after a
+    close at or beyond VWAP; a stop rests `stop` ATR from the deciding close. VWAP begins anew each day. Intraday (MIS):
+    what is open is squared off before the broker does it. Needs volume, so not an index, and bars of at most an hour.
     """
 
     product: ClassVar[Product] = Product.MIS
@@ -24,8 +28,14 @@ class VwapReversion(Strategy):
     first: int = param(9 * 60 + 45, low=9 * 60 + 15, high=15 * 60, help="no entry before this minute of the day")
     last: int = param(14 * 60 + 30, low=9 * 60 + 30, high=15 * 60 + 10, help="no entry after this minute of the day")
 
+    def check_params(self) -> None:
+        """Refuse an empty window of entry."""
+        if self.first >= self.last:
+            raise UsageError(f"{self.name}: first must be before last, were {self.first} and {self.last}")
+
     def init(self, ctx: Context) -> None:
         """Make VWAP and ATR."""
+        require_bars(self, ctx, HOUR)
         self.vwap = ctx.indicator(vwap, "ts", "high", "low", "close", "volume")
         self.range = ctx.indicator(atr, "high", "low", "close", length=self.length)
 
