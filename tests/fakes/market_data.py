@@ -265,6 +265,9 @@ class ScriptedSource:
             self.asked.append((start, end))
             yield Fetched(f"{request.instrument.symbol}-{start}", "", self._make(request, start, end))
 
+    def introduce(self, name: str, day: TradingDay) -> Iterator[Fetched]:
+        yield from ()
+
 
 class MemoryInstruments:
     """An `InstrumentSource` of a dictionary, without versions: the latest put counts."""

@@ -117,7 +117,7 @@ def services(now_ns: int = LATER) -> DataServices:
 
 def run(made: DataServices, source: ScriptedSource, start: int, end: int) -> FetchSummary:
     request = FetchRequest(RELIANCE, DAY, TradingDay(start), TradingDay(end))
-    return fetch(made, source, [request], TokenBucket(made.clock, 60, 1))
+    return fetch(made, source, [request])
 
 
 def test_a_second_fetch_asks_for_nothing() -> None:
@@ -159,8 +159,7 @@ def test_progress_is_told_piece_by_piece() -> None:
     told: list[tuple[int, int]] = []
     made, source = services(), ScriptedSource(daily_piece)
     request = FetchRequest(RELIANCE, DAY, MONDAY, TradingDay(MONDAY + 1))
-    bucket = TokenBucket(made.clock, 60, 1)
-    fetch(made, source, [request], bucket, lambda _what, done, total: told.append((done, total)))
+    fetch(made, source, [request], lambda _what, done, total: told.append((done, total)))
     assert told == [(1, 1)]
 
 

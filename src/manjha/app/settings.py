@@ -28,6 +28,7 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per_minute: int = 60
     burst: int = 3
     nse_url: str = "https://nsearchives.nseindia.com"
+    nse_home_url: str = "https://www.nseindia.com"
     bse_url: str = "https://www.bseindia.com"
     yahoo_url: str = "https://query1.finance.yahoo.com"
     kite_url: str = "https://api.kite.trade"

@@ -1,36 +1,48 @@
-"""Puts the sources of history together: address, credentials, client, clock."""
+"""Puts the sources of history together: address, credentials, client, pace, clock."""
 
 import os
 from functools import partial
 
-from manjha.adapters.exchanges.history import DailyFiles, bse_path, nse_path
-from manjha.adapters.kite.history import KiteHistory
+from manjha.adapters.exchanges.bse import bse_archive
+from manjha.adapters.exchanges.daily_files import Archive, DailyFiles
+from manjha.adapters.exchanges.nse import nse_archive
+from manjha.adapters.kite.history import BURST, PER_MINUTE, KiteHistory
 from manjha.adapters.system.downloads import HttpDownloads
 from manjha.adapters.yahoo.history import YahooHistory
 from manjha.app.bootstrap import market_rules
 from manjha.app.settings import Settings
 from manjha.market.calendar import is_trading_day
 from manjha.ports.clock import Clock
+from manjha.services.rate_limit import TokenBucket
 
 
 def nse(settings: Settings, clock: Clock) -> DailyFiles:
     """Return NSE's daily files."""
-    trading = partial(is_trading_day, market_rules(settings))
-    return DailyFiles("nse", settings.fetch.nse_url, nse_path, HttpDownloads(clock), trading)
+    return _daily(settings, clock, nse_archive(settings.fetch.nse_url, settings.fetch.nse_home_url))
 
 
 def bse(settings: Settings, clock: Clock) -> DailyFiles:
     """Return BSE's daily files."""
-    trading = partial(is_trading_day, market_rules(settings))
-    return DailyFiles("bse", settings.fetch.bse_url, bse_path, HttpDownloads(clock), trading)
+    return _daily(settings, clock, bse_archive(settings.fetch.bse_url))
 
 
 def yahoo(settings: Settings, clock: Clock) -> YahooHistory:
     """Return Yahoo's charts."""
-    return YahooHistory(settings.fetch.yahoo_url, HttpDownloads(clock))
+    return YahooHistory(settings.fetch.yahoo_url, _downloads(settings, clock), clock)
 
 
 def kite(settings: Settings, clock: Clock) -> KiteHistory:
-    """Return Kite's candles, with the credentials of the environment."""
-    key, token = os.environ.get("MANJHA_KITE_API_KEY", ""), os.environ.get("MANJHA_KITE_ACCESS_TOKEN", "")
-    return KiteHistory(settings.fetch.kite_url, key, token, HttpDownloads(clock))
+    """Return Kite's candles, with the credentials of the environment; settings cannot exceed Kite's own pace."""
+    credentials = os.environ.get("MANJHA_KITE_API_KEY", ""), os.environ.get("MANJHA_KITE_ACCESS_TOKEN", "")
+    bucket = TokenBucket(clock, min(settings.fetch.per_minute, PER_MINUTE), BURST)
+    return KiteHistory(settings.fetch.kite_url, credentials, HttpDownloads(clock, bucket.take), clock)
+
+
+def _daily(settings: Settings, clock: Clock, archive: Archive) -> DailyFiles:
+    trading = partial(is_trading_day, market_rules(settings))
+    return DailyFiles(archive, _downloads(settings, clock), trading, clock)
+
+
+def _downloads(settings: Settings, clock: Clock) -> HttpDownloads:
+    bucket = TokenBucket(clock, settings.fetch.per_minute, settings.fetch.burst)
+    return HttpDownloads(clock, bucket.take)

@@ -246,12 +246,16 @@ class FetchRequest(msgspec.Struct, frozen=True):
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """One downloaded piece, in the form that an `ImportFormat` reads, so that files and downloads are one path."""
+    """One downloaded piece, in the form that an `ImportFormat` reads, so that files and downloads are one path.
+
+    A piece that the source does not have is without data, and `note` says why.
+    """
 
     file: str
     format: str
     data: bytes
     hints: ImportHints = ImportHints()
+    note: str = ""
 
 
 class HistorySource(Protocol):
@@ -263,11 +267,18 @@ class HistorySource(Protocol):
         ...
 
     def plan(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> int:
-        """Return how many requests `fetch` will make for the missing spans."""
+        """Return how many pieces `fetch` would give now for the missing spans. Raises `UsageError` as it does."""
         ...
 
     def fetch(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> Iterator[Fetched]:
-        """Download the missing spans piece by piece. Raises `SourceError`; what was yielded before is good."""
+        """Download the missing spans piece by piece, oldest first; what is had in common with others only once.
+
+        Raises `UsageError` for what the source never has, else `SourceError`; what was yielded before is good.
+        """
+        ...
+
+    def introduce(self, name: str, day: TradingDay) -> Iterator[Fetched]:
+        """Yield what may make an instrument known that people type: a list, or a file with it up to a day."""
         ...
 
 

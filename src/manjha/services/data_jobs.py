@@ -155,6 +155,7 @@ def _store(
     )
     news = _take_instruments(services, imported, provenance)
     joins = services.instruments.joins()
+    actions = _actions_under_known_ids(services.instruments, imported)
     writes: list[WriteReport] = []
     for batch in imported.batches:
         known = _under_known_ids(batch, joins)
@@ -162,7 +163,7 @@ def _store(
         writes.append(written)
         if imported.adjustment == "raw" and batch.interval == DAY and (written.added or written.replaced):
             _touch(touched, known)
-    actions = services.actions.put(_actions_under_known_ids(imported, joins))
+    put = services.actions.put(actions)
     kept = services.quarantine.keep(report.sha256, imported.quarantined) if imported.quarantined else ""
     return msgspec.structs.replace(
         report,
@@ -177,7 +178,7 @@ def _store(
         quarantined=_tally(imported),
         quarantine_file=kept,
         instruments=news,
-        actions=actions,
+        actions=put,
         notes=(*imported.notes, *_calendar_notes(services.rules, imported.batches)),
     )
 
@@ -223,11 +224,16 @@ def _under_known_ids(batch: BarBatch, joins: Mapping[InstrumentId, InstrumentId]
     return msgspec.structs.replace(batch, instruments=renamed)
 
 
-def _actions_under_known_ids(imported: Imported, joins: Mapping[InstrumentId, InstrumentId]) -> list[CorporateAction]:
-    return [
-        msgspec.structs.replace(action, instrument=joins.get(action.instrument, action.instrument))
-        for action in imported.actions
-    ]
+def _actions_under_known_ids(instruments: InstrumentSource, imported: Imported) -> list[CorporateAction]:
+    """Name each action by the id that its instrument is known by; a file may say it as people do.
+
+    Raises
+    ------
+    UsageError
+        An instrument is not known: an action that no bar ever meets would be lost without a word.
+    """
+    found = (instruments.find(action.instrument, action.ex_day).id for action in imported.actions)
+    return [msgspec.structs.replace(a, instrument=name) for a, name in zip(imported.actions, found, strict=True)]
 
 
 def _touch(touched: Touched, batch: BarBatch) -> None:

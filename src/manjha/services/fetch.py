@@ -1,27 +1,55 @@
 """Downloading history: only what is missing, piece by piece, each stored as it arrives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from manjha.domain.bars import Interval
 from manjha.domain.errors import DataError, OutsideTable, SourceError, UsageError
+from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay, day_of, format_day
 from manjha.market.sessions import session
 from manjha.ports.market_data import Fetched, FetchRequest, HistorySource
 from manjha.services.data_jobs import DataServices, Progress, Terms, Touched, import_one, no_progress
 from manjha.services.gaps import held_days, missing_spans
 from manjha.services.price_steps import find_steps
-from manjha.services.rate_limit import TokenBucket
 from manjha.services.reports import FetchSummary, FileReport, Problem
 
 Spans = Sequence[tuple[TradingDay, TradingDay]]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a person asks for: names as they type them, an interval, the first and the last day."""
+
+    names: Sequence[str]
+    interval: Interval
+    start: TradingDay
+    end: TradingDay
+
+
+def fetch_named(
+    services: DataServices, source: HistorySource, wanted: Wanted, progress: Progress = no_progress
+) -> FetchSummary:
+    """Download what is missing of instruments by name. Those not known yet are asked of the source first.
+
+    Raises
+    ------
+    UsageError
+        A name is known neither here nor to the source; or see `fetch`.
+    SourceError
+        The source fails before every instrument is known.
+    """
+    before: list[FileReport] = []
+    known = [_find(services, source, name, wanted.end, before) for name in wanted.names]
+    requests = [FetchRequest(one, wanted.interval, wanted.start, wanted.end) for one in known]
+    summary = fetch(services, source, requests, progress)
+    return msgspec.structs.replace(summary, files=(*before, *summary.files))
 
 
 def fetch(
     services: DataServices,
     source: HistorySource,
     requests: Sequence[FetchRequest],
-    bucket: TokenBucket,
     progress: Progress = no_progress,
 ) -> FetchSummary:
     """Download what is missing of each request and import every piece as it arrives.
@@ -32,7 +60,7 @@ def fetch(
     Raises
     ------
     UsageError
-        A span is empty.
+        A span is empty, or the source never has what is asked for.
     OutsideTable
         A span lies outside the market calendar.
     """
@@ -45,15 +73,39 @@ def fetch(
     reports: list[FileReport] = []
     problem: Problem | None = None
     try:
-        for piece in _pieces(source, plans, bucket):
-            hints = msgspec.structs.replace(piece.hints, format=piece.format)
-            terms = Terms(hints=hints, source=source.name)
-            reports.append(import_one(services, piece.file, piece.data, terms, touched))
-            progress(piece.file, len(reports), max(total, len(reports)))
+        for place, (request, missing) in enumerate(plans):
+            for piece in source.fetch(request, missing) if missing else ():
+                reports.append(_import(services, source.name, piece, touched))
+                progress(piece.file, len(reports), max(total, len(reports)))
+            # What was downloaded for this request may be all that the others wanted.
+            total = len(reports) + sum(source.plan(*later) for later in plans[place + 1 :] if later[1])
     except SourceError as error:
         problem = Problem(error.message, error.hint)
     steps = find_steps(services.store, services.instruments, services.actions, touched)
     return FetchSummary(source.name, days, total, tuple(reports), steps, problem)
+
+
+def _find(
+    services: DataServices, source: HistorySource, name: str, day: TradingDay, reports: list[FileReport]
+) -> Instrument:
+    """Return an instrument by name; if need be, import what the source has that may hold it, until it does."""
+    try:
+        return services.instruments.find(name)
+    except UsageError:
+        for piece in source.introduce(name, day):
+            reports.append(_import(services, source.name, piece, Touched()))
+            try:
+                return services.instruments.find(name)
+            except UsageError:
+                continue
+    return services.instruments.find(name)
+
+
+def _import(services: DataServices, source: str, piece: Fetched, touched: Touched) -> FileReport:
+    if not piece.data:
+        return FileReport(piece.file, notes=(piece.note,))
+    hints = msgspec.structs.replace(piece.hints, format=piece.format)
+    return import_one(services, piece.file, piece.data, Terms(hints=hints, source=source), touched)
 
 
 def _missing(services: DataServices, request: FetchRequest) -> Spans:
@@ -81,19 +133,3 @@ def _last_complete_day(services: DataServices, request: FetchRequest) -> int:
     except DataError:
         return today  # Closed today: there is nothing to wait for.
     return today if is_over else today - 1
-
-
-def _pieces(
-    source: HistorySource, plans: Sequence[tuple[FetchRequest, Spans]], bucket: TokenBucket
-) -> Iterator[Fetched]:
-    """Yield what the source gives, one request at a time at the pace of the bucket."""
-    for request, missing in plans:
-        if not missing:
-            continue
-        pieces = source.fetch(request, missing)
-        while True:
-            bucket.take()
-            piece = next(pieces, None)
-            if piece is None:
-                break
-            yield piece

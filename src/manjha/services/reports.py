@@ -49,9 +49,11 @@ class FileReport(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> str:
-        """One word: "failed", "added", "replaced", "unchanged" or "conflicting"."""
+        """One word: "failed", "absent" (there was no such file), "added", "replaced", "unchanged", "conflicting"."""
         if self.problem:
             return "failed"
+        if not self.sha256:
+            return "absent"
         if self.added or self.instruments or self.actions:
             return "added"
         if self.replaced:
@@ -133,7 +135,7 @@ class SeriesView(msgspec.Struct, frozen=True):
 
 
 class FetchSummary(msgspec.Struct, frozen=True):
-    """What a download gave. `requests` were planned for `missing_days`; `problem` says why it ended early."""
+    """What a download gave: `requests` were needed for `missing_days`; `problem` says why it ended early."""
 
     source: str
     missing_days: int

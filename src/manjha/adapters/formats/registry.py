@@ -2,7 +2,19 @@
 
 import msgspec
 
-from manjha.adapters.formats import bse, generic, kite, mcx, nse_cash, nse_fno, nse_history, ticks, yahoo
+from manjha.adapters.formats import (
+    action_table,
+    bse,
+    generic,
+    kite,
+    mcx,
+    nse_cash,
+    nse_fno,
+    nse_history,
+    nse_indices,
+    ticks,
+    yahoo,
+)
 from manjha.adapters.formats.reading import TableFormat
 from manjha.adapters.formats.sessions import SessionClock, regular_session
 from manjha.adapters.formats.sketch import HEAD_BYTES, is_parquet, sketch_of
@@ -11,8 +23,10 @@ from manjha.domain.errors import DataError, UsageError
 from manjha.ports.market_data import Imported, ImportFormat, ImportHints
 
 _TABLES: tuple[TableFormat, ...] = (
+    *action_table.FORMATS,
     *nse_cash.FORMATS,
     *nse_fno.FORMATS,
+    *nse_indices.FORMATS,
     *bse.FORMATS,
     *mcx.FORMATS,
     *kite.FORMATS,

@@ -81,18 +81,13 @@ def fetch(
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
     from manjha.domain.moments import parse_day
-    from manjha.ports.market_data import FetchRequest
-    from manjha.services.fetch import fetch as fetch_missing
-    from manjha.services.rate_limit import TokenBucket
+    from manjha.services.fetch import Wanted, fetch_named
 
     settings = load_settings()
     chosen = history_source(source, settings)
-    services = data_services(settings)
-    span = (parse_day(start), parse_day(end))
-    requests = [FetchRequest(services.instruments.find(name), _interval(interval), *span) for name in instrument]
-    bucket = TokenBucket(services.clock, settings.fetch.per_minute, settings.fetch.burst)
+    wanted = Wanted(tuple(instrument), _interval(interval), parse_day(start), parse_day(end))
     with progress_bar() as progress:
-        summary = fetch_missing(services, chosen, requests, bucket, progress)
+        summary = fetch_named(data_services(settings), chosen, wanted, progress)
     if json:
         print_json(fetch_json(summary))
     else:
