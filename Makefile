@@ -41,11 +41,12 @@ test: .venv/.dev ## Run all the tests
 quick: .venv/.dev ## Run the unit and property tests that take under two minutes together
 	$(BIN)/python -m pytest -m "not slow and not shared" $(PYTEST_ARGS)
 
-check: .venv/.dev ## Everything the gate asks: lint, types, import contracts, tidy, all the tests
+check: .venv/.dev ## Everything the gate asks: lint, types, import contracts, tidy, audit, all the tests
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory imports
 	@$(MAKE) --no-print-directory tidy
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
 lint: .venv/.dev ## Check style and layout
@@ -62,7 +63,7 @@ tidy: .venv/.dev ## Check the rules that only our own tests know
 	$(BIN)/python -m pytest -q tests/tidy/test_tidy.py
 
 audit: .venv/.dev ## Look for insecure calls and for dependencies that are missing or not used
-	$(BIN)/bandit -q -c pyproject.toml -r src -ll
+	$(BIN)/bandit -q -c pyproject.toml -r src
 	$(BIN)/deptry src
 
 cov: .venv/.dev ## Run the tests and report branch coverage
