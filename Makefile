@@ -22,6 +22,9 @@ export NUMBA_CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/manjha/numba
 endif
 endif
 
+# What an installation compiles, where there is a C compiler.
+BUILT := hatch_build.py src/manjha/strategy/_reader.c
+
 # Only what exists: packages appear one by one.
 CODE := $(wildcard src tests benchmarks)
 
@@ -87,8 +90,8 @@ clean: ## Remove caches and reports, keep the environments
 distclean: clean ## Remove the environments as well
 	rm -rf .venv .tools
 
-.venv/.run: pyproject.toml requirements/run.txt requirements/build.txt .ci/env
+.venv/.run: pyproject.toml requirements/run.txt requirements/build.txt .ci/env $(BUILT)
 	@.ci/env run
 
-.venv/.dev: pyproject.toml requirements/dev.txt requirements/build.txt .ci/env
+.venv/.dev: pyproject.toml requirements/dev.txt requirements/build.txt .ci/env $(BUILT)
 	@.ci/env dev

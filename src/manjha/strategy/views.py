@@ -4,6 +4,7 @@ There is one cursor a run. Lines are views over whole columns that refuse to loo
 """
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,29 @@ from manjha.domain.bars import BarColumns
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import RUPEE
+from manjha.strategy.reader import Reader
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Cursor = list[int]
 """One element: the position on the timeline that has closed last; -1 before the first."""
 
-NAN = float("nan")
 
-
-class Line:
+class Line(Reader):
     """A series of floats that ends now: `line[-1]` is the value at the last closed bar, `line[-2]` the one before.
 
-    NaN where the series had not begun. Looking ahead (`line[0]`, `line[1]`) is an error.
+    NaN where the series had not begun. Looking ahead (`line[0]`, `line[1]`) is an error. Its rows may be other than the
+    timeline's (another interval, an instrument that does not trade every bar). Over a split or bonus a price line shows
+    history in today's shares, as known today: its values are continued in the basis of the first bar, so that the past
+    never changes, and are multiplied by how many of the first bar's shares one share of the last bar is.
     """
 
-    __slots__ = ("_cursor", "_data")
+    __slots__ = ("_basis_of", "_values")
 
-    def __init__(self, data: Floats, cursor: Cursor) -> None:
-        self._data = np.ascontiguousarray(data).data
-        self._cursor = cursor
-
-    def __getitem__(self, ago: int) -> float:
-        if ago < 0 <= (at := self._cursor[0] + 1 + ago):
-            return self._data[at]
-        return _outside(ago)
+    def __init__(self, data: Floats, cursor: Cursor, rows: Ints | None = None, basis: Floats | None = None) -> None:
+        self._values = np.ascontiguousarray(data)
+        self._basis_of = None if basis is None else np.ascontiguousarray(basis)
+        super().__init__(self._values, cursor, rows, self._basis_of)
 
     @property
     def now(self) -> float:
@@ -45,74 +44,17 @@ class Line:
 
     def tail(self, count: int) -> Floats:
         """Return a copy of the last `count` values, oldest first, fewer at the beginning."""
-        end = self._cursor[0] + 1
-        return np.asarray(self._data[max(0, end - count) : end]).copy()
+        last = self.last()
+        values = self._values[max(0, last + 1 - count) : last + 1].copy()
+        return values if self._basis_of is None or last < 0 else values * self._basis_of[last]
 
-
-class MappedLine(Line):
-    """A line whose rows are not the timeline's: another interval, or an instrument that does not trade every bar."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, data: Floats, cursor: Cursor, rows: Ints) -> None:
-        super().__init__(data, cursor)
-        self._rows = rows.data
-
-    def __getitem__(self, ago: int) -> float:
-        position = self._cursor[0]
-        at = (self._rows[position] if position >= 0 else -1) + 1 + ago
-        if ago >= 0 or at < 0:
-            return _outside(ago)
-        return self._data[at]
-
-    def tail(self, count: int) -> Floats:
-        """Return a copy of the last `count` values, oldest first, fewer at the beginning."""
-        position = self._cursor[0]
-        end = (self._rows[position] if position >= 0 else -1) + 1
-        return np.asarray(self._data[max(0, end - count) : end]).copy()
-
-
-class RebasedLine(Line):
-    """A price line over a split or bonus: history is shown in today's shares, as known today.
-
-    `data` is continued in the basis of the first bar (so the past never changes); `basis[i]` is how many of the first
-    bar's shares one share of bar `i` is.
-    """
-
-    __slots__ = ("_basis", "_rows")
-
-    def __init__(self, data: Floats, cursor: Cursor, rows: Ints | None, basis: Floats) -> None:
-        super().__init__(data, cursor)
-        self._rows = None if rows is None else rows.data
-        self._basis = np.ascontiguousarray(basis).data
-
-    def _last(self) -> int:
-        position = self._cursor[0]
-        if self._rows is None or position < 0:
-            return position
-        return self._rows[position]
-
-    def __getitem__(self, ago: int) -> float:
-        last = self._last()
-        at = last + 1 + ago
-        if ago >= 0 or at < 0:
-            return _outside(ago)
-        return self._data[at] * self._basis[last]
-
-    def tail(self, count: int) -> Floats:
-        """Return a copy of the last `count` values in today's basis, oldest first."""
-        last = self._last()
-        values = np.asarray(self._data[max(0, last + 1 - count) : last + 1]).copy()
-        return values * self._basis[last] if last >= 0 else values
-
-
-def _outside(ago: int) -> float:
-    if ago >= 0:
+    @staticmethod
+    def refuse(ago: int) -> NoReturn:
+        """Say why there is no value at or after the cursor. Raises `UsageError`."""
         raise UsageError(
             f"line[{ago}] would look at a bar that has not closed",
             hint="line[-1] is the last closed bar, line[-2] the one before it.",
         )
-    return NAN
 
 
 class Series:
@@ -174,9 +116,7 @@ class Series:
 
     def line(self, data: Floats, *, price: bool) -> Line:
         """Return a line over one value a bar. `price` says that the values are in rupees a share."""
-        if price and self.basis is not None:
-            return RebasedLine(data, self.cursor, self.rows, self.basis)
-        return Line(data, self.cursor) if self.rows is None else MappedLine(data, self.cursor, self.rows)
+        return Line(data, self.cursor, self.rows, self.basis if price else None)
 
 
 class Timeline:

@@ -30,12 +30,10 @@ def _each_bar(state: EngineState, event: MarketAdvanced) -> None:
     at = max(event.first, ctx.warmup)
     if not state.gate.trading_on:
         at = last
-    while at < last:
-        cursor[0] = at
-        at += 1
+    for cursor[0] in range(at, last):
         on_bar(ctx)
         if requests:
-            state.reached = at
+            state.reached = cursor[0] + 1
             return
     cursor[0] = last - 1
     state.reached = last
