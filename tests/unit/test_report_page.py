@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from manjha.domain.money import RUPEE
-from manjha.research.metrics.analysis import analyse, band_of
+from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.report import format_summary, write_report
-from manjha.research.report.page import ECHARTS, embedded, render
-from manjha.research.report.payload import payload
+from manjha.research.report.page import ECHARTS, embedded, lesson, packed, render
+from manjha.research.report.payload import histogram, payload
 from tests.fakes.results import curve_of, market_result, result_of
 
 ANALYSIS = analyse(market_result(days=60))
@@ -149,6 +150,72 @@ def test_the_uncertainty_table_shows_the_rows_given() -> None:
     assert '<tr class="reported"><th scope="row" class="t">as run</th>' in page
     assert "twice the slippage" in page
     assert "Not computed for this run" in PAGE
+
+
+def bands_of(worst: int, best: int) -> list[Band]:
+    """Two slippages, each with the worst and the best order within a bar; reported is the worst at one tick."""
+    base = band_of(ANALYSIS, label="", intrabar="worst", slippage="1 tick", is_reported=True)
+    other = msgspec.structs.replace(base, intrabar="best", net=best * RUPEE, is_reported=False)
+    wide = msgspec.structs.replace(other, slippage="10 bps", net=-9_999 * RUPEE)
+    return [msgspec.structs.replace(base, net=worst * RUPEE), wide, other]
+
+
+@pytest.mark.parametrize(
+    ("worst", "best", "said"),
+    [
+        (-300, 500, "moves the net profit by ₹800.00, from a loss to a profit"),
+        (100, 500, "moves the net profit by ₹400.00: from ₹100.00 to ₹500.00"),
+        (-70, -70, "made no difference"),
+    ],
+)
+def test_the_uncertainty_is_said_in_a_sentence(worst: int, best: int, said: str) -> None:
+    assert said in lesson(bands_of(worst, best))
+    assert lesson(bands_of(worst, best)) in render(ANALYSIS, bands_of(worst, best))
+
+
+def test_one_order_within_a_bar_alone_teaches_nothing() -> None:
+    assert lesson(bands_of(1, 2)[:2]) == lesson([]) == ""
+
+
+def test_the_chart_of_the_uncertainty_has_the_rows_of_the_table() -> None:
+    rows = data_of(render(ANALYSIS, bands_of(-300, 500)))["bands"]
+    assert [(row["intrabar"], row["slippage"], row["net"]) for row in rows] == [
+        ("worst", "1 tick", -300 * RUPEE),
+        ("best", "10 bps", -9_999 * RUPEE),
+        ("best", "1 tick", 500 * RUPEE),
+    ]
+
+
+def test_columns_are_of_about_one_height_and_keep_the_order() -> None:
+    heights = [13, 23, 12, 12, 14, 14, 38, 18, 9]
+    columns = packed(range(9), heights, 3)
+    assert [row for column in columns for row in column] == list(range(9))
+    assert max(sum(heights[row] for row in column) for column in columns) == 65
+    assert packed("a", [4], 3) == [["a"]]
+    assert packed((), (), 2) == []
+
+
+@pytest.mark.parametrize(
+    ("returns", "step", "first", "counts", "still"),
+    [
+        ([-0.011, -0.0009, 0.0008, 0.0, 0.0, 0.012, 0.019], 1.0, -1, [1, 2, 1, 1], 2),
+        ([0.0, 0.0], 1.0, 0, [], 2),
+        ([0.004, 0.004], 0.1, 4, [2], 0),
+        ([0.004, 0.004 + 1e-17], 0.1, 4, [2], 0),
+        ([-0.02, -0.01, 0.01, 0.02] * 30, 0.2, -10, [30, *[0] * 4, 30, *[0] * 9, 30, *[0] * 4, 30], 0),
+        ([], 1.0, 0, [], 0),
+    ],
+)
+def test_the_bins_of_returns_are_round_and_one_is_about_zero(
+    returns: list[float], step: float, first: int, counts: list[int], still: int
+) -> None:
+    assert histogram(np.array(returns)) == {"first": first, "step": step, "counts": counts, "still": still}
+
+
+def test_lines_of_the_bill_are_called_what_a_contract_note_calls_them() -> None:
+    names = [name for name, _ in data_of(PAGE)["charges"]]
+    assert {"Brokerage", "STT / CTT", "GST", "SEBI fee"} <= set(names)
+    assert all(f'<th scope="row">{name}</th>' in PAGE for name in names)
 
 
 def test_a_run_without_anything_still_has_a_page() -> None:

@@ -1,11 +1,12 @@
 """The report: one HTML file that needs no network, made from a template, a script, a style and ECharts."""
 
 import gzip
+import itertools
 import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from manjha.domain.bars import format_interval
 from manjha.domain.moments import format_day, ist_datetime
@@ -14,7 +15,7 @@ from manjha.research.metrics.analysis import Analysis, Band, analyse, rupees, wr
 from manjha.research.metrics.daily import period_returns
 from manjha.research.metrics.drawdown import Fall, fall_days
 from manjha.research.metrics.registry import GROUPS, METRICS
-from manjha.research.report.payload import charted, payload, shown_orders, shown_refusals, shown_trips
+from manjha.research.report.payload import charge_rows, charted, payload, shown_orders, shown_refusals, shown_trips
 from manjha.research.result import BacktestResult, order_list_hash
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 ECHARTS = FOLDER / "vendor" / "echarts-6.1.0.min.js.gz"
+
+SCRIPTS = ("charts.js", "price.js", "tables.js")
+METRIC_COLUMNS, WAY_COLUMNS = 3, 2
+HEADING_ROWS = 2
+"""What the title of a group of metrics and the space around it take, in rows."""
+
+Item = TypeVar("Item")
 
 _CARDS = (
     *("net_profit", "total_return", "cagr", "max_drawdown", "sharpe", "sortino"),
@@ -56,9 +64,10 @@ def render(analysis: Analysis, bands: Sequence[Band] = ()) -> str:
             style=(FOLDER / "page.css").read_text("utf-8"),
             echarts=_inline(gzip.decompress(ECHARTS.read_bytes()).decode("utf-8")),
             script=_inline(
-                (FOLDER / "charts.js").read_text("utf-8") + (FOLDER / "tables.js").read_text("utf-8"),
+                "".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
             ),
-            data=embedded(payload(analysis)),
+            data=embedded(payload(analysis, bands)),
+            lesson=lesson(bands),
         )
     )
 
@@ -69,6 +78,30 @@ def embedded(value: Any) -> str:
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text
+
+
+def packed(groups: Sequence[Item], heights: Sequence[int], columns: int) -> list[list[Item]]:
+    """Share groups out to columns, in their order, so that the highest column is as low as it can be."""
+    count = len(groups)
+    cuts = itertools.combinations(range(1, count), min(columns, count) - 1) if count else iter(())
+    spans = [list(itertools.pairwise((0, *cut, count))) for cut in cuts]
+    best = min(spans, key=lambda found: max(sum(heights[a:b]) for a, b in found), default=[])
+    return [list(groups[a:b]) for a, b in best]
+
+
+def lesson(bands: Sequence[Band]) -> str:
+    """Say in a sentence what the order of prices within a bar is worth, at the slippage reported."""
+    reported = next((band for band in bands if band.is_reported), None)
+    pair = {band.intrabar: band.net for band in bands if reported and band.slippage == reported.slippage}
+    if len(pair) != len({"worst", "best"}):
+        return ""
+    apart = pair["best"] - pair["worst"]
+    if not apart:
+        return "The order of prices within a bar made no difference to the profit of this run."
+    text = f"The order of prices within a bar moves the net profit by {rupees(apart)}"
+    if pair["worst"] < 0 < pair["best"]:
+        return f"{text}, from a loss to a profit: bars of this length cannot tell which it was."
+    return f"{text}: from {rupees(pair['worst'])} to {rupees(pair['best'])}. Finer bars narrow this."
 
 
 def _environment() -> "Environment":
@@ -129,22 +162,22 @@ def _head(analysis: Analysis) -> dict[str, Any]:
 def _sections(analysis: Analysis) -> dict[str, Any]:
     result, trips = analysis.result, analysis.run.trips
     shown = shown_trips(analysis)
+    groups = [
+        (
+            group,
+            [(row.title, written(row, analysis.values[row.name]), row.doc) for row in METRICS if row.group == group],
+        )
+        for group in GROUPS
+    ]
+    # The short ones first: then they fill one column, and the months the other.
+    ways = sorted((way for way in analysis.breakdowns if len(way.groups) > 1), key=lambda way: len(way.groups))
     return {
-        "groups": [
-            (
-                group,
-                [
-                    (row.title, written(row, analysis.values[row.name]), row.doc)
-                    for row in METRICS
-                    if row.group == group
-                ],
-            )
-            for group in GROUPS
-        ],
+        "groups": groups,
+        "metric_columns": packed(groups, [len(rows) + HEADING_ROWS for _, rows in groups], METRIC_COLUMNS),
         "months": _MONTHS,
         "heat": _heat(analysis),
         "falls": _falls(analysis),
-        "breakdowns": [way for way in analysis.breakdowns if len(way.groups) > 1],
+        "way_columns": packed(ways, [len(way.groups) + HEADING_ROWS for way in ways], WAY_COLUMNS),
         "tax": analysis.tax,
         "slab": analysis.run.options.slab,
         "year_days": analysis.run.options.year_days,
@@ -155,7 +188,7 @@ def _sections(analysis: Analysis) -> dict[str, Any]:
         "refusals_shown": len(shown_refusals(result)),
         "charted": [result.name_of(bars.instrument) for bars in charted(result, shown)],
         "unassigned": trips.unassigned.total,
-        "charge_rows": [(line, getattr(result.charges, line)) for line in result.charges.__struct_fields__],
+        "charge_rows": charge_rows(result),
         "charges_total": result.charges.total,
         "plain_cash": format_cash,
     }

@@ -3,6 +3,7 @@
 Money stays an integer of 1e-4 rupee (exact in JavaScript up to ₹90,000 crore); times are whole seconds UTC.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +14,11 @@ from manjha.domain.bars import BarColumns
 from manjha.domain.charges import LINES
 from manjha.domain.commands import Refused
 from manjha.domain.moments import SECOND_NS
-from manjha.research.metrics.analysis import Analysis
+from manjha.research.metrics.analysis import Analysis, Band
 from manjha.research.metrics.daily import Floats
 from manjha.research.metrics.drawdown import underwater
 from manjha.research.metrics.ratios import rolling_sharpe
+from manjha.research.metrics.registry import METRICS
 from manjha.research.report.candles import CANDLES_MAX, overview, windows
 from manjha.research.result import BacktestResult, Int64s, OrderRecord, describe_subject
 from manjha.research.round_trips import RoundTrip
@@ -29,9 +31,11 @@ WINDOWS_MAX = 36
 CURVE_BUCKETS = 1_200
 ROLLING_DAYS = 63
 BINS = 41
+STEPS = (1.0, 2.0, 5.0)
+"""Widths of a histogram's bins, times a power of ten: their middles are round numbers, one of them is zero."""
 
 
-def payload(analysis: Analysis) -> dict[str, Any]:
+def payload(analysis: Analysis, bands: Sequence[Band] = ()) -> dict[str, Any]:
     """Return everything that the charts and the long tables need."""
     result = analysis.result
     trips = shown_trips(analysis)
@@ -47,8 +51,9 @@ def payload(analysis: Analysis) -> dict[str, Any]:
         ],
         "equity": _equity(result),
         "rolling": _rolling(analysis),
-        "histogram": _histogram(analysis),
-        "charges": [[line, getattr(result.charges, line)] for line in LINES],
+        "histogram": histogram(analysis.run.returns),
+        "charges": charge_rows(result),
+        "bands": [{"intrabar": row.intrabar, "slippage": row.slippage, "net": row.net} for row in bands],
         "groups": {way.name: [[group.key, group.net] for group in way.groups] for way in analysis.breakdowns},
         "price": [
             {"instrument": bars.instrument, **overview(bars, min(CANDLES_MAX, CANDLES_ALL // len(columns))).plain()}
@@ -56,6 +61,16 @@ def payload(analysis: Analysis) -> dict[str, Any]:
         ],
         "windows": [{"trip": row, **candles.plain()} for row, candles in windows(columns, trips, WINDOWS_MAX)],
     }
+
+
+def charge_rows(result: BacktestResult) -> list[tuple[str, int]]:
+    """Return the lines of the bill, named as in the metrics, with their sums."""
+    titles = {metric.name: metric.title.removeprefix("Charges: ") for metric in METRICS}
+    return [(_capital(titles[f"charges_{line}"]), getattr(result.charges, line)) for line in LINES]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def shown_trips(analysis: Analysis) -> Sequence[RoundTrip]:
@@ -80,6 +95,29 @@ def charted(result: BacktestResult, trips: Sequence[RoundTrip]) -> list[BarColum
     counts = Counter(trip.instrument for trip in trips)
     chosen = sorted(finest, key=lambda instrument: (-counts[instrument], instrument))
     return [finest[instrument] for instrument in chosen[:CHARTS_MAX]]
+
+
+def histogram(daily: Floats) -> dict[str, Any]:
+    """Count daily returns (fractions) in bins of `step` percent, the first of which has its middle at `first` steps."""
+    # Days without a position would make a bar so high that no other is seen: they are counted apart.
+    returns = daily[daily != 0] * 100
+    still = len(daily) - len(returns)
+    if not len(returns):
+        return {"first": 0, "step": 1.0, "counts": [], "still": still}
+    step = _bin_width(float(np.ptp(returns)), min(BINS, max(5, len(returns) // 3)))
+    # Rounded to the nearest multiple of the step: the bin of zero lies on both sides of it.
+    rows = np.floor(returns / step + 0.5).astype(np.int64)
+    first = int(rows.min())
+    counts = np.bincount(rows - first)
+    return {"first": first, "step": step, "counts": counts.tolist(), "still": still}
+
+
+def _bin_width(span: float, bins: int) -> float:
+    """Return the smallest round width with which `span` needs at most `bins` bins; 0.1 % where all are as good as equal."""
+    if span < 1e-6:
+        return 0.1
+    power = 10.0 ** math.floor(math.log10(span / bins))
+    return float(f"{next(step for step in (*STEPS, 10.0, 20.0) if span / (step * power) <= bins - 1) * power:.12g}")
 
 
 def curve_rows(equity: Int64s, below: Floats, buckets: int = CURVE_BUCKETS) -> Int64s:
@@ -118,14 +156,6 @@ def _rolling(analysis: Analysis) -> dict[str, Any]:
         "day": run.day[: len(values)].tolist(),
         "value": [None if np.isnan(value) else value for value in values.tolist()],
     }
-
-
-def _histogram(analysis: Analysis) -> dict[str, Any]:
-    returns = analysis.run.returns * 100
-    if not len(returns):
-        return {"edges": [], "counts": []}
-    counts, edges = np.histogram(returns, bins=min(BINS, max(5, len(returns) // 3)))
-    return {"edges": np.round(edges, 4).tolist(), "counts": counts.tolist()}
 
 
 def _trip(trip: RoundTrip) -> list[Any]:
