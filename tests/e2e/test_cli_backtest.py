@@ -31,6 +31,24 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next((home / "demo").iterdir())
 
 
+def test_the_demo_shows_that_the_order_within_a_bar_matters(market: Path) -> None:
+    told = json.loads(manjha(market.parent.parent, "demo", *SPAN, "--json").stdout)
+    final = {row["label"]: row["final"] for row in told["band"]}
+    assert final["worst case, slippage 1 tick"] != final["best case, slippage 1 tick"]
+    assert told["metrics"]["trades"] > 10
+
+
+def test_the_next_steps_of_the_demo_work_when_pasted(market: Path, tmp_path: Path) -> None:
+    home = tmp_path / "a home"
+    home.symlink_to(market.parent.parent, target_is_directory=True)
+    said = manjha(home, "demo", *SPAN).stderr
+    lines = [line.strip() for line in said.partition("Next, to paste:")[2].splitlines() if line.startswith("  ")]
+    assert len(lines) == 3
+    for line in lines:
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, line + done.stderr
+
+
 def test_a_backtest_tells_what_it_did(market: Path) -> None:
     done = manjha(market, "backtest", "-s", "ema-cross", "--instrument", "NSE:MANJHA", "-i", "60m", "--no-report")
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,10 @@
 """`manjha demo`: a synthetic market, a backtest on it, a report. What `make run` does."""
 
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,7 +12,11 @@ import typer
 app = typer.Typer(add_completion=False)
 
 FIRST, LAST = "2024-01-01", "2025-12-31"
-INSTRUMENT, INTERVAL, STRATEGY = "NSE:PATANG", "15m", "supertrend"
+INSTRUMENT, INTERVAL, STRATEGY = "NSE:PATANG", "60m", "gap-fade"
+PARAMS = ("stop_pct=0.3",)
+"""A stop near enough that stop and target lie within one hour's bar on many days: then the order of prices inside it
+decides between a loss and a profit, which is what the uncertainty table is there to show."""
+FINER = "5m"
 
 
 @app.command()
@@ -29,6 +38,7 @@ def demo(
     from manjha.app.cli.errors import say
     from manjha.app.requests import make_request
     from manjha.app.settings import load_settings
+    from manjha.app.terms import parse_params
     from manjha.domain.moments import parse_day
     from manjha.services.synthetic_market import seed_store
 
@@ -40,8 +50,32 @@ def demo(
     names = ", ".join(instrument.display for instrument in seeded.instruments)
     say(f"It has {names}: {seeded.rows:,} new bars of one minute." if seeded.rows else f"It was there: {names}.")
     say(f"Running {STRATEGY} on {INSTRUMENT} at {INTERVAL}, and again under other assumptions ...\n")
-    strategy = strategy_source(settings).find(STRATEGY)()
+    strategy = strategy_source(settings).find(STRATEGY)(**parse_params(PARAMS))
     request = make_request(strategy, (INSTRUMENT,), {"interval": INTERVAL, "seed": seed})
     run_and_show(settings, request, settings.home / "reports", with_band=True, json=json)
     if not json:
-        say(f"\nMore: MANJHA_HOME={settings.home} manjha data list   ·   manjha strategy list   ·   docs/user-guide.md")
+        say(_next_steps(settings.home))
+
+
+def _next_steps(home: Path) -> str:
+    manjha, here = program(), f"MANJHA_HOME={shlex.quote(str(home))}"
+    again = " ".join((f"backtest -s {STRATEGY} --instrument {INSTRUMENT} -i {FINER}", *(f"-p {row}" for row in PARAMS)))
+    return (
+        f"\nNext, to paste:\n"
+        f"  {here} {manjha} {again}   # finer bars, less doubt\n"
+        f"  {here} {manjha} data list\n"
+        f"  {manjha} strategy list\n"
+        "docs/user-guide.md says how to bring in real data."
+    )
+
+
+def program() -> str:
+    """Return what a shell in the working folder runs this program by: its name where that finds it, else its path."""
+    called = Path(sys.argv[0])
+    beside = Path(sys.executable).with_name("manjha")
+    path = Path(os.path.abspath(called if called.name == beside.name else beside))  # noqa: PTH100 - links are kept
+    found = shutil.which(path.name)
+    if not path.exists() or (found and Path(found).resolve() == path.resolve()):
+        return path.name
+    inside = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return shlex.quote(str(inside))
