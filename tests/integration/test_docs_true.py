@@ -5,18 +5,21 @@ import inspect
 import pkgutil
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+import typer
 
 import manjha.domain
 import manjha.ports
+from manjha.adapters.formats.registry import FORMATS
 from manjha.app.cli import main
+from manjha.app.cli.root import COMMANDS
 from manjha.app.requests import DEFAULTS
 from manjha.app.settings import Settings
-from manjha.domain.commands import RefusalReason
 from manjha.domain.commands import RefusalReason
 from manjha.domain.orders import Phase
 from manjha.orders.lifecycle import TRANSITIONS, Happening
@@ -214,7 +217,7 @@ FILES = {
     "broken.py": "def broken(:\n",
     "home/wrong.toml": '[[stt]]\nsegment = "equity"\nfrom = "2024-01-01"\n',
 }
-COMMANDS = """
+MISTAKES = """
 manjha data import days.csv other.csv whole.csv bad.csv nameless.csv words.txt
 manjha data import nothing.csv
 manjha data import worse.csv
@@ -254,85 +257,7 @@ def test_every_message_of_the_troubleshooting_page_is_produced(reader: Reader, m
     for name in ("MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     reader.read([Block("", name, text) for name, text in FILES.items()])
-    said = "\n".join(map(plain, "".join(reader.run(line)[1] for line in COMMANDS.strip().splitlines()).splitlines()))
-    wanted = messages("Bringing data in", "Running a backtest", "Settings and sources")
-    patterns = {text: ".*".join(re.escape(plain(part)) for part in text.split("…")) for text in wanted}
-    assert not [text for text, pattern in patterns.items() if not re.search(pattern, said)], said
-
-
-def test_every_message_of_a_download_is_in_the_source() -> None:
-    wanted = messages("While downloading")
-    assert len(wanted) == 4
-    assert not [text for text in wanted if not all(part in SOURCE for part in text.split("…"))]
-
-
-def test_the_page_has_every_reason_for_a_refusal() -> None:
-    assert sorted(messages("What risk refuses")) == sorted(RefusalReason)
-
-
-# ---- troubleshooting
-
-HEAD = "date,symbol,open,high,low,close,volume\n"
-MARCH = "2024-03-01,FIRKI,404.00,406.00,403.00,{},90000\n2024-03-04,FIRKI,{},206.00,200.00,205.00,90000\n"
-FILES = {
-    "days.csv": HEAD + MARCH.format("405.05", "202.50"),
-    "other.csv": HEAD + MARCH.format("405.10", "202.50"),
-    "whole.csv": HEAD + MARCH.format("405.00", "202.00"),
-    "bad.csv": HEAD + MARCH.format("405.05", "202.50") + "2024-03-05,FIRKI,205.00,201.00,204.00,205.00,9000\n",
-    "worse.csv": HEAD + "2024-03-06,FIRKI,205.00,201.00,204.00,205.50,9000\n" * 2,
-    "nameless.csv": "date,open,high,low,close\n2024-03-01,404.00,406.00,403.00,405.05\n",
-    "words.txt": "hello\n",
-    "actions.csv": "instrument,ex_day,kind,new_shares\nNSE:FIRKI,2024-03-04,bonus,1\n",
-    "index.csv": "time,open,high,low,close\n"
-    + "".join(f"2024-03-01 09:{15 + minute}:00,22000.05,22010,21990,22005\n" for minute in range(40)),
-    "kite.csv": "date,open,high,low,close,volume\n"
-    + "".join(f"2024-03-0{day}T00:00:00+05:30,{day}.05,9.5,1.5,{day}.5,700\n" for day in (4, 5, 6, 7)),
-    "broken.py": "def broken(:\n",
-    "home/wrong.toml": '[[stt]]\nsegment = "equity"\nfrom = "2024-01-01"\n',
-}
-COMMANDS = """
-manjha data import days.csv other.csv whole.csv bad.csv nameless.csv words.txt
-manjha data import nothing.csv
-manjha data import worse.csv
-manjha data import actions.csv
-manjha data import index.csv --instrument "NSE:NIFTY 50"
-manjha data import kite.csv --instrument NSE:DORI
-manjha data gaps --instrument NSE:FIRK
-manjha data gaps --instrument NSE:FIRKI --to 2027-01-05
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold -i 1m
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s gap-fade
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s pairs-spread
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross -p fats=3
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cros
-manjha backtest --no-band --no-report --instrument NSE:FIRKI -s broken.py
-manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s supertrend
-manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s vwap-reversion -i 5m --index-proxy
-manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s opening-range-breakout -i 5m --index-proxy
-manjha backtest --no-band --no-report --instrument NSE:DORI -s buy-and-hold
-MANJHA_CASH=1 manjha data list
-MANJHA_RULES_FILE=none.toml manjha data verify
-MANJHA_RULES_FILE=none.toml manjha data gaps --instrument NSE:FIRKI
-MANJHA_RULES_FILE=wrong.toml manjha data gaps --instrument NSE:FIRKI
-manjha data fetch --source google --instrument NSE:FIRKI --from 2024-03-01 --to 2024-03-04
-manjha data fetch --source kite --instrument NSE:FIRKI --from 2024-03-01 --to 2024-03-04
-"""
-
-
-def messages(*sections: str) -> list[str]:
-    text = text_of("troubleshooting.md")
-    parts = [text.split(f"## {section}\n")[1].split("\n## ")[0] for section in sections]
-    rows = [row for part in parts for row in table_rows(part, 3)[1:]]
-    return [row[0].strip("`") for row in rows]
-
-
-def test_every_message_of_the_troubleshooting_page_is_produced(
-    reader: Reader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    reader.read([Block("", name, text) for name, text in FILES.items()])
-    said = "\n".join(map(plain, "".join(reader.run(line)[1] for line in COMMANDS.strip().splitlines()).splitlines()))
+    said = "\n".join(map(plain, "".join(reader.run(line)[1] for line in MISTAKES.strip().splitlines()).splitlines()))
     wanted = messages("Bringing data in", "Running a backtest", "Settings and sources")
     patterns = {text: ".*".join(re.escape(plain(part)) for part in text.split("…")) for text in wanted}
     assert not [text for text, pattern in patterns.items() if not re.search(pattern, said)], said
@@ -362,6 +287,28 @@ def test_the_glossary_has_every_word_of_domain_and_ports() -> None:
         if f"| {name} |" not in words
     ]
     assert not missing
+
+
+def test_the_page_of_formats_has_every_format() -> None:
+    rows = [row[0] for row in table_rows(text_of("formats.md").split("\n## ")[0], 4)[1:]]
+    assert sorted(rows) == sorted(f"`{one.name}`" for one in FORMATS)
+
+
+def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", {})
+    for word, one in inner.items():
+        yield from commands(one, f"{name} {word}")
+    if not inner:
+        yield name, command
+
+
+def test_the_pages_name_every_command_and_option() -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for word, (module, _) in COMMANDS.items():
+        for name, command in commands(typer.main.get_command(importlib.import_module(module).app), f"manjha {word}"):
+            assert name in pages
+            ways = [one.opts for one in command.params if one.param_type_name == "option" and not one.hidden]
+            assert not [opts for opts in ways if not any(f"`{opt}" in pages or f" {opt} " in pages for opt in opts)]
 
 
 # Of computing, not of the market; and names of companies.
