@@ -1,7 +1,6 @@
 """The report: one HTML file that needs no network, made from a template, a script, a style and ECharts."""
 
 import gzip
-import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -81,12 +80,11 @@ def embedded(value: Any) -> str:
 
 
 def packed(groups: Sequence[Item], heights: Sequence[int], columns: int) -> list[list[Item]]:
-    """Share groups out to columns, in their order, so that the highest column is as low as it can be."""
-    count = len(groups)
-    cuts = itertools.combinations(range(1, count), min(columns, count) - 1) if count else iter(())
-    spans = [list(itertools.pairwise((0, *cut, count))) for cut in cuts]
-    best = min(spans, key=lambda found: max(sum(heights[a:b]) for a, b in found), default=[])
-    return [list(groups[a:b]) for a, b in best]
+    """Share groups out to columns of about one height; each column, and the columns, keep the order of the groups."""
+    rows: list[list[int]] = [[] for _ in range(columns)]
+    for row in sorted(range(len(groups)), key=lambda row: -heights[row]):
+        min(rows, key=lambda column: sum(heights[each] for each in column)).append(row)
+    return [[groups[row] for row in column] for column in sorted(sorted(column) for column in rows if column)]
 
 
 def lesson(bands: Sequence[Band]) -> str:
@@ -169,8 +167,7 @@ def _sections(analysis: Analysis) -> dict[str, Any]:
         )
         for group in GROUPS
     ]
-    # The short ones first: then they fill one column, and the months the other.
-    ways = sorted((way for way in analysis.breakdowns if len(way.groups) > 1), key=lambda way: len(way.groups))
+    ways = [way for way in analysis.breakdowns if len(way.groups) > 1]
     return {
         "groups": groups,
         "metric_columns": packed(groups, [len(rows) + HEADING_ROWS for _, rows in groups], METRIC_COLUMNS),

@@ -113,7 +113,7 @@ def histogram(daily: Floats) -> dict[str, Any]:
 
 
 def _bin_width(span: float, bins: int) -> float:
-    """Return the smallest round width with which `span` needs at most `bins` bins; 0.1 % where all are as good as equal."""
+    """Return the smallest round width with which `span` needs at most `bins` bins; 0.1 % where all are equal."""
     if span < 1e-6:
         return 0.1
     power = 10.0 ** math.floor(math.log10(span / bins))
