@@ -182,8 +182,10 @@ def test_returns_about_zero_are_neither_gain_nor_loss(tmp_path: Path) -> None:
 def test_arrows_hide_the_price_only_where_there_is_room_for_them(tmp_path: Path) -> None:
     count = 'charts.get("price").getOption().series.map((s) => s.data.length)'
     zoom = 'charts.get("price").dispatchAction({type: "dataZoom", start: 98, end: 100})'
-    extra = f"(() => {{ const whole = {count}; {zoom}; return [whole, {count}]; }})()"
-    whole, near = opened(market_result(days=400), tmp_path, extra=extra)["more"]
+    note = "marks(VIEWS[0], 0, 1e6).buy[0].note()"
+    extra = f"(() => {{ const whole = {count}; {zoom}; return [whole, {count}, {note}]; }})()"
+    whole, near, told = opened(market_result(days=400), tmp_path, extra=extra)["more"]
+    assert re.match(r"Trade 1, \S+.* 50 at [\d,.]+<br>2025-01-06 \d\d:\d\d<br>net −?₹[\d,.]+$", told)
     assert whole[2:4] == [0, 0]
     assert min(whole[4:6]) > 100
     assert min(near[2:6]) > 0

@@ -119,12 +119,12 @@ function drawHistogram(c) {
   if (!h.counts.length) { draw("histogram", {}, h.still ? "No day changed the equity." : "No trading day."); return; }
   const center = (i) => (h.first + i) * h.step, text = (v) => `${plain(v.toFixed(digits))} %`, edge = (v) => plain(v.toFixed(digits + 1));
   draw("histogram", {
-    ...base(c), xAxis: axis(c, { type: "category", data: h.counts.map((_, i) => text(center(i))) }), yAxis: valueAxis(c, { minInterval: 1, scale: false }),
+    ...base(c), xAxis: axis(c, { type: "category", data: h.counts.map((_, i) => text(center(i))) }), yAxis: valueAxis(c, { minInterval: 1, scale: false, axisLabel: { color: c.soft, formatter: (v) => v.toLocaleString("en-IN") } }),
     tooltip: { ...base(c).tooltip, axisPointer: { type: "shadow" }, formatter: (items) => { const at = center(items[0].dataIndex); return `${edge(at - h.step / 2)} to ${edge(at + h.step / 2)} %<br>${items[0].data.value} days`; } },
     series: [{ type: "bar", barCategoryGap: "12%", data: h.counts.map((n, i) => ({ value: n, itemStyle: { color: [c.loss, c.soft, c.gain][Math.sign(h.first + i) + 1] } })) }],
   });
 }
-const scatter = (name, data, color, symbol) => ({ name, type: "scatter", data, symbol, symbolSize: 6, progressive: 0, itemStyle: { color, opacity: 0.75 } });
+const scatter = (name, data, color, symbol) => ({ name, type: "scatter", data, symbol, symbolSize: 6, large: data.length > 4000, progressive: 0, itemStyle: { color, opacity: 0.75 } });
 const tradeTip = (c) => ({ ...base(c).tooltip, trigger: "item", formatter: (i) => { const t = DATA.trips[i.value[2]]; return `Trade ${i.value[2] + 1}: ${escapeHtml(nameOf(t[T.instrument]))}<br>${ist(t[T.entry])} to ${ist(t[T.exit])}<br>net ${money(t[T.net])}`; } });
 function drawTrades(c) {
   const all = DATA.trips.map((t, n) => [t[T.exit] * 1000 + 19800000, t[T.net] / 1e4, n]);

@@ -29,7 +29,7 @@ function marks(shown, from, to) {
       if (seconds < start || seconds >= end) return;
       const way = side > 0 ? "buy" : "sell", row = rowOf(ts, seconds);
       rows[way].add(row);
-      found[way].push({ value: [row, px / 1e4], note: `Trade ${n + 1}, ${what} ${t[T.qty].toLocaleString("en-IN")} at ${price(px)}<br>${ist(seconds)}<br>net ${money(t[T.net])}` });
+      found[way].push({ value: [row, px / 1e4], note: () => `Trade ${n + 1}, ${what} ${t[T.qty].toLocaleString("en-IN")} at ${price(px)}<br>${ist(seconds)}<br>net ${money(t[T.net])}` });
     };
     add(t[T.side], t[T.entry], t[T.entryPx], t[T.side] > 0 ? "bought" : "sold short");
     if (!t[T.open]) add(-t[T.side], t[T.exit], t[T.exitPx], `${escapeHtml(t[T.why])}: ${t[T.side] > 0 ? "sold" : "bought back"}`);
@@ -50,7 +50,7 @@ function tradeLines(c, shown) {
 
 function priceSeries(c, shown) {
   const k = shown.candles, up = c.gain, down = c.loss;
-  const arrow = (name, color, rotate, offset) => ({ name, type: "scatter", symbol: "triangle", symbolRotate: rotate, symbolOffset: [0, offset], symbolSize: 12, z: 5, itemStyle: { color, borderColor: c.bg, borderWidth: 0.5 }, data: [], tooltip: { trigger: "item", formatter: (i) => i.data.note } });
+  const arrow = (name, color, rotate, offset) => ({ name, type: "scatter", symbol: "triangle", symbolRotate: rotate, symbolOffset: [0, offset], symbolSize: 12, z: 5, itemStyle: { color, borderColor: c.bg, borderWidth: 0.5 }, data: [], tooltip: { trigger: "item", formatter: (i) => i.data.note() } });
   const strip = (name, color) => ({ name, type: "scatter", xAxisIndex: 2, yAxisIndex: 2, symbol: "rect", symbolSize: [2, 9], itemStyle: { color }, data: [], silent: true });
   return [
     { name: "Price", type: "candlestick", data: k.ts.map((_, i) => [k.open[i] / 1e4, k.close[i] / 1e4, k.low[i] / 1e4, k.high[i] / 1e4]), itemStyle: { color: up, color0: down, borderColor: up, borderColor0: down }, large: false, markLine: { silent: true, symbol: "none", data: tradeLines(c, shown) } },
