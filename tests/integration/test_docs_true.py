@@ -17,6 +17,7 @@ import manjha.domain
 import manjha.ports
 from manjha.adapters.formats.registry import FORMATS
 from manjha.app.cli import main
+from manjha.app.cli.demo import FIRST, LAST
 from manjha.app.cli.root import COMMANDS
 from manjha.app.requests import DEFAULTS
 from manjha.app.settings import Settings
@@ -195,6 +196,7 @@ def test_the_settings_page_has_every_default_of_a_backtest() -> None:
     assert {name: rows.get(name) for name in shown} == shown
     limits = {f"`{field.name}`": f"`{field.default}`" for field in msgspec.structs.fields(RiskLimits)}
     assert {name: rows.get(name) for name in limits} == limits
+    assert f"from {FIRST} to {LAST}" in text_of("settings.md")
 
 
 # ---- troubleshooting
