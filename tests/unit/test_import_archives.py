@@ -66,7 +66,9 @@ def test_archives_in_archives_end_somewhere(tmp_path: Path) -> None:
         list(Archives().open_all([tmp_path / "deep.gz"]))
 
 
-@pytest.mark.parametrize("damaged", [zipped({"a": b"1" * 100})[:-30], gzip.compress(b"1" * 100)[:-6]])
+@pytest.mark.parametrize(
+    "damaged", [zipped({"a": b"1" * 100})[:-30], gzip.compress(b"1" * 100)[:-6]], ids=["zip", "gz"]
+)
 def test_a_damaged_archive_is_an_error_by_name_and_one_file_in_a_folder(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(damaged)
     (tmp_path / "b.csv").write_bytes(b"good")

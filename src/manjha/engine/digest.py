@@ -10,7 +10,7 @@ import msgspec
 
 from manjha.engine.state import EngineState
 
-_ENCODER = msgspec.json.Encoder(order="deterministic")
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 def digest(state: EngineState) -> str:

@@ -14,6 +14,10 @@ from manjha.engine.requests import close_out, modify, place
 from manjha.engine.state import EngineState, Protection
 from manjha.orders.book import OrderRecord
 
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_BUY, _SELL, _LIMIT, _SL_M = Side.BUY, Side.SELL, OrderType.LIMIT, OrderType.SL_M
+_STOP, _TARGET, _NO_PX = Purpose.STOP, Purpose.TARGET, Px(0)
+
 EXIT_TIMER = "exit:"
 """Prefix of the timers that close a position by time; the entry's id follows."""
 
@@ -147,31 +151,31 @@ def _place_both(state: EngineState, protection: Protection, now_ns: TsNs, out: l
     entry = protection.entry
     protection.stop_id = protection.target_id = None
     if protection.stop_px:
-        order = _child(state, protection, Purpose.STOP, now_ns)
+        order = _child(state, protection, _STOP, now_ns)
         if place(state, order, out):
             protection.stop_id = order.id
             if protection.exits.trail:
                 state.trailing.add(entry.id)
     if protection.exits.target:
-        order = _child(state, protection, Purpose.TARGET, now_ns)
+        order = _child(state, protection, _TARGET, now_ns)
         if place(state, order, out):
             protection.target_id = order.id
 
 
 def _child(state: EngineState, protection: Protection, purpose: Purpose, now_ns: TsNs) -> Order:
     entry = protection.entry
-    is_stop = purpose is Purpose.STOP
+    is_stop = purpose is _STOP
     return Order(
         state.next_order_id(),
         entry.origin,
         entry.instrument,
-        Side.SELL if entry.side is Side.BUY else Side.BUY,
+        _SELL if entry.side > 0 else _BUY,
         Qty(protection.filled),
-        OrderType.SL_M if is_stop else OrderType.LIMIT,
+        _SL_M if is_stop else _LIMIT,
         entry.product,
         now_ns,
-        Px(0) if is_stop else protection.exits.target,
-        Px(protection.stop_px) if is_stop else Px(0),
+        _NO_PX if is_stop else protection.exits.target,
+        Px(protection.stop_px) if is_stop else _NO_PX,
         None,
         purpose,
         entry.id,
@@ -189,7 +193,7 @@ def _first_stop(state: EngineState, entry: Order, fill: Fill) -> int:
 
 def _on_tick(state: EngineState, entry: Order, px: int) -> int:
     """Put a stop onto the tick, away from the price, so that rounding never makes it tighter."""
-    rounding = Rounding.DOWN if entry.side is Side.BUY else Rounding.UP
+    rounding = Rounding.DOWN if entry.side > 0 else Rounding.UP
     return round_to_tick(px, state.instruments[entry.instrument].tick, rounding)
 
 

@@ -7,13 +7,13 @@ from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReas
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Qty
-from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side
+from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
 from manjha.domain.sizing import TargetUnit
 from manjha.engine.closes import recent_daily_closes
 from manjha.engine.state import EngineState
 from manjha.orders.planning import needed, slices
 from manjha.risk.sizing import entry_qty, needs_closes, target_qty
-from manjha.strategy.context import (
+from manjha.strategy.asked import (
     CancelRequest,
     LegsRequest,
     ModifyRequest,
@@ -22,6 +22,9 @@ from manjha.strategy.context import (
     TargetRequest,
     TimerRequest,
 )
+
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_MIS, _SIGNAL, _REGULAR, _NONE = Product.MIS, Purpose.SIGNAL, Variety.REGULAR, Qty(0)
 
 SQUARE_OFF_TIMER = "square-off"
 """Key of the timer at which intraday positions are closed."""
@@ -51,7 +54,7 @@ def place(state: EngineState, order: Order, out: list[Output]) -> bool:
         state.record_refusals.append(verdict)
         return False
     state.ctx.markets[order.instrument].working += 1
-    if order.product is Product.MIS and not state.squares_off:
+    if order.product is _MIS and not state.squares_off:
         _square_off_from_now(state, order, out)
     return True
 
@@ -85,29 +88,34 @@ def close_out(
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
     instrument = state.instruments[request.instrument]
-    qty: int = request.qty
+    qty = request.qty
     if qty == 0:
         px = request.limit or request.trigger or state.marks.get(request.instrument, 0)
         qty = _policy_qty(state, instrument, px, request.exits.stop if request.exits else 0)
-    parts: tuple[int, ...] = (qty,)
+    parts: tuple[Qty, ...] = (qty,)
     if instrument.freeze and qty > instrument.freeze:
         parts = slices(qty, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or parts
     for part in parts:
-        state.order_seq += 1
         order = Order(
-            OrderId(f"{state.origin.run}-{state.order_seq}"),
+            state.next_order_id(),
             state.origin,
-            request.instrument,
+            instrument.id,
             request.side,
-            Qty(part),
+            part,
             request.type,
             request.product,
             now_ns,
             request.limit,
             request.trigger,
             request.exits,
-            validity=request.validity,
-            tag=request.tag,
+            _SIGNAL,
+            None,
+            None,
+            request.validity,
+            _REGULAR,
+            _NONE,
+            0,
+            request.tag,
         )
         place(state, order, out)
 
@@ -166,7 +174,7 @@ def _market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns
         place(state, order, out)
 
 
-def _policy_qty(state: EngineState, instrument: Instrument, px: int, stop: int) -> int:
+def _policy_qty(state: EngineState, instrument: Instrument, px: int, stop: int) -> Qty:
     policy = state.setup.sizing
     closes = recent_daily_closes(state, instrument.id, policy) if needs_closes(policy) else ()
     return entry_qty(policy, equity=state.equity(), px=px, stop=stop, lot=instrument.lot, closes=closes)

@@ -1,6 +1,6 @@
 """When the days of a run begin and end: by the exchange's calendar, or as the data shows them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -75,13 +75,9 @@ class DataSessions:
             raise DataError("expected bars to take the sessions from, found none")
         hours: dict[TradingDay, tuple[int, int]] = {}
         for columns in bars:
-            opens, closes = np.asarray(columns.ts_open_ns), np.asarray(columns.ts_close_ns)
-            days = (opens + IST_OFFSET_NS) // DAY_NS
-            last = np.flatnonzero(np.append(np.diff(days), 1))
-            first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
-            for day, opened, closed in zip(days[last], opens[first], closes[last], strict=True):
-                known = hours.get(TradingDay(int(day)), (int(opened), int(closed)))
-                hours[TradingDay(int(day))] = (min(known[0], int(opened)), max(known[1], int(closed)))
+            for day, opened, closed in _hours(columns):
+                known = hours.get(day)
+                hours[day] = (opened, closed) if known is None else (min(known[0], opened), max(known[1], closed))
         self._days = sorted(hours)
         self._at = {day: index for index, day in enumerate(self._days)}
         self._hours = {
@@ -109,6 +105,19 @@ class DataSessions:
     def settles(self, day: TradingDay) -> TradingDay:
         """Return the next day that has bars."""
         return self.next_day(day)
+
+
+def _hours(columns: BarColumns) -> Iterator[tuple[TradingDay, int, int]]:
+    """Yield each day that has bars, when its first bar opens and when its last one closes."""
+    opens, closes = np.asarray(columns.ts_open_ns), np.asarray(columns.ts_close_ns)
+    if not len(opens):
+        return
+    # By search, as there are a thousand bars to a day and copies of whole columns cost more than the search.
+    days = np.arange(day_of(int(opens[0])), day_of(int(opens[-1])) + 1)
+    edges = np.searchsorted(opens, np.append(days, days[-1] + 1) * DAY_NS - IST_OFFSET_NS)
+    held = np.flatnonzero(np.diff(edges))
+    firsts, lasts = opens[edges[held]].tolist(), closes[edges[held + 1] - 1].tolist()
+    yield from zip(map(TradingDay, days[held].tolist()), firsts, lasts, strict=True)
 
 
 def day_rules(sessions: Sessions, instruments: Sequence[Instrument], day: TradingDay) -> dict[InstrumentId, DayRules]:

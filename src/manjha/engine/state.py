@@ -93,7 +93,7 @@ class Marks(Mapping[InstrumentId, int]):
     def get(self, instrument: InstrumentId, default: Any = None) -> Any:
         """Return the last close, or the default before the first bar and for an instrument not in the run."""
         series = self._series.get(instrument)
-        row = series.row() if series is not None else -1
+        row = -1 if series is None else (series.cursor[0] if series.rows_view is None else series.row())
         if series is None or row < 0:
             return default
         if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:
@@ -138,6 +138,7 @@ class EngineState:
         self.timeline = setup.timeline
         self.cursor = setup.timeline.cursor
         self.rules = setup.rules
+        self.rates = setup.rates
         self.sessions = setup.sessions
         self.instruments = {instrument.id: instrument for instrument in setup.instruments}
         self.marks = Marks(setup.timeline, [(i.id, setup.interval) for i in setup.instruments])
@@ -150,10 +151,12 @@ class EngineState:
         self.reached = 0
         self.matching = -1
         self.order_seq = 0
+        self._id_prefix = f"{setup.origin.run}-"
         self.protections: dict[OrderId, Protection] = {}
         self.trailing: set[OrderId] = set()
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill = overrides(setup.strategy, "on_fill")
+        self.calls_on_session = overrides(setup.strategy, "on_session")
         self.states_targets = is_target_strategy(setup.strategy)
         self.wakeups: Sequence[int] | None = None
         self.squares_off = setup.strategy.product is Product.MIS
@@ -174,12 +177,12 @@ class EngineState:
     def next_order_id(self) -> OrderId:
         """Return the next id; derived from the run, so a replay gives the same ones."""
         self.order_seq += 1
-        return OrderId(f"{self.origin.run}-{self.order_seq}")
+        return OrderId(f"{self._id_prefix}{self.order_seq}")
 
     def card(self, instrument: Instrument, product: Product) -> RateCard:
         """Return today's charge rates of an instrument held as a product."""
-        if self.setup.rates is not None:
-            return self.setup.rates
+        if self.rates is not None:
+            return self.rates
         key = (instrument.id, product)
         found = self.cards.get(key)
         if found is None:
@@ -195,11 +198,14 @@ class EngineState:
         self.gate.day_start_equity = int(self.equity())
         self.today_fills = len(self.record_fills)
 
-    def refresh(self, instrument: InstrumentId) -> None:
-        """Show the strategy its new position and number of working orders in an instrument."""
-        market = self.ctx.markets[instrument]
-        key = (self.origin.strategy, instrument, self.ctx.product)
-        position = self.portfolio.positions.get(key)
+    def refresh(self, instrument: InstrumentId, position: Position | None = None) -> None:
+        """Show the strategy its new position and number of working orders in an instrument.
+
+        `position` is the one that changed, where the caller has it at hand.
+        """
+        market, product = self.ctx.markets[instrument], self.ctx.product
+        if position is None or position.key.product is not product:
+            position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
         if position is not None:
             qty = market.position = position.qty
             market.entry_e4 = position.cost // qty if qty else 0
@@ -212,8 +218,9 @@ class EngineState:
 
     def record_position(self, position: Position) -> None:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        at = self.matching if self.matching >= 0 else max(0, self.reached - 1)
-        self.record_steps.append((at, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+        at = self.matching if self.matching >= 0 else self.reached - 1
+        steps = self.record_steps
+        steps.append((at if at > 0 else 0, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
 
     def record_cash(self) -> None:
         """Remember the account after only cash changed."""

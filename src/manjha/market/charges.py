@@ -151,16 +151,17 @@ def fill_charges(
     brokerage = order_brokerage(order_turnover_before + turnover, kind, rate, cap)
     if order_turnover_before:
         brokerage -= order_brokerage(order_turnover_before, kind, rate, cap)
-    exchange = line_amount(turnover, card.exchange)
-    sebi = line_amount(turnover, card.sebi)
+    # A line without a rate costs no call: half of them have none in most segments.
+    exchange = line_amount(turnover, card.exchange) if card.exchange else 0
+    sebi = line_amount(turnover, card.sebi) if card.sebi else 0
     return (
         brokerage,
         line_amount(turnover, tax) if tax else 0,
         exchange,
-        line_amount(turnover, card.ipft),
+        line_amount(turnover, card.ipft) if card.ipft else 0,
         sebi,
         line_amount(turnover, duty) if duty else 0,
-        gst_amount(brokerage + exchange + sebi * card.gst_on_sebi, card.gst),
+        gst_amount(brokerage + exchange + sebi * card.gst_on_sebi, card.gst) if card.gst else 0,
     )
 
 

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from manjha.domain.errors import invariant
+from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase
 from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
 
-_FULL, _PART = Happening.FULLY_FILLED, Happening.PART_FILLED
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_FULL, _PART, _ALARM = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM
 
 
 class OrderRecord(msgspec.Struct, gc=False):
@@ -57,7 +58,8 @@ class OrderBook:
     def add(self, order: Order, reserved: int = 0) -> OrderRecord:
         """Enter a new order in phase SENT."""
         order_id = order.id
-        invariant(order_id not in self.records, "an order id is used once")
+        if order_id in self.records:
+            raise InvariantBroken(f"order id {order_id} is used a second time")
         record = self.records[order_id] = OrderRecord(order, order.qty, order.limit, order.trigger, reserved)
         siblings = self.open_by_instrument.get(order.instrument)
         if siblings is None:
@@ -69,7 +71,7 @@ class OrderBook:
     def note(self, record: OrderRecord, happening: Happening, ts_ns: TsNs, reason: str = "") -> None:
         """Apply a happening other than a fill."""
         phase, verdict = TRANSITIONS[record.phase, happening]
-        if verdict is Verdict.ALARM:
+        if verdict is _ALARM:
             self._alarm(record, happening)
         if phase is not record.phase:
             self._move(record, phase, ts_ns)
@@ -86,7 +88,7 @@ class OrderBook:
         record.turnover = Cash(record.turnover + fill.px * fill.qty)
         happening = _FULL if filled >= record.qty else _PART
         phase, verdict = TRANSITIONS[record.phase, happening]
-        if verdict is Verdict.ALARM or filled > record.qty:
+        if verdict is _ALARM or filled > record.qty:
             self._alarm(record, happening)
         if phase is not record.phase:
             self._move(record, phase, fill.ts_ns)

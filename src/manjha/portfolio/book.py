@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from manjha.portfolio.settlement import Holding
 
 
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_CNC, _OPTION = Product.CNC, Kind.OPTION
+
+
 def pays_in_full(instrument: Instrument, product: Product) -> bool:
     """Tell whether a position moves its whole value through cash: delivery shares and option premiums do."""
-    return product is Product.CNC or instrument.kind is Kind.OPTION
+    return product is _CNC or instrument.kind is _OPTION
 
 
 class Portfolio:
@@ -36,8 +40,8 @@ class Portfolio:
             found = self.positions[key] = Position(key)
         return found
 
-    def apply(self, fill: Fill, instrument: Instrument) -> tuple[Position, int]:
-        """Apply a fill to position and cash; return the position and the profit realised before charges."""
+    def apply(self, fill: Fill, instrument: Instrument) -> Position:
+        """Apply a fill to position and cash, before charges; return the position."""
         product = fill.product
         position = self.positions.get((fill.origin.strategy, fill.instrument, product))
         if position is None:
@@ -46,11 +50,11 @@ class Portfolio:
                 self.paid.add(position.key)
         signed = fill.qty if fill.side > 0 else -fill.qty
         gain = position.apply(signed, fill.px, fill.ts_ns)
-        if product is Product.CNC or instrument.kind is Kind.OPTION:
+        if product is _CNC or instrument.kind is _OPTION:
             self.ledger.cash -= signed * fill.px
         else:
             self.ledger.cash += gain
-        return position, gain
+        return position
 
     def open_positions(self, instrument: InstrumentId | None = None) -> Iterator[Position]:
         """Yield positions that are not flat, of one instrument or all."""

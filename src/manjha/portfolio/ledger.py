@@ -6,6 +6,7 @@ cash + Σ value of paid positions + Σ unrealised of margined ones.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import TradingDay
@@ -17,12 +18,12 @@ class Ledger:
     """Cash of one account. Amounts in 1e-4 rupee.
 
     `margin` is held for positions, `reserved` for open orders, `unsettled` are proceeds not usable before
-    `settles[day]`. `lines` sums the charges by line up to yesterday; `day_lines` are today's by strategy, one row a
-    booking.
+    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking, and `past_lines` those of the days
+    before; they are summed when somebody asks.
     """
 
     __slots__ = (
-        "cash", "day_lines", "initial", "lines", "margin", "margin_peak", "reserved", "settles", "unsettled",
+        "cash", "day_lines", "initial", "margin", "margin_peak", "past_lines", "reserved", "settles", "unsettled",
     )  # fmt: skip
 
     def __init__(self, initial: Cash) -> None:
@@ -33,7 +34,7 @@ class Ledger:
         self.reserved = 0
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
-        self.lines = [0] * len(LINES)
+        self.past_lines: list[tuple[int, ...]] = []
         self.day_lines: dict[StrategyId, list[tuple[int, ...]]] = {}
 
     @property
@@ -69,26 +70,23 @@ class Ledger:
             self.unsettled -= self.settles.pop(due)
 
     def close_day(self) -> None:
-        """Add the day to the sums since the run began."""
+        """Put the day's bookings to those of the days before."""
         for rows in self.day_lines.values():
-            _add(self.lines, rows)
+            self.past_lines += rows
         self.day_lines.clear()
 
     def charges(self) -> ChargeLines:
         """Return all charges booked since the run began."""
-        sums = self.lines[:]
-        for rows in self.day_lines.values():
-            _add(sums, rows)
-        return ChargeLines(*map(Cash, sums))
+        return _sums(chain(self.past_lines, *self.day_lines.values()))
 
     def charged_today(self, strategy: StrategyId) -> ChargeLines:
         """Return today's booked charges of a strategy."""
-        sums = [0] * len(LINES)
-        _add(sums, self.day_lines.get(strategy, ()))
-        return ChargeLines(*map(Cash, sums))
+        return _sums(self.day_lines.get(strategy, ()))
 
 
-def _add(sums: list[int], rows: Iterable[tuple[int, ...]]) -> None:
+def _sums(rows: Iterable[tuple[int, ...]]) -> ChargeLines:
+    sums = [0] * len(LINES)
     for row in rows:
         for index, amount in enumerate(row):
             sums[index] += amount
+    return ChargeLines(*map(Cash, sums))

@@ -37,6 +37,8 @@ class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves
         self.detail = detail
 
 
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_SIGNAL, _CNC, _MIS, _REGULAR, _TTL = Purpose.SIGNAL, Product.CNC, Product.MIS, Variety.REGULAR, Validity.TTL
 _SHARES, _CONTRACTS = frozenset({Product.CNC, Product.MIS}), frozenset({Product.NRML, Product.MIS})
 FITTING: Mapping[Kind, frozenset[Product]] = {
     Kind.EQUITY: _SHARES,
@@ -102,12 +104,14 @@ class Gate:
         try:
             instrument = self._terms(order)
             reserve = 0
-            if order.purpose is Purpose.SIGNAL:
-                opening = self._opening(order)
+            if order.purpose is _SIGNAL:
+                position = self.portfolio.positions.get((order.origin.strategy, order.instrument, order.product))
+                held = position.qty if position is not None else 0
+                opening = self._opening(order, held)
                 self._session(order, instrument, now_ns, opening)
                 if opening:
-                    reserve = self._funds(order, instrument, opening)
-                self.portfolio.ledger.reserved += reserve
+                    reserve = self._funds(order, instrument, opening, held)
+                    self.portfolio.ledger.reserved += reserve
         except Refusal as refusal:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
         self.book.add(order, reserve)
@@ -133,9 +137,7 @@ class Gate:
         instrument = self.instruments.get(order.instrument)
         if instrument is None:
             raise Refusal(RefusalReason.UNKNOWN_INSTRUMENT, order.instrument)
-        if order.variety is not Variety.REGULAR or order.validity is Validity.TTL:
-            _kinds(order)
-        if order.disclosed or order.protection_bps:
+        if order.variety is not _REGULAR or order.validity is _TTL or order.disclosed or order.protection_bps:
             _kinds(order)
         qty, tick = order.qty, instrument.tick
         if qty <= 0 or qty % instrument.lot:
@@ -154,7 +156,7 @@ class Gate:
             raise Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(order.instrument)
         if today is not None:
-            if opening and order.product is Product.MIS and now_ns >= today.square_off_ns:
+            if opening and order.product is _MIS and now_ns >= today.square_off_ns:
                 self._late_intraday(today, now_ns)
             if order.limit and instrument.is_derivative:
                 self._protected(order, instrument)
@@ -181,29 +183,26 @@ class Gate:
         if not self.overnight_intraday:
             raise Refusal(RefusalReason.SESSION_CLOSED, f"the session ended at {format_ts(TsNs(today.close_ns))}")
 
-    def _opening(self, order: Order) -> int:
+    def _opening(self, order: Order, held: int) -> int:
         """Return the signed part of an order that would open or add to a position, what is under way counted."""
-        product = order.product
-        held = self.portfolio.positions.get((order.origin.strategy, order.instrument, product))
-        qty = held.qty if held is not None else 0
         signed = order.qty if order.side > 0 else -order.qty
         opens = self.book.open_by_instrument.get(order.instrument)
-        closable = qty + working_exits(opens, order.side, product) if opens else qty
+        if not opens and not held:
+            return signed
+        closable = held + working_exits(opens, order.side, order.product) if opens else held
         return signed - closing_part(closable, signed) if closable else signed
 
-    def _funds(self, order: Order, instrument: Instrument, opening: int) -> int:
+    def _funds(self, order: Order, instrument: Instrument, opening: int, held: int) -> int:
         """Check value limits and funds of what opens; return the margin to reserve."""
         px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
         if not px:
             raise Refusal(RefusalReason.NO_PRICE, instrument.display)
         product = order.product
-        held = self.portfolio.positions.get((order.origin.strategy, order.instrument, product))
-        qty = held.qty if held is not None else 0
-        if opening < 0 and product is Product.CNC:
+        if opening < 0 and product is _CNC:
             free = order.qty + opening
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {free} held and not being sold")
         if self.has_value_limits:
-            self._limits(order, qty, px)
+            self._limits(order, held, px)
         reserve = self.margins.for_order(instrument, product, opening, px)
         if reserve is None:
             raise Refusal(

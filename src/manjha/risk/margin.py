@@ -16,6 +16,8 @@ from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import Position
 from manjha.pricing.margin import DerivativeLeg, MarginParams, derivatives_requirement, years_between
 
+_CNC = Product.CNC
+
 
 class MarginDesk:
     """Knows the positions of an account and the rules of the day.
@@ -45,7 +47,7 @@ class MarginDesk:
         For an option bought that is its premium; for contracts, what the margin of all contracts on the underlying
         would grow by.
         """
-        if product is Product.CNC:
+        if product is _CNC:
             return abs(opening) * px
         if not instrument.is_derivative:
             return cash_requirement(self.rules, product, self.day, abs(opening) * px)

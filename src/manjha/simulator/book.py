@@ -6,11 +6,17 @@ import msgspec
 import numpy as np
 
 from manjha.domain.instrument import Instrument
-from manjha.domain.orders import Order, OrderId
+from manjha.domain.orders import Order, OrderId, OrderType, Validity
+from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
 from manjha.strategy.views import Series
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_MARKET, _IOC = OrderType.MARKET, Validity.IOC
+SCAN_ROWS = 4096
+"""How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
 
 class Resting(msgspec.Struct, gc=False):
@@ -32,11 +38,15 @@ class Resting(msgspec.Struct, gc=False):
 
 
 class InstrumentBook:
-    """The resting orders of one instrument, in the order they came, and what today's bar has given."""
+    """The resting orders of one instrument, in the order they came, and what today's bar has given.
+
+    `touch_row` is where the last scan stopped (-1: the book has changed since); `below` and `above` are the levels that
+    it looked for.
+    """
 
     __slots__ = (
-        "band_high", "band_low", "high", "instrument", "low", "matching_row", "orders", "series", "touch_row",
-        "used", "used_row",
+        "above", "band_high", "band_low", "below", "high", "instrument", "low", "matching_row", "orders", "series",
+        "touch_row", "used", "used_row",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, series: Series) -> None:
@@ -46,8 +56,41 @@ class InstrumentBook:
         self.high: NDArray[np.int64] = np.asarray(series.columns.high)
         self.orders: dict[OrderId, Resting] = {}
         self.touch_row = -1
+        self.below = 0
+        self.above = 0
         self.matching_row = -1
         self.used = 0
         self.used_row = -1
         self.band_low = 0
         self.band_high = 0
+
+    def next_touch(self, first: int, last: int) -> int:
+        """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""
+        rows = self.series.rows
+        row = first if rows is None else int(rows[first - 1] if first > 0 else -1) + 1
+        if row >= len(self.low):
+            return last
+        if not row <= self.touch_row:
+            self.touch_row = self._scan(row)
+        touch = self.touch_row if rows is None else int(np.searchsorted(rows, self.touch_row))
+        return touch if touch < last else last
+
+    def is_quiet_open(self, row: int) -> bool:
+        """Tell whether no order can trade at the open of the bar that the last scan stopped at."""
+        return self.touch_row == row and self.below < self.series.columns.open[row] < self.above
+
+    def _scan(self, row: int) -> int:
+        """Return the next row, from `row` on, in which an order could trade or the scan must go on."""
+        below, above = NEVER_BELOW, NEVER_ABOVE
+        for resting in self.orders.values():
+            order = resting.order
+            if order.type is _MARKET or order.validity is _IOC:
+                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
+                return row
+            level = resting.trigger or resting.limit
+            if (order.side < 0) == bool(resting.trigger):
+                below = max(below, level)
+            else:
+                above = min(above, level)
+        self.below, self.above = below, above
+        return int(first_touch(self.low, self.high, row, min(len(self.low), row + SCAN_ROWS), below, above))

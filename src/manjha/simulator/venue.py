@@ -7,7 +7,6 @@ engine sends in answer to a fill takes part in the same bar.
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
-import numpy as np
 
 from manjha.domain.bars import Interval
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
@@ -15,7 +14,7 @@ from manjha.domain.events import Event, OrderAccepted, OrderCancelled, OrderFill
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, format_px
-from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Side, Validity
+from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Validity
 from manjha.market.bands import band
 from manjha.simulator.book import InstrumentBook, Resting
 from manjha.simulator.fills import (
@@ -31,14 +30,13 @@ from manjha.simulator.fills import (
     stop_in_range,
     stop_price,
 )
-from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.strategy.views import Timeline
 
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_MARKET, _LIMIT, _SL, _SL_M, _IOC = OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M, Validity.IOC
 DAY_END = "the day ended"
 """Reason of a cancel when a DAY order was not traded by the close."""
-SCAN_ROWS = 4096
-"""How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
 
 class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +68,9 @@ class Venue:
         self.fill_seq = 0
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
+        self._penetrates = models.rules.limit is LimitFill.PENETRATION
+        self._worst = models.rules.path is Path.WORST
+        self._slips = not isinstance(models.slippage, NoSlippage)
 
     # ---- commands
 
@@ -77,22 +78,22 @@ class Venue:
         """Take an order into the book, or reject it; with fills at the deciding close a market order trades now."""
         order = approved.command.order
         book = self.books[order.instrument]
-        refusal = self._refusal(book, order)
-        if refusal:
-            return (OrderRejected(order.id, now_ns, refusal),)
-        resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
-        accepted = OrderAccepted(order.id, now_ns)
-        if order.type is OrderType.MARKET:
+        if order.type is _MARKET:
             if self._plain_close and book.matching_row < 0:
-                return self._trade_at_close(book, resting, accepted)
-        elif order.exits is not None:
-            self._resting_entries[order.id] = order.type
+                return self._trade_at_close(book, order, now_ns)
+        else:
+            refusal = self._refusal(book, order)
+            if refusal:
+                return (OrderRejected(order.id, now_ns, refusal),)
+            if order.exits is not None:
+                self._resting_entries[order.id] = order.type
+        resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
         if order.parent is not None:
             resting.protective = True
             if book.matching_row >= 0:
                 self._came_with_entry(book, resting, order.parent)
         self._enter(book, resting)
-        return (accepted,)
+        return (OrderAccepted(order.id, now_ns),)
 
     def modify(self, approved: Approved[ModifyOrder], now_ns: TsNs) -> Sequence[Event]:
         """Give a resting order new terms; a triggered stop cannot be changed back."""
@@ -148,14 +149,14 @@ class Venue:
         """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""
         nearest = last
         for book in self.active.values():
-            nearest = min(nearest, self._next_in_book(book, first, nearest))
+            nearest = book.next_touch(first, nearest)
         return nearest
 
     def at_open(self, position: int) -> Iterator[Event]:
         """Match what rests against the opens of the bars that close at this position."""
         for book in list(self.active.values()):
             row = self._row_at(book, position)
-            if row >= 0:
+            if row >= 0 and not book.is_quiet_open(row):
                 yield from self._match(book, row, at_open=True)
 
     def in_range(self, position: int) -> Iterator[Event]:
@@ -180,18 +181,19 @@ class Venue:
                 tried.add(resting.order.id)
                 columns = book.series.columns
                 ts = columns.ts_open_ns[row] if at_open else columns.ts_close_ns[row]
-                traded = self._trade(book, resting, px, row, TsNs(ts))
+                traded = self._trade(book, resting.order, resting.left, px, row, TsNs(ts))
                 if traded is not None:
+                    resting.left -= traded.fill.qty
                     if resting.left == 0:
                         self._leave(book, resting)
                     yield traded
                     # Until now the orders that protect this entry could come and ask what kind it was.
                     if resting.left == 0:
                         self._resting_entries.pop(resting.order.id, None)
-            for resting in list(book.orders.values()):
-                if resting.order.validity is Validity.IOC and resting.since_ns <= columns_open(book, row):
-                    self._leave(book, resting)
-                    yield OrderCancelled(resting.order.id, TsNs(columns_open(book, row)), "not traded at once (IOC)")
+            opened = book.series.columns.ts_open_ns[row]
+            for resting in [r for r in book.orders.values() if r.order.validity is _IOC and r.since_ns <= opened]:
+                self._leave(book, resting)
+                yield OrderCancelled(resting.order.id, TsNs(opened), "not traded at once (IOC)")
         finally:
             book.matching_row = -1
 
@@ -200,7 +202,7 @@ class Venue:
     ) -> tuple[Resting, int] | None:
         """Return the order that trades next and its reference price, by the path that the rules assume."""
         best: tuple[int, Resting, int] | None = None
-        side_locked = self._locked_side(book, row)
+        side_locked = self._locked_side(book, row) if book.band_high else 0
         for resting in book.orders.values():
             order = resting.order
             if order.id in tried or side_locked == order.side:
@@ -216,9 +218,9 @@ class Venue:
     def _rank(self, resting: Resting) -> int:
         """Order within a bar: worst case stops, entries, targets; best case the other way round."""
         order = resting.order
-        stop = order.type is OrderType.SL_M or order.type is OrderType.SL
+        stop = order.type is _SL_M or order.type is _SL
         place = 0 if stop and resting.protective else (2 if resting.protective else 1)
-        return place if self.rules.path is Path.WORST else 2 - place
+        return place if self._worst else 2 - place
 
     def _open_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price at which an order trades at the open, 0 for not."""
@@ -226,13 +228,13 @@ class Venue:
         if resting.since_ns > columns.ts_open_ns[row] or resting.row == row:
             return 0
         opened, order = columns.open[row], resting.order
-        side = int(order.side)
-        if order.type is OrderType.MARKET:
+        side = order.side
+        if order.type is _MARKET:
             return opened
         if resting.trigger:
             if not stop_at_open(side, resting.trigger, opened):
                 return 0
-            if order.type is OrderType.SL_M:
+            if order.type is _SL_M:
                 return opened
             resting.trigger = 0
         return opened if limit_at_open(side, resting.limit, opened) else 0
@@ -241,7 +243,7 @@ class Venue:
         """Return the price at which an order trades inside the bar, 0 for not."""
         columns, order = book.series.columns, resting.order
         late = resting.since_ns > columns.ts_open_ns[row] and resting.row != row
-        if order.type is OrderType.MARKET:
+        if order.type is _MARKET:
             inside = resting.since_ns <= columns.ts_close_ns[row]
             return columns.close[row] if late and inside else 0
         if late:
@@ -250,7 +252,7 @@ class Venue:
             return self._stop_in_range(book, resting, row)
         if self._target_waits(resting, row):
             return 0
-        through = book.instrument.tick if self.rules.limit is LimitFill.PENETRATION else 0
+        through = book.instrument.tick if self._penetrates else 0
         low, high = columns.low[row], columns.high[row]
         return resting.limit if limit_in_range(order.side, resting.limit, low, high, through) else 0
 
@@ -261,50 +263,55 @@ class Venue:
         if waits or not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
             return 0
         reference = stop_price(order.side, resting.trigger, columns.open[row])
-        if order.type is OrderType.SL_M:
+        if order.type is _SL_M:
             return reference
         resting.trigger = 0
         return reference if limit_at_open(order.side, resting.limit, reference) else 0
 
     def _target_waits(self, resting: Resting, row: int) -> bool:
         """A target does not fill in the bar in which a resting entry filled: the range may have come before it."""
-        return resting.row == row and resting.after_resting and self.rules.path is Path.WORST
+        return resting.row == row and resting.after_resting and self._worst
 
     def _stop_waits(self, resting: Resting, row: int) -> bool:
         """In the best case a stop does not hit in the bar of a stop entry: the low may have come before it."""
-        return resting.row == row and resting.after_stop and self.rules.path is Path.BEST
+        return resting.row == row and resting.after_stop and not self._worst
 
-    def _trade(self, book: InstrumentBook, resting: Resting, px: int, row: int, ts_ns: TsNs) -> OrderFilled | None:
+    def _trade(
+        self, book: InstrumentBook, order: Order, left: int, px: int, row: int, ts_ns: TsNs
+    ) -> OrderFilled | None:
         """Trade what the bar's liquidity allows at a reference price; None when it allows nothing."""
-        order, instrument = resting.order, book.instrument
+        instrument, participation = book.instrument, self.rules.participation_ppm
         volume = book.series.columns.volume[row]
-        qty = fillable(resting.left, volume, self.rules.participation_ppm, book.used, instrument.lot)
+        qty = fillable(left, volume, participation, book.used, instrument.lot) if participation else left
         if qty == 0:
             return None
         book.used += qty
         traded = px
-        if order.type is OrderType.MARKET or order.type is OrderType.SL_M:
+        if self._slips and (order.type is _MARKET or order.type is _SL_M):
             traded = self.slippage.px(px, order.side, qty, volume, instrument.tick)
             if book.band_high:
                 traded = min(max(traded, book.band_low), book.band_high)
-        resting.left -= qty
         self.fill_seq += 1
-        fill_id = FillId(f"{order.origin.run}-f{self.fill_seq}")
         origin, product = order.origin, order.product
+        fill_id = FillId(f"{origin.run}-f{self.fill_seq}")
         return OrderFilled(
             Fill(fill_id, order.id, origin, order.instrument, order.side, Qty(qty), Px(traded), Px(px), product, ts_ns)
         )
 
-    def _trade_at_close(self, book: InstrumentBook, resting: Resting, accepted: OrderAccepted) -> tuple[Event, ...]:
+    def _trade_at_close(self, book: InstrumentBook, order: Order, now_ns: TsNs) -> tuple[Event, ...]:
         """Trade a market order at the close that decided it; what is not traded waits in the book."""
         row = book.series.row()
-        filled = None
-        if row >= 0 and not (book.band_high and self._locked_side(book, row) == resting.order.side):
+        filled, left = None, int(order.qty)
+        if row >= 0 and not (book.band_high and self._locked_side(book, row) == order.side):
             if book.used_row != row:
                 book.used_row, book.used = row, 0
-            filled = self._trade(book, resting, book.series.close_e4[row], row, accepted.ts_ns)
-        if resting.left:
-            self._enter(book, resting)
+            filled = self._trade(book, order, left, book.series.close_e4[row], row, now_ns)
+        if filled is not None:
+            left -= filled.fill.qty
+            if not left:
+                return (filled,)  # Traded in full at once: the fill says that it was accepted.
+        self._enter(book, Resting(order, left, order.limit, order.trigger, now_ns + self.latency_ns))
+        accepted = OrderAccepted(order.id, now_ns)
         return (accepted,) if filled is None else (accepted, filled)
 
     # ---- the book
@@ -314,7 +321,7 @@ class Venue:
             if price and book.band_high and not book.band_low <= price <= book.band_high:
                 band = f"{format_px(book.band_low)} to {format_px(book.band_high)}"
                 return f"{format_px(price)} is outside the circuit limits {band}"
-        if order.type is OrderType.LIMIT and not order.limit:
+        if order.type is _LIMIT and not order.limit:
             return "a limit order needs a limit"
         return ""
 
@@ -323,7 +330,7 @@ class Venue:
         resting.row = book.matching_row
         kind = self._resting_entries.get(parent)
         resting.after_resting = kind is not None
-        resting.after_stop = kind is OrderType.SL or kind is OrderType.SL_M
+        resting.after_stop = kind is _SL or kind is _SL_M
 
     def _enter(self, book: InstrumentBook, resting: Resting) -> None:
         book.orders[resting.order.id] = resting
@@ -358,39 +365,6 @@ class Venue:
         if row < 0 or book.series.columns.ts_close_ns[row] != self.timeline.close_ns[position]:
             return -1
         return row
-
-    def _next_in_book(self, book: InstrumentBook, first: int, last: int) -> int:
-        rows = book.series.rows
-        row = first if rows is None else int(rows[first - 1] if first > 0 else -1) + 1
-        if row >= len(book.series.columns):
-            return last
-        if not row <= book.touch_row:
-            book.touch_row = self._touch_row(book, row)
-        touch = book.touch_row
-        if rows is None:
-            return min(last, touch)
-        return min(last, int(np.searchsorted(rows, touch)))
-
-    def _touch_row(self, book: InstrumentBook, row: int) -> int:
-        """Return the next row, from `row` on, in which an order of the book could trade or the scan must go on."""
-        below, above = NEVER_BELOW, NEVER_ABOVE
-        for resting in book.orders.values():
-            order = resting.order
-            if order.type is OrderType.MARKET or order.validity is Validity.IOC:
-                return row
-            level = resting.trigger or resting.limit
-            down = (order.side is Side.SELL) == bool(resting.trigger)
-            if down:
-                below = max(below, level)
-            else:
-                above = min(above, level)
-        last = min(len(book.low), row + SCAN_ROWS)
-        return int(first_touch(book.low, book.high, row, last, below, above))
-
-
-def columns_open(book: InstrumentBook, row: int) -> int:
-    """Return when a bar opened."""
-    return book.series.columns.ts_open_ns[row]
 
 
 def _with_qty(order: Order, qty: Qty) -> Order:

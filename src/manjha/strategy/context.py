@@ -1,9 +1,8 @@
 """What a strategy can see and ask for. The engine owns it and turns what is asked into orders after the callback."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,68 +11,29 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
-from manjha.domain.orders import Exits, LegGroup, OrderId, OrderType, Product, Side, Validity
+from manjha.domain.orders import Exits, LegGroup, OrderType, Product, Side, Validity
 from manjha.domain.sizing import NANO, TargetUnit
+from manjha.strategy.asked import (
+    CancelRequest,
+    LegsRequest,
+    OrderRequest,
+    Request,
+    TargetRequest,
+    TimerRequest,
+)
 from manjha.strategy.views import Line, Series, Timeline
 
 NO_EXITS: Exits | None = None
-
-
-class OrderRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: an order. `qty` 0 means: size it by the run's policy."""
-
-    instrument: InstrumentId
-    side: Side
-    qty: Qty
-    type: OrderType
-    limit: Px
-    trigger: Px
-    exits: Exits | None
-    product: Product
-    tag: str
-    validity: Validity = Validity.DAY
-
-
-class TargetRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: to hold this much, in 1e-9 of the unit (lots and quantities too)."""
-
-    instrument: InstrumentId
-    value: int
-    unit: TargetUnit
-    product: Product
-    tag: str
-
-
-class CancelRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: its resting entries in an instrument cancelled, or one order by id."""
-
-    instrument: InstrumentId
-    order_id: OrderId | None
-
-
-class ModifyRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: new terms for a resting order; zero leaves a term as it is."""
-
-    order_id: OrderId
-    qty: Qty
-    limit: Px
-    trigger: Px
-
-
-class LegsRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: several legs as one. Declared, and refused until it is traded."""
-
-    group: LegGroup
-
-
-class TimerRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: a callback at a moment."""
-
-    key: str
-    ts_ns: TsNs
-
-
-Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | LegsRequest | TimerRequest
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_BUY, _SELL, _DAY, _NO_PX = Side.BUY, Side.SELL, Validity.DAY, Px(0)
+_MARKET = OrderType.MARKET
+_KINDS = {
+    (False, False): OrderType.MARKET,
+    (False, True): OrderType.LIMIT,
+    (True, False): OrderType.SL_M,
+    (True, True): OrderType.SL,
+}
+"""The kind of an order by whether it has a trigger and whether it has a limit."""
 
 
 class Market:
@@ -139,11 +99,11 @@ class Market:
 
     def buy(self, qty: int = 0, **terms: Any) -> None:
         """Ask to buy. See `Context.order` for the terms."""
-        self._ctx.order(self, Side.BUY, qty, **terms)
+        self._ctx.order(self, _BUY, qty, **terms)
 
     def sell(self, qty: int = 0, **terms: Any) -> None:
         """Ask to sell, or to sell short. See `Context.order` for the terms."""
-        self._ctx.order(self, Side.SELL, qty, **terms)
+        self._ctx.order(self, _SELL, qty, **terms)
 
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much: a signal of −1…1, a weight of equity, lots, or a quantity."""
@@ -287,20 +247,16 @@ class Context:
         DataError
             A price that is not finite.
         """
-        limit = trigger = Px(0)
-        product, tag, exits, validity = self.product, "", NO_EXITS, Validity.DAY
+        limit = trigger = _NO_PX
+        kind, product, tag, exits, validity = _MARKET, self.product, "", NO_EXITS, _DAY
         if terms:
             tick = market.instrument.tick
-            limit = px_from_float(terms.pop("limit", 0.0) or 0.0, tick)
-            trigger = px_from_float(terms.pop("trigger", 0.0) or 0.0, tick)
+            limit, trigger = _px(terms, "limit", tick), _px(terms, "trigger", tick)
+            kind = _KINDS[bool(trigger), bool(limit)]
             product = terms.pop("product", product)
             tag = terms.pop("tag", "")
             validity = terms.pop("validity", validity)
-            exits = self._exits(tick, terms) if terms else NO_EXITS
-        if trigger:
-            kind = OrderType.SL if limit else OrderType.SL_M
-        else:
-            kind = OrderType.LIMIT if limit else OrderType.MARKET
+            exits = _exits(tick, terms) if terms else NO_EXITS
         self.requests.append(
             OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag, validity)
         )
@@ -361,17 +317,23 @@ class Context:
         make: Callable[..., Any] = type(out)
         return make(*lines) if hasattr(out, "_fields") else tuple(lines)
 
-    @staticmethod
-    def _exits(tick: int, terms: Mapping[str, Any]) -> Exits | None:
-        left = dict(terms)
-        prices = {name: px_from_float(left.pop(name, 0.0) or 0.0, tick) for name in ("stop", "target", "trail")}
-        exit_ns = TsNs(int(left.pop("exit_ns", 0)))
-        if left:
-            known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
-            raise UsageError(f"an order has no term {next(iter(left))!r}", hint=f"It has: {known}.")
-        if not exit_ns and not any(prices.values()):
-            return NO_EXITS
-        return Exits(exit_ns=exit_ns, **prices)
+
+def _px(terms: dict[str, Any], name: str, tick: Px) -> Px:
+    """Take a price out of the terms, onto the tick; 0 when it is not given."""
+    given = terms.pop(name, None)
+    return px_from_float(given, tick) if given else _NO_PX
+
+
+def _exits(tick: Px, terms: dict[str, Any]) -> Exits | None:
+    """Take the exits out of what is left of the terms. Raises `UsageError` for a term that is none."""
+    stop, target, trail = _px(terms, "stop", tick), _px(terms, "target", tick), _px(terms, "trail", tick)
+    exit_ns = TsNs(int(terms.pop("exit_ns", 0)))
+    if terms:
+        known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
+        raise UsageError(f"an order has no term {next(iter(terms))!r}", hint=f"It has: {known}.")
+    if not (stop or target or trail or exit_ns):
+        return NO_EXITS
+    return Exits(stop, target, trail, exit_ns)
 
 
 def _input(series: Series, name: str) -> NDArray[Any]:
@@ -392,8 +354,8 @@ def _as_tuple(out: Any) -> tuple[NDArray[Any], ...]:
 
 def _first_ready(values: NDArray[Any], series: Series) -> int:
     """Return the first timeline position at which the line has a number."""
-    ready = np.flatnonzero(~np.isnan(values))
-    row = int(ready[0]) if len(ready) else len(values)
+    missing = np.isnan(values)
+    row = int(np.argmin(missing)) if len(values) and not missing.all() else len(values)
     if series.rows is None:
         return row
     return int(np.searchsorted(series.rows, row))

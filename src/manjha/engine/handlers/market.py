@@ -7,7 +7,7 @@ from manjha.domain.sizing import TargetUnit
 from manjha.engine.exits import move_trailing_stops
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
-from manjha.strategy.context import TargetRequest
+from manjha.strategy.asked import TargetRequest
 
 
 def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:

@@ -14,6 +14,8 @@ from manjha.orders.lifecycle import Happening
 from manjha.portfolio.positions import Position
 from manjha.portfolio.settlement import Holding, held_back
 
+_CNC = Product.CNC
+
 
 def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> None:
     """Note that an order rests at the exchange."""
@@ -45,20 +47,20 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     """Apply a fill: order, position, cash, charges, margin, protection; then tell the strategy."""
     fill = event.fill
     record = _record(state, fill.order_id)
-    order = record.order
+    order, product, qty = record.order, fill.product, fill.qty
     instrument = state.instruments[fill.instrument]
     turnover_before, left_before = record.turnover, record.qty - record.filled
     state.book.fill(record, fill)
-    position, _ = state.portfolio.apply(fill, instrument)
-    lines = fill_charges(state.card(instrument, fill.product), fill.side, fill.px * fill.qty, turnover_before)
-    ledger = state.portfolio.ledger
-    ledger.charge(fill.origin.strategy, lines)
+    portfolio = state.portfolio
+    position = portfolio.apply(fill, instrument)
+    lines = fill_charges(state.card(instrument, product), fill.side, fill.px * qty, turnover_before)
+    portfolio.ledger.charge(order.origin.strategy, lines)
     state.record_fills.append(fill)
     state.record_lines.append(lines)
     state.record_position(position)
     if record.reserved:
-        _release(state, record, fill.qty, left_before)
-    if fill.product is Product.CNC:
+        _release(state, record, qty, left_before)
+    if product is _CNC:
         _settle(state, position, fill)
     else:
         state.margins.hold(instrument, position)
@@ -68,9 +70,9 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         exit_filled(state, record, fill, out)
     if state.protections:
         fit_to_position(state, fill, position.qty, out)
-    if fill.product is Product.CNC and fill.side < 0:
+    if product is _CNC and fill.side < 0 and state.book.open_by_instrument[fill.instrument]:
         fit_sales(state, fill, position.qty, out)
-    state.refresh(fill.instrument)
+    state.refresh(fill.instrument, position)
     if state.calls_on_fill:
         state.strategy.on_fill(state.ctx, fill)
         carry_out(state, fill.ts_ns, out)

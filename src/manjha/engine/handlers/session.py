@@ -9,7 +9,6 @@ from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.sessions import day_rules
 from manjha.engine.state import EngineState
-from manjha.strategy.interface import overrides
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
@@ -27,7 +26,7 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
         )
     if state.protections:
         rearm(state, event.ts_ns, out)
-    if overrides(state.strategy, "on_session") and state.gate.trading_on:
+    if state.calls_on_session and state.gate.trading_on:
         state.strategy.on_session(state.ctx, event.day)
         carry_out(state, event.ts_ns, out)
 
