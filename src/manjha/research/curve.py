@@ -28,22 +28,23 @@ def equity_curve(state: EngineState) -> Curve:
     steps = state.record_steps
     at = np.array([s[0] for s in steps], np.int64)
     cash = _held(at, [s[1] for s in steps], count, state.portfolio.ledger.initial)
-    equity = cash.copy()
-    net = np.zeros(count, np.int64)
-    gross = net  # One and the same for a single position that is never short.
     positions = state.portfolio.positions.values()
+    # In place and as few as can be: at a million bars each column is 8 MB.
+    equity = cash.copy()
+    net = gross = np.zeros(count if len(positions) != 1 else 0, np.int64)
     for position in positions:
         key = position.key
         mine = [step for step in steps if step[2] == key]
         where = np.array([step[0] for step in mine], np.int64)
-        # In place: at a million bars each column is 8 MB.
         value = _held(where, [step[3] for step in mine], count, 0)
         value *= closes(state.timeline.series[key.instrument, state.setup.interval], count)
         equity += value
         if key not in state.portfolio.paid:
             equity -= _held(where, [step[4] for step in mine], count, 0)
-        net += value
-        if len(positions) > 1 or int(value.min()) < 0:
+        if len(positions) == 1:
+            net, gross = value, value if int(value.min(initial=0)) >= 0 else np.abs(value)
+        else:
+            net += value
             gross = np.zeros(count, np.int64) if gross is net else gross
             gross += np.abs(value, out=value)
     return Curve(ts_ns, equity, cash, gross, net, _benchmark(state, count))

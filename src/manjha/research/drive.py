@@ -81,11 +81,12 @@ class Drive:
 
     def _bar(self, at: int) -> None:
         """Process one bar in which something may trade: its open, what comes due inside, its range, its close."""
-        close_ns = self.state.timeline.close_ns
+        close_ns, due = self.state.timeline.close_ns, self.due
         self.state.matching = at
         for event in self.venue.at_open(at):
             self._apply(event)
-        self._fire(close_ns[at])
+        if due and due[0][0] < close_ns[at]:
+            self._fire(close_ns[at])
         for event in self.venue.in_range(at):
             self._apply(event)
         self.state.matching = -1

@@ -67,6 +67,7 @@ class Venue:
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
         self._resting_entries: dict[OrderId, OrderType] = {}
+        self._immediate = False
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
         self._penetrates = models.rules.limit is LimitFill.PENETRATION
         self._worst = models.rules.path is Path.WORST
@@ -176,7 +177,7 @@ class Venue:
             book.used_row, book.used = row, 0
         tried: set[OrderId] = set()
         try:
-            while (found := self._candidate(book, row, tried, at_open=at_open)) is not None:
+            while book.orders and (found := self._candidate(book, row, tried, at_open=at_open)) is not None:
                 resting, px = found
                 tried.add(resting.order.id)
                 columns = book.series.columns
@@ -190,12 +191,17 @@ class Venue:
                     # Until now the orders that protect this entry could come and ask what kind it was.
                     if resting.left == 0:
                         self._resting_entries.pop(resting.order.id, None)
-            opened = book.series.columns.ts_open_ns[row]
-            for resting in [r for r in book.orders.values() if r.order.validity is _IOC and r.since_ns <= opened]:
-                self._leave(book, resting)
-                yield OrderCancelled(resting.order.id, TsNs(opened), "not traded at once (IOC)")
+            if book.orders and self._immediate:
+                yield from self._end_immediate(book, TsNs(book.series.columns.ts_open_ns[row]))
         finally:
             book.matching_row = -1
+
+    def _end_immediate(self, book: InstrumentBook, opened_ns: TsNs) -> Iterator[Event]:
+        """Cancel what should have traded at once and did not."""
+        for resting in list(book.orders.values()):
+            if resting.order.validity is _IOC and resting.since_ns <= opened_ns:
+                self._leave(book, resting)
+                yield OrderCancelled(resting.order.id, opened_ns, "not traded at once (IOC)")
 
     def _candidate(
         self, book: InstrumentBook, row: int, tried: set[OrderId], *, at_open: bool
@@ -334,6 +340,7 @@ class Venue:
 
     def _enter(self, book: InstrumentBook, resting: Resting) -> None:
         book.orders[resting.order.id] = resting
+        self._immediate = self._immediate or resting.order.validity is _IOC
         book.touch_row = -1
         self.active[book.instrument.id] = book
 
