@@ -5,10 +5,13 @@ from typing import Any
 
 import msgspec
 
-from manjha.domain.money import Qty
+from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.moments import day_of
+from manjha.domain.money import RUPEE, Px, Qty
 from manjha.domain.orders import Product, Purpose
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
+from manjha.research.round_trips import round_trips
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules
 from manjha.strategy.context import Context
@@ -77,3 +80,26 @@ def test_a_time_exit_above_all_slices_still_closes() -> None:
     result = play([flat(100)] * 9, {0: buy, 1: buy, 2: buy}, freeze=10, limits=RiskLimits(slices_max=3))
     assert result.refusals == ()
     assert held(result)[-1] == 0
+
+
+def test_an_excursion_ends_where_the_stop_traded() -> None:
+    # The bar of the stop went on to 80: that was after the exit, or may have been.
+    rows = [flat(100), flat(100), (100, 102, 97, 100), (100, 101, 80, 85)]
+    (trip,) = round_trips(play(rows, {0: lambda ctx: ctx.buy(10, stop=95)})).closed
+    assert (trip.exit_px, trip.mae, trip.mfe) == (95 * RUPEE, -50 * RUPEE, 20 * RUPEE)
+
+
+def test_an_excursion_counts_the_whole_bar_before_a_gap_through_the_stop() -> None:
+    rows = [flat(100), flat(100), (100, 102, 96, 100), (90, 91, 80, 85)]
+    (trip,) = round_trips(play(rows, {0: lambda ctx: ctx.buy(10, stop=95)}, intraday=True)).closed
+    assert (trip.exit_px, trip.mae, trip.mfe) == (90 * RUPEE, -100 * RUPEE, 20 * RUPEE)
+
+
+def test_buy_and_hold_keeps_the_worth_of_a_share_over_a_bonus() -> None:
+    rows = [flat(100), flat(100), flat(50), flat(50)]
+    ex_day = day_of(days(ALPHA, rows).ts_open_ns[2])
+    bonus = CorporateAction(ALPHA.id, ex_day, ActionKind.BONUS, 2, 1)
+    result = play(rows, {}, actions=(bonus,))
+    assert list(result.curve.benchmark) == [int(result.initial)] * 4
+    dividend = CorporateAction(ALPHA.id, ex_day, ActionKind.DIVIDEND, cash=Px(50 * RUPEE))
+    assert list(play(rows, {}, actions=(dividend,)).curve.benchmark) == [int(result.initial)] * 4

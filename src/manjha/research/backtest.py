@@ -217,7 +217,7 @@ def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
     charges = np.zeros((len(state.record_lines), width), np.int64)
     if state.record_lines:
         charges[:, : len(state.record_lines[0])] = state.record_lines
-    curve = equity_curve(state)
+    curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     warnings = [*spec.warnings, *state.book.alarms]
     if len(curve) and int(curve.cash.min()) < 0:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from manjha.domain.actions import CorporateAction
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.engine.state import EngineState
+from manjha.portfolio.corporate import adjust
 from manjha.research.result import Curve
 from manjha.strategy.views import Series
 
@@ -16,12 +19,12 @@ if TYPE_CHECKING:
 Int64s = NDArray[np.int64]
 
 
-def equity_curve(state: EngineState) -> Curve:
+def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) -> Curve:
     """Return the account at the close of every position of the timeline, in 1e-4 rupee, exact.
 
     Equity is cash, plus the value of positions paid in full, plus the unrealised profit of margined ones, at the last
     closes. `benchmark` buys the first instrument with the whole capital at its first close, in whole units, free of
-    charges.
+    charges, and holds it through its corporate actions.
     """
     ts_ns = np.asarray(state.timeline.close_ns)
     count = len(ts_ns)
@@ -47,7 +50,7 @@ def equity_curve(state: EngineState) -> Curve:
             net += value
             gross = np.zeros(count, np.int64) if gross is net else gross
             gross += np.abs(value, out=value)
-    return Curve(ts_ns, equity, cash, gross, net, _benchmark(state, count))
+    return Curve(ts_ns, equity, cash, gross, net, _benchmark(state, count, actions))
 
 
 def closes(series: Series, count: int) -> Int64s:
@@ -67,7 +70,7 @@ def _held(at: Int64s, values: Sequence[int], count: int, first: int) -> Int64s:
     return np.repeat(np.array([first, *values], np.int64), np.diff(edges))
 
 
-def _benchmark(state: EngineState, count: int) -> Int64s:
+def _benchmark(state: EngineState, count: int, actions: Sequence[CorporateAction]) -> Int64s:
     first: InstrumentId = next(iter(state.instruments))
     close = closes(state.timeline.series[first, state.setup.interval], count)
     first_row = int(np.argmax(close > 0)) if len(close) else 0
@@ -75,9 +78,16 @@ def _benchmark(state: EngineState, count: int) -> Int64s:
     px = int(close[first_row]) if len(close) else 0
     if not px:
         return np.full(count, initial, np.int64)
+    qty, cash = initial // px, initial % px
     # In place, as above; before the first bar nothing is held.
-    worth = close - px
-    worth[:first_row] = 0
-    worth *= initial // px
-    worth += initial
+    worth = close * qty
+    worth += cash
+    worth[:first_row] = initial
+    opens = np.asarray(state.timeline.open_ns)
+    for action in sorted((each for each in actions if each.instrument == first), key=lambda each: each.ex_day):
+        since = int(np.searchsorted(opens, action.ex_day * DAY_NS - IST_OFFSET_NS))
+        if first_row < since < count:
+            held = adjust(action, qty, 0, int(close[since - 1]))
+            qty, cash = held.qty, cash + held.cash
+            worth[since:] = close[since:] * qty + cash
     return worth

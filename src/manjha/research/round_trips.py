@@ -20,7 +20,7 @@ from manjha.domain.errors import UsageError, invariant
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty, divide
-from manjha.domain.orders import Fill, Order, OrderId, Product, Side, StrategyId
+from manjha.domain.orders import Fill, Order, OrderId, OrderType, Product, Side, StrategyId
 from manjha.research.note_lines import charges_with_notes
 from manjha.research.result import BacktestResult, PositionAdjusted
 
@@ -34,7 +34,8 @@ class RoundTrip(msgspec.Struct, frozen=True):
     `side` is the entry's. `entry_px` and `exit_px` are means, half up, in units after any split in between. `gross` is
     the exact price difference, `income` cash from corporate actions, `slippage` a part of `gross` already.
     `bars` counts the run's timestamps after the entry up to the exit. `mae` ≤ 0 ≤ `mfe` are the worst and best `gross`
-    in between: entry and exit prices and the highs and lows of bars wholly between the two; None without bars.
+    in between: entry and exit prices and the highs and lows of bars wholly between the two; None without bars. The bar
+    inside which a resting order ended the trip is not one of them: its extremes may have come afterwards.
     `exit_ns` and `exit_px` of an open trip are those of the last mark.
     """
 
@@ -113,6 +114,8 @@ class _Draft:
     exit_order: OrderId
     exit_ns: int
     proceeds: int
+    reference: int = 0
+    """Price before slippage of the last exit."""
     is_open: bool = False
 
 
@@ -158,7 +161,7 @@ class _Matcher:
             entry, leaving = _take(lots[0], qty), _take(piece, qty)
             entry.charges = [a + b for a, b in zip(entry.charges, leaving.charges, strict=True)]
             entry.slippage += leaving.slippage
-            self._join(_Draft(entry, key, order, fill.ts_ns, leaving.cost))
+            self._join(_Draft(entry, key, order, fill.ts_ns, leaving.cost, fill.reference))
             if not lots[0].qty:
                 lots.popleft()
         if piece.qty:
@@ -214,6 +217,7 @@ class _Matcher:
         whole.slippage += lot.slippage
         known.proceeds += draft.proceeds
         known.exit_ns = max(known.exit_ns, draft.exit_ns)
+        known.reference = draft.reference
 
 
 def _take(lot: _Lot, qty: int) -> _Lot:
@@ -260,7 +264,8 @@ class _Shaper:
         entry = self._orders.get(lot.order)
         leaving = self._orders.get(draft.exit_order)
         exit_purpose = "open" if draft.is_open else str(leaving.purpose) if leaving else SETTLEMENT
-        mae, mfe = self._excursions(draft)
+        rested = leaving is not None and leaving.type is not OrderType.MARKET
+        mae, mfe = self._excursions(draft, rested=rested)
         first, last = np.searchsorted(self._ts, [lot.ts_ns, draft.exit_ns], side="right")
         qty = lot.qty or 1
         return RoundTrip(
@@ -280,14 +285,17 @@ class _Shaper:
             is_open=draft.is_open,
         )
 
-    def _excursions(self, draft: _Draft) -> tuple[Cash | None, Cash | None]:
+    def _excursions(self, draft: _Draft, *, rested: bool) -> tuple[Cash | None, Cash | None]:
+        """Return the worst and best gross profit on the way. `rested`: the exit was no market order."""
         extremes = self._bars.get(draft.key[0])
         if extremes is None:
             return None, None
         lot = draft.lot
         # The quantity in force between one change and the next; the trip's own at the end.
         starts = [lot.ts_ns, *(step[0] for step in lot.steps)]
-        ends = [*(step[0] for step in lot.steps), draft.exit_ns]
+        # One bar closes when the next one opens; only an exit at that open has seen the whole of the first.
+        inside = rested and not extremes.opens_with(draft.exit_ns, draft.reference)
+        ends = [*(step[0] for step in lot.steps), draft.exit_ns - 1 if inside else draft.exit_ns]
         qtys = [*(step[1] for step in lot.steps), lot.qty]
         # A partial exit after the last change cut the lot: earlier quantities shrink in the same proportion.
         cut = lot.steps[-1][2] if lot.steps else 0
@@ -305,8 +313,14 @@ class _Extremes:
     def __init__(self, bars: BarColumns) -> None:
         self._opens = np.asarray(bars.ts_open_ns)
         self._closes = np.asarray(bars.ts_close_ns)
+        self._open = np.asarray(bars.open)
         self._low = np.asarray(bars.low)
         self._high = np.asarray(bars.high)
+
+    def opens_with(self, ts_ns: int, px: int) -> bool:
+        """Tell whether a bar opens at a moment with a price."""
+        at = int(np.searchsorted(self._opens, ts_ns))
+        return at < len(self._opens) and int(self._opens[at]) == ts_ns and int(self._open[at]) == px
 
     def between(self, start_ns: int, end_ns: int) -> tuple[int, ...]:
         first = int(np.searchsorted(self._opens, start_ns, side="left"))
