@@ -134,6 +134,19 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     tag: str = ""
 
 
+class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
+    """An order that rests at the exchange, as its strategy sees it. `left` may still trade; prices in 1e-4 rupee."""
+
+    id: OrderId
+    side: Side
+    type: OrderType
+    left: Qty
+    limit: Px
+    trigger: Px
+    purpose: Purpose
+    tag: str
+
+
 class Fill(msgspec.Struct, frozen=True, gc=False):
     """A fact from the exchange. `qty` is positive; `reference` is the price before slippage, for the cost report."""
 

@@ -9,7 +9,7 @@ from manjha.domain.bars import Interval
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Qty
-from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product
+from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product, WorkingOrder
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions
 from manjha.market.adjustment import Ratio, adjusted_px
@@ -146,7 +146,7 @@ class EngineState:
         self.book = OrderBook()
         self.margins = MarginDesk(setup.rules, self.instruments, self.portfolio, self.marks)
         self.gate = Gate(self.book, self.portfolio, self.instruments, self.marks, self.margins, setup.limits)
-        self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self.equity)
+        self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self)
         self.day = TradingDay(0)
         self.reached = 0
         self.matching = -1
@@ -173,6 +173,13 @@ class EngineState:
     def equity(self) -> Cash:
         """Return cash and positions at the last closes."""
         return self.portfolio.equity(self.marks)
+
+    def working_orders(self, instrument: InstrumentId) -> Iterator[WorkingOrder]:
+        """Yield the resting orders in an instrument, oldest first, as the strategy sees them."""
+        for record in self.book.open_orders(instrument):
+            order, left = record.order, record.left
+            terms = (order.type, left, record.limit, record.trigger)
+            yield WorkingOrder(order.id, order.side, *terms, order.purpose, order.tag)
 
     def next_order_id(self) -> OrderId:
         """Return the next id; derived from the run, so a replay gives the same ones."""

@@ -1,7 +1,7 @@
 """What a strategy can see and ask for. The engine owns it and turns what is asked into orders after the callback."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
-from manjha.domain.orders import Exits, LegGroup, OrderType, Product, Side, Validity
+from manjha.domain.orders import Exits, LegGroup, OrderType, Product, Side, Validity, WorkingOrder
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.strategy.asked import (
     CancelRequest,
     LegsRequest,
+    ModifyRequest,
     OrderRequest,
     Request,
     TargetRequest,
@@ -34,6 +35,18 @@ _KINDS = {
     (True, True): OrderType.SL,
 }
 """The kind of an order by whether it has a trigger and whether it has a limit."""
+
+
+class Account(Protocol):
+    """What a strategy may know of its account; the engine's state is one."""
+
+    def equity(self) -> Cash:
+        """Return money and positions at the last prices."""
+        ...
+
+    def working_orders(self, instrument: InstrumentId) -> Iterator[WorkingOrder]:
+        """Yield the strategy's resting orders in an instrument, oldest first."""
+        ...
 
 
 class Market:
@@ -115,21 +128,31 @@ class Market:
         if self.position:
             self._ctx.requests.append(TargetRequest(self.instrument.id, 0, TargetUnit.QTY, self._ctx.product, tag))
 
-    def cancel(self) -> None:
-        """Ask to cancel the resting entries; orders that protect a position stay."""
+    def cancel(self, order: WorkingOrder | None = None) -> None:
+        """Ask to cancel one resting order, or all resting entries; orders that protect a position then stay."""
         if self.working:
-            self._ctx.requests.append(CancelRequest(self.instrument.id, None))
+            self._ctx.requests.append(CancelRequest(self.instrument.id, None if order is None else order.id))
+
+    def modify(self, order: WorkingOrder, *, qty: int = 0, limit: float = 0.0, trigger: float = 0.0) -> None:
+        """Ask for new terms of a resting order: whole quantity, prices in rupees; 0 leaves a term as it is."""
+        tick = self.instrument.tick
+        terms = (Qty(qty), px_from_float(limit, tick), px_from_float(trigger, tick))
+        self._ctx.requests.append(ModifyRequest(order.id, *terms))
+
+    def orders(self) -> tuple[WorkingOrder, ...]:
+        """Return this strategy's resting orders in the instrument, oldest first, protective ones included."""
+        return tuple(self._ctx.working_orders(self.instrument.id)) if self.working else ()
 
 
 class Context:
     """One strategy's window on a run.
 
     `requests` is read by the engine after each callback. `markets` holds every instrument of the run by id; the first
-    one is `market`, and its lines and orders can be reached on the context itself.
+    one is `market`, and its lines and orders can be reached on the context itself. `working_orders` is the account's.
     """
 
     __slots__ = (
-        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "warmup",
+        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "warmup", "working_orders",
     )  # fmt: skip
 
     def __init__(
@@ -138,10 +161,11 @@ class Context:
         instruments: Sequence[Instrument],
         interval: Interval,
         product: Product,
-        equity: Callable[[], Cash],
+        account: Account,
     ) -> None:
         self._timeline = timeline
-        self._equity = equity
+        self._equity = account.equity
+        self.working_orders = account.working_orders
         self.product = product
         self.requests: list[Request] = []
         self.warmup = 0
