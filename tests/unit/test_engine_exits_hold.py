@@ -8,7 +8,7 @@ import msgspec
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.moments import day_of
 from manjha.domain.money import RUPEE, Px, Qty
-from manjha.domain.orders import Product, Purpose
+from manjha.domain.orders import Phase, Product, Purpose
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
 from manjha.research.round_trips import round_trips
@@ -103,3 +103,65 @@ def test_buy_and_hold_keeps_the_worth_of_a_share_over_a_bonus() -> None:
     assert list(result.curve.benchmark) == [int(result.initial)] * 4
     dividend = CorporateAction(ALPHA.id, ex_day, ActionKind.DIVIDEND, cash=Px(50 * RUPEE))
     assert list(play(rows, {}, actions=(dividend,)).curve.benchmark) == [int(result.initial)] * 4
+
+
+def closes_at(row: int) -> int:
+    return days(ALPHA, [flat(100)] * (row + 1)).ts_close_ns[row]
+
+
+def sold(result: BacktestResult) -> list[tuple[int, Purpose]]:
+    purposes = {record.order.id: record.order.purpose for record in result.orders}
+    return [(fill.qty, purposes[fill.order_id]) for fill in result.fills if fill.side < 0]
+
+
+def test_a_time_exit_leaves_an_unprotected_entry_alone() -> None:
+    script = {0: lambda ctx: ctx.buy(10, exit_ns=closes_at(2)), 1: lambda ctx: ctx.buy(4)}
+    assert held(play([flat(100)] * 6, script)) == [10, 14, 4]
+
+
+def test_a_time_exit_closes_what_a_stop_left_of_its_entry() -> None:
+    few = FillRules(participation_ppm=100_000, orders_end_with_day=False)
+    rows = [flat(100), flat(100), flat(100), (100, 100, 94, 97), flat(98), flat(98), flat(98), flat(98)]
+    script = {0: lambda ctx: ctx.buy(10, stop=95, exit_ns=closes_at(3))}
+    result = play(rows, script, volume=50, fills=few)
+    assert sold(result) == [(5, Purpose.STOP), (5, Purpose.TIME_EXIT)]
+    assert held(result)[-1] == 0
+
+
+def test_a_time_exit_in_parts_sells_no_more_than_its_entry_bought() -> None:
+    few = FillRules(participation_ppm=60_000)
+    rows = [flat(100)] * 14
+    script = {0: lambda ctx: ctx.buy(3, exit_ns=closes_at(4)), 1: lambda ctx: ctx.buy(3, stop=50, exit_ns=closes_at(4))}
+    result = play(rows, script, volume=20, fills=few)
+    assert held(result)[-1] == 0
+    assert min(held(result)) == 0
+
+
+def test_what_is_left_of_an_entry_goes_with_its_time_exit() -> None:
+    few = FillRules(participation_ppm=100_000, orders_end_with_day=False)
+    script = {0: lambda ctx: ctx.buy(10, exit_ns=closes_at(1))}
+    result = play([flat(100)] * 6, script, volume=40, fills=few)
+    assert held(result) == [4, 0]
+    assert [record.phase for record in result.orders] == [Phase.CANCELLED, Phase.FILLED]
+
+
+def test_a_resting_sale_does_not_open_a_short_after_a_time_exit() -> None:
+    def entry(ctx: Context) -> None:
+        ctx.buy(10, product=Product.MIS, exit_ns=ctx.now_ns + 900 * 10**9)
+
+    script = {0: entry, 1: lambda ctx: ctx.sell(10, limit=110, product=Product.MIS)}
+    rows = [flat(100)] * 6 + [(111, 112, 110, 111)] * 60
+    assert held(play(rows, script, intraday=True)) == [10, 0]
+
+
+def test_a_time_exit_in_slices_under_way_shrinks_with_a_sale() -> None:
+    kept = FillRules(participation_ppm=100_000, orders_end_with_day=False)
+    script = {
+        0: lambda ctx: ctx.buy(12, stop=50, exit_ns=closes_at(5)),
+        1: lambda ctx: ctx.sell(5, limit=101),
+    }
+    rows = [flat(100)] * 6 + [(100, 102, 99, 100)] * 4
+    result = play(rows, script, freeze=5, volume=60, fills=kept)
+    assert held(result)[-1] == 0
+    assert min(held(result)) == 0
+    assert result.refusals == ()

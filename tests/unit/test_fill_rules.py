@@ -230,6 +230,38 @@ def test_square_off() -> None:
     assert [refusal.reason.name for refusal in refused.refusals] == ["AFTER_SQUARE_OFF"]
 
 
+LOCKED_LOW = (90, 90, 90, 90)
+
+
+def test_square_off_tried_again() -> None:
+    day_one = [flat(100)] * 74 + [flat(100)]
+    day_two = [flat(100)] * 60 + [LOCKED_LOW] * 15
+    result = play([*day_one, *day_two, *[flat(88)] * 5], {80: buy(stop=80)}, intraday=True, bands=BAND)
+    assert trades(result) == [("BUY", 10, 100.0), ("SELL", 10, 88.0)]
+    purposes = [record.order.purpose for record in result.orders]
+    assert purposes == [Purpose.SIGNAL, Purpose.STOP, Purpose.SQUARE_OFF, Purpose.SQUARE_OFF]
+    assert any("could not be squared off" in warning for warning in result.warnings)
+
+
+def close_of(row: int) -> int:
+    return days(ALPHA, [flat(100)] * (row + 1)).ts_close_ns[row]
+
+
+def test_time_exit_of_its_own_entry() -> None:
+    script = {0: buy(10, stop=95, exit_ns=close_of(2)), 1: buy(4, stop=96)}
+    result = play([flat(100)] * 4 + [(100, 100, 94, 95)], script)
+    assert trades(result) == [("BUY", 10, 100.0), ("BUY", 4, 100.0), ("SELL", 10, 100.0), ("SELL", 4, 96.0)]
+
+
+def test_time_exit_tried_again() -> None:
+    rows = [flat(100), flat(100), flat(100), LOCKED_LOW, (81, 81, 81, 81), (85, 86, 84, 85), flat(85)]
+    result = play(rows, {0: buy(10, stop=50, exit_ns=close_of(2))}, bands=BAND)
+    assert trades(result) == [("BUY", 10, 100.0), ("SELL", 10, 85.0)]
+    exits = [record for record in result.orders if record.order.purpose is Purpose.TIME_EXIT]
+    assert [record.reason for record in exits] == ["the day ended", "the day ended", ""]
+    assert result.orders[-1].order.purpose is Purpose.TIME_EXIT
+
+
 def test_partial_sale_shrinks_protection() -> None:
     rows = [flat(100), flat(100), flat(100), (100, 100, 94, 95), flat(95)]
     result = play(rows, {0: buy(10, stop=96), 1: sell(4)})

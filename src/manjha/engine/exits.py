@@ -4,13 +4,15 @@ The orders rest at the exchange, so that they work when we do not; the engine ke
 entry has filled, moves trailing stops at each close, and puts them back each morning while the position lives.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from manjha.domain.commands import ModifyOrder, Output, SetTimer
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, Rounding, round_to_tick
-from manjha.domain.orders import Fill, Order, OrderId, OrderType, Purpose, Side
-from manjha.engine.requests import close_out, modify, place
+from manjha.domain.orders import Fill, Order, OrderId, OrderType, Product, Purpose, Side
+from manjha.engine.requests import MarketWish, market, modify, place
 from manjha.engine.state import EngineState, Protection
 from manjha.orders.book import OrderRecord
 
@@ -34,7 +36,8 @@ def entry_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[
         protection.filled = fill.qty
         _place_both(state, protection, fill.ts_ns, out)
         if exits.exit_ns:
-            out.append(SetTimer(EXIT_TIMER + entry.id, exits.exit_ns))
+            # An entry that fills after its own exit time leaves as soon as it can.
+            out.append(SetTimer(EXIT_TIMER + entry.id, TsNs(max(exits.exit_ns, fill.ts_ns))))
         return
     protection.filled += fill.qty
     for order_id in (protection.stop_id, protection.target_id):
@@ -42,8 +45,8 @@ def entry_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[
 
 
 def exit_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[Output]) -> None:
-    """After a stop or target traded: cancel the other one, or shrink it to what is left."""
-    entry_id = record.order.parent
+    """After a stop, target or time exit traded: cancel the others, or shrink them to what is left."""
+    entry_id = record.order.group
     protection = state.protections.get(entry_id) if entry_id is not None else None
     if protection is None or entry_id is None:
         return
@@ -51,9 +54,11 @@ def exit_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[O
     other = protection.target_id if record.order.id == protection.stop_id else protection.stop_id
     if protection.filled > 0:
         _resize(state, other, protection.filled, fill.ts_ns, out)
-        return
-    _forget(state, entry_id)
-    _cancel(state, other, out)
+    else:
+        _forget(state, entry_id)
+        _cancel(state, other, out)
+    if protection.timed_out:
+        _keep(state, _time_exits(state, protection), protection.filled, fill.ts_ns, out)
 
 
 def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]) -> None:
@@ -77,6 +82,8 @@ def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]
             protection.filled = keep
             _resize(state, protection.stop_id, keep, fill.ts_ns, out)
             _resize(state, protection.target_id, keep, fill.ts_ns, out)
+        if protection.timed_out:
+            _keep(state, _time_exits(state, protection), keep, fill.ts_ns, out)
 
 
 def fit_sales(state: EngineState, fill: Fill, held: int, out: list[Output]) -> None:
@@ -84,17 +91,12 @@ def fit_sales(state: EngineState, fill: Fill, held: int, out: list[Output]) -> N
 
     The oldest orders keep their quantity; what protects is fitted by `fit_to_position`.
     """
-    left = max(0, held)
-    for record in state.book.open_orders(fill.instrument):
-        order = record.order
-        if order.side is not Side.SELL or order.product is not fill.product or order.parent is not None:
-            continue
-        keep = min(record.left, left)
-        left -= keep
-        if keep == 0:
-            _cancel(state, order.id, out)
-        elif keep < record.left:
-            _resize(state, order.id, keep, fill.ts_ns, out)
+    sales = [
+        record
+        for record in state.book.open_orders(fill.instrument)
+        if record.order.side is Side.SELL and record.order.product is fill.product and record.order.parent is None
+    ]
+    _keep(state, sales, max(0, held), fill.ts_ns, out)
 
 
 def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
@@ -116,19 +118,42 @@ def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
 
 
 def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
-    """Put back, at the open, the protection of positions that were carried over night."""
-    for protection in state.protections.values():
-        stop_open = _is_open(state, protection.stop_id)
-        target_open = _is_open(state, protection.target_id)
-        if not stop_open and not target_open and state.held(protection.entry.instrument, protection.entry.product):
+    """See, at the open, to positions that were carried over night: protection put back, missed time exits tried again.
+
+    An intraday position is not protected again but squared off, which `handlers.session` does.
+    """
+    for entry_id, protection in state.protections.items():
+        entry, exit_ns = protection.entry, protection.exits.exit_ns
+        if entry.product is Product.MIS or not state.held(entry.instrument, entry.product):
+            continue
+        if exit_ns and exit_ns <= now_ns:
+            exit_by_time(state, entry_id, now_ns, out)
+        elif not _is_open(state, protection.stop_id) and not _is_open(state, protection.target_id):
             _place_both(state, protection, now_ns, out)
 
 
 def exit_by_time(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[Output]) -> None:
-    """Close what an entry opened, if it is still open."""
+    """Close at the market what an entry opened and still holds; the protection of other entries stays.
+
+    What would have ended it otherwise is cancelled: its stop and target, what is left of the entry itself and, where
+    nothing else is held, resting orders of the strategy that would now open the opposite position.
+    """
     protection = state.protections.get(entry_id)
-    if protection is not None:
-        close_out(state, protection.entry.instrument, protection.entry.product, Purpose.TIME_EXIT, now_ns, out)
+    if protection is None or _time_exits(state, protection):
+        return
+    entry = protection.entry
+    for order_id in (entry_id, protection.stop_id, protection.target_id):
+        _cancel(state, order_id, out)
+    protection.stop_id = protection.target_id = None
+    protection.timed_out = True
+    state.trailing.discard(entry_id)
+    if abs(state.held(entry.instrument, entry.product)) <= protection.filled:
+        for record in state.book.open_orders(entry.instrument):
+            order = record.order
+            if order.side is not entry.side and order.product is entry.product and order.exits is None:
+                _cancel(state, order.id, out)
+    wish = MarketWish(-int(entry.side) * protection.filled, entry.product, Purpose.TIME_EXIT, group=entry_id)
+    market(state, state.instruments[entry.instrument], wish, now_ns, out)
 
 
 def rescale(state: EngineState, protection: Protection, new_shares: int, old_shares: int, held: int) -> None:
@@ -202,6 +227,28 @@ def _resize(state: EngineState, order_id: OrderId | None, qty: int, now_ns: TsNs
         record = state.book.records[order_id]
         terms = ModifyOrder(order_id, Qty(record.filled + qty), record.limit, record.trigger)
         modify(state, terms, now_ns, out)
+
+
+def _keep(state: EngineState, records: Sequence[OrderRecord], most: int, now_ns: TsNs, out: list[Output]) -> None:
+    """Let open orders trade at most this much in all; the oldest keep their quantity."""
+    left = most
+    for record in records:
+        keep = min(record.left, left)
+        left -= keep
+        if keep == 0:
+            _cancel(state, record.order.id, out)
+        elif keep < record.left:
+            _resize(state, record.order.id, keep, now_ns, out)
+
+
+def _time_exits(state: EngineState, protection: Protection) -> list[OrderRecord]:
+    """Return the open orders of a time exit that is under way."""
+    entry = protection.entry
+    return [
+        record
+        for record in state.book.open_orders(entry.instrument)
+        if record.order.purpose is Purpose.TIME_EXIT and record.order.group == entry.id
+    ]
 
 
 def _cancel(state: EngineState, order_id: OrderId | None, out: list[Output]) -> None:

@@ -83,7 +83,7 @@ def close_out(
     """Cancel everything open in a position and close it at the market, in slices."""
     cancel_open(state, instrument, product, out)
     wish = MarketWish(-state.held(instrument, product), product, purpose)
-    _market(state, state.instruments[instrument], wish, now_ns, out)
+    market(state, state.instruments[instrument], wish, now_ns, out)
 
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
@@ -138,19 +138,21 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
         cancel_open(state, request.instrument, request.product, out)
         working = 0
     wish = MarketWish(needed(goal, held, working), request.product, Purpose.SIGNAL, request.tag)
-    _market(state, instrument, wish, now_ns, out)
+    market(state, instrument, wish, now_ns, out)
 
 
 class MarketWish(NamedTuple):
-    """A change of a position at the market: signed quantity, held as what, for what."""
+    """A change of a position at the market: signed quantity, held as what, for what; `group` is the entry it ends."""
 
     change: int
     product: Product
     purpose: Purpose
     tag: str = ""
+    group: OrderId | None = None
 
 
-def _market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns: TsNs, out: list[Output]) -> None:
+def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns: TsNs, out: list[Output]) -> None:
+    """Place the market orders that change a position by a signed quantity, in slices."""
     if wish.change == 0:
         return
     size = abs(wish.change)
@@ -169,6 +171,7 @@ def _market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns
             wish.product,
             now_ns,
             purpose=wish.purpose,
+            group=wish.group,
             tag=wish.tag,
         )
         place(state, order, out)

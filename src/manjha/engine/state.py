@@ -49,7 +49,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
 class Protection(msgspec.Struct, gc=False):
     """What still protects a position that an entry opened: the entry's exits and the orders that carry them out.
 
-    `best` is the best close since entry in 1e-4 rupee, for a trailing stop.
+    `best` is the best close since entry in 1e-4 rupee, for a trailing stop. `timed_out` tells that its time exit has
+    begun; the orders of that exit carry the entry's id as their group.
     """
 
     entry: Order
@@ -59,6 +60,7 @@ class Protection(msgspec.Struct, gc=False):
     target_id: OrderId | None = None
     stop_px: int = 0
     best: int = 0
+    timed_out: bool = False
 
 
 class PositionChange(msgspec.Struct, frozen=True):
@@ -127,6 +129,8 @@ class EngineState:
         For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
     squares_off
         Whether intraday positions may exist, so that each day has a square-off.
+    carried_intraday
+        How many times an intraday position was still open when a later session opened.
     record_*
         What happened, for the result: fills with their charge lines, refusals, day settlements, position changes.
     """
@@ -160,6 +164,7 @@ class EngineState:
         self.states_targets = is_target_strategy(setup.strategy)
         self.wakeups: Sequence[int] | None = None
         self.squares_off = setup.strategy.product is Product.MIS
+        self.carried_intraday = 0
         self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[tuple[InstrumentId, int]]] | None = None
         self.record_fills: list[Fill] = []

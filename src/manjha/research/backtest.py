@@ -225,6 +225,11 @@ def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
             f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill was dearer than the "
             "price its order was sized at"
         )
+    if state.carried_intraday:
+        warnings.append(
+            f"{state.carried_intraday} intraday positions could not be squared off on their day (no bar, a locked "
+            "circuit) and were closed at a later open; the exchange's auction of a short is not simulated"
+        )
     return BacktestResult(
         run=state.origin.run,
         strategy=spec.strategy.name,

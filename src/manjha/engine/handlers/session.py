@@ -12,7 +12,7 @@ from manjha.engine.state import EngineState
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
-    """Begin a day: sessions and rates of the day, what settles, square-off timers, protection put back."""
+    """Begin a day: sessions and rates of the day, what settles, square-off, missed exits, protection put back."""
     today = day_rules(state.sessions, tuple(state.instruments.values()), event.day)
     state.gate.overnight_intraday = state.setup.interval == DAY
     state.portfolio.ledger.open_day(event.day)
@@ -24,11 +24,20 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
             SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns))
             for ts_ns in sorted({rules.square_off_ns for rules in today.values()})
         )
+        _square_off_carried(state, event.ts_ns, out)
     if state.protections:
         rearm(state, event.ts_ns, out)
     if state.calls_on_session and state.gate.trading_on:
         state.strategy.on_session(state.ctx, event.day)
         carry_out(state, event.ts_ns, out)
+
+
+def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    """Close at the open the intraday positions that yesterday's square-off could not: no bar, a locked circuit."""
+    for position in list(state.portfolio.open_positions()):
+        if position.key.product is Product.MIS:
+            state.carried_intraday += 1
+            close_out(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
