@@ -75,6 +75,8 @@ class RefusalReason(StrEnum):
     PROTECTION = "market protection is not traded yet"
     LEG_GROUP = "groups of legs are not traded yet"
     UNKNOWN_ORDER = "no open order has this id"
+    ORDER_TYPE = "the new terms do not fit the order's type"
+    EXCHANGE = "the exchange refused the new terms"
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):

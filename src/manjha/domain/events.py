@@ -67,6 +67,17 @@ class OrderModified(msgspec.Struct, frozen=True, gc=False, tag=True):
     trigger: Px
 
 
+class ModifyRejected(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The exchange refused new terms of a resting order, in its own words; the order stays as it was."""
+
+    order_id: OrderId
+    ts_ns: TsNs
+    qty: Qty
+    limit: Px
+    trigger: Px
+    reason: str
+
+
 class OrderCancelled(msgspec.Struct, frozen=True, gc=False, tag=True):
     """What was left of the order is gone: cancelled by us, expired with the day, or swept by the exchange."""
 
@@ -121,6 +132,7 @@ Event = (
     | OrderAccepted
     | OrderRejected
     | OrderModified
+    | ModifyRejected
     | OrderCancelled
     | OrderFilled
     | ContractExpired

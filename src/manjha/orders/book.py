@@ -15,11 +15,26 @@ from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
 _FULL, _PART, _ALARM = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM
 
 
+class AskedTerms(msgspec.Struct, frozen=True, gc=False):
+    """New terms that are on their way to the exchange, and the margin (1e-4 rupee) for the old ones and for them.
+
+    `left_old` and `left_new` are what could still trade under either when they were asked for.
+    """
+
+    qty: Qty
+    limit: Px
+    trigger: Px
+    reserve_old: int
+    reserve_new: int
+    left_old: int
+    left_new: int
+
+
 class OrderRecord(msgspec.Struct, gc=False):
     """What became of one order. Owned and changed by the book alone; read by everybody.
 
     `qty`, `limit` and `trigger` are the present terms. `turnover` is Σ px × qty of its fills in 1e-4 rupee;
-    `reserved` is the margin that risk holds for it.
+    `reserved` is the margin that risk holds for it; while new terms are `asked` for, the larger of both.
     """
 
     order: Order
@@ -32,6 +47,7 @@ class OrderRecord(msgspec.Struct, gc=False):
     turnover: Cash = Cash(0)
     reason: str = ""
     closed_ns: TsNs = TsNs(0)
+    asked: AskedTerms | None = None
 
     @property
     def left(self) -> Qty:

@@ -5,15 +5,18 @@ position: funds, value limits, day loss, the trading switch. Everything counted 
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import NamedTuple, NoReturn
+
+import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.moments import TsNs, format_ts
-from manjha.domain.money import format_cash, format_px
+from manjha.domain.money import Qty, format_cash, format_px
 from manjha.domain.orders import Order, OrderId, Product, Purpose, Side, Validity, Variety
 from manjha.market.bands import protection_band
-from manjha.orders.book import OrderBook, OrderRecord
+from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
 from manjha.risk.limits import RiskLimits
@@ -29,7 +32,7 @@ class DayRules(NamedTuple):
 
 
 class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves this module
-    """Why a check said no; caught in `Gate.submit` and turned into a value."""
+    """Why a check said no; caught in `Gate.submit` and `Gate.modify` and turned into a value."""
 
     def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail)
@@ -122,15 +125,106 @@ class Gate:
         return Approved(CancelOrder(record.order.id))
 
     def modify(self, record: OrderRecord, command: ModifyOrder, now_ns: TsNs) -> Approved[ModifyOrder] | Refused:
-        """Approve new terms of an open order, checked like a new one; a growing entry is refused (place another)."""
-        tick = self.instruments[record.order.instrument].tick
-        if command.limit % tick or command.trigger % tick:
-            return Refused(command, RefusalReason.OFF_TICK, f"tick is {format_px(tick)}", now_ns)
-        if command.qty <= record.filled:
-            return Refused(command, RefusalReason.QUANTITY, f"{record.filled} are filled already", now_ns)
-        if command.qty > record.qty and record.order.purpose is Purpose.SIGNAL:
-            return Refused(command, RefusalReason.QUANTITY, "an entry cannot grow; place another order", now_ns)
+        """Approve new terms of an open order; an entry is checked like a new one and cannot grow (place another).
+
+        Until the exchange answers, the larger of both margins is reserved; see `terms_taken` and `terms_refused`.
+        """
+        order = record.order
+        try:
+            instrument = self._fits(record, command)
+            if order.purpose is Purpose.SIGNAL:
+                self._entry_terms(record, command, instrument, now_ns)
+        except Refusal as refusal:
+            return Refused(command, refusal.reason, refusal.detail, now_ns)
         return Approved(command)
+
+    def terms_taken(self, record: OrderRecord) -> None:
+        """Reserve what the new terms need, now that the exchange has taken them and the book has them."""
+        asked = record.asked
+        # An answer to older terms than those asked for last: the larger reserve stays until theirs comes.
+        if asked is not None and (asked.qty, asked.limit, asked.trigger) == (record.qty, record.limit, record.trigger):
+            self._settle_reserve(record, asked.reserve_new * record.left // asked.left_new)
+
+    def terms_refused(self, record: OrderRecord) -> None:
+        """Reserve what the old terms need: the exchange has refused the new ones."""
+        asked = record.asked
+        if asked is not None:
+            self._settle_reserve(record, asked.reserve_old * record.left // asked.left_old)
+
+    def _settle_reserve(self, record: OrderRecord, needed: int) -> None:
+        record.asked = None
+        # Fills in the meantime have taken their part; an order that has ended holds nothing.
+        after = max(0, min(record.reserved, needed))
+        self.portfolio.ledger.reserved += after - record.reserved
+        record.reserved = after
+
+    def _fits(self, record: OrderRecord, command: ModifyOrder) -> Instrument:
+        """Check new terms against the order itself: tick, quantity, type."""
+        order, instrument = record.order, self.instruments[record.order.instrument]
+        if command.limit % instrument.tick or command.trigger % instrument.tick:
+            raise Refusal(RefusalReason.OFF_TICK, f"tick is {format_px(instrument.tick)}")
+        if command.qty <= record.filled:
+            raise Refusal(RefusalReason.QUANTITY, f"{record.filled} are filled already")
+        if bool(command.limit) != bool(order.limit) or bool(command.trigger) != bool(order.trigger):
+            raise Refusal(RefusalReason.ORDER_TYPE, f"{order.type} keeps the prices that it has")
+        return instrument
+
+    def _entry_terms(self, record: OrderRecord, command: ModifyOrder, instrument: Instrument, now_ns: TsNs) -> None:
+        """Check new terms of an entry as those of a new order, and hold the larger of both margins."""
+        order, old = record.order, record.reserved
+        if command.qty > record.qty:
+            raise Refusal(RefusalReason.QUANTITY, "an entry cannot grow; place another order")
+        if command.qty % instrument.lot:
+            raise Refusal(RefusalReason.QUANTITY, f"{command.qty} of {instrument.display}, lot {instrument.lot}")
+        left = Qty(command.qty - record.filled)
+        terms = msgspec.structs.replace(order, qty=left, limit=command.limit, trigger=command.trigger)
+        opening = self._opening_left(record, terms)
+        if (command.limit, command.trigger) == (record.limit, record.trigger):
+            # Smaller at the same price: nothing could speak against it, and it needs no more than its part.
+            new = old * left // record.left if opening else 0
+        else:
+            new = self._new_price(record, terms, instrument, opening, now_ns)
+        record.asked = AskedTerms(
+            command.qty, command.limit, command.trigger, old, new, left_old=record.left, left_new=left
+        )
+        record.reserved = max(old, new)
+        self.portfolio.ledger.reserved += record.reserved - old
+
+    def _new_price(self, record: OrderRecord, terms: Order, instrument: Instrument, opening: int, now_ns: TsNs) -> int:
+        """Check an entry at another price: switch, time, bands, stop side, limits, funds; return what to reserve."""
+        if opening and not self.trading_on:
+            raise Refusal(RefusalReason.TRADING_OFF, "")
+        today = self.today.get(terms.instrument)
+        if today is not None:
+            if opening and terms.product is Product.MIS and now_ns >= today.square_off_ns:
+                self._late_intraday(today, now_ns)
+            if terms.limit and instrument.is_derivative:
+                self._protected(terms, instrument)
+        _stop_side(terms, terms.limit or terms.trigger)
+        if not opening:
+            return 0
+        # What the order holds already is there for its new terms.
+        ledger, old = self.portfolio.ledger, record.reserved
+        ledger.reserved -= old
+        try:
+            return self._funds(terms, instrument, opening, self._held(terms))
+        finally:
+            ledger.reserved += old
+
+    def _opening_left(self, record: OrderRecord, terms: Order) -> int:
+        """Return the signed part of an open order's rest that would open or add; older orders on its side come first.
+
+        Younger ones do not: they counted this order when they were placed.
+        """
+        opens = self.book.open_by_instrument.get(terms.instrument, {})
+        older = dict(takewhile(lambda item: item[1] is not record, opens.items()))
+        closable = self._held(terms) + working_exits(older, terms.side, terms.product)
+        signed = terms.qty if terms.side > 0 else -terms.qty
+        return signed - closing_part(closable, signed)
+
+    def _held(self, order: Order) -> int:
+        position = self.portfolio.positions.get((order.origin.strategy, order.instrument, order.product))
+        return position.qty if position is not None else 0
 
     def _terms(self, order: Order) -> Instrument:
         """Check what does not depend on money: kinds, quantity, prices."""

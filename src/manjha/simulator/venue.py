@@ -10,7 +10,15 @@ import msgspec
 
 from manjha.domain.bars import Interval
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
-from manjha.domain.events import Event, OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
+from manjha.domain.events import (
+    Event,
+    ModifyRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderModified,
+    OrderRejected,
+)
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, format_px
@@ -103,11 +111,18 @@ class Venue:
         if found is None:
             return ()
         book, resting = found
-        traded = resting.order.qty - resting.left
-        resting.order = _with_qty(resting.order, command.qty)
+        order, traded = resting.order, resting.order.qty - resting.left
+        refusal = self._terms_refusal(book, resting, command)
+        if command.qty <= traded:
+            refusal = f"{traded} have traded already"
+        if refusal:
+            terms = (command.qty, command.limit, command.trigger)
+            return (ModifyRejected(command.order_id, now_ns, *terms, refusal),)
+        resting.order = _with_qty(order, command.qty)
         resting.left = command.qty - traded
         resting.limit = int(command.limit)
-        resting.trigger = int(command.trigger)
+        if resting.trigger:
+            resting.trigger = int(command.trigger)
         book.touch_row = -1
         return (OrderModified(command.order_id, now_ns, command.qty, command.limit, command.trigger),)
 
@@ -330,6 +345,13 @@ class Venue:
         if order.type is _LIMIT and not order.limit:
             return "a limit order needs a limit"
         return ""
+
+    def _terms_refusal(self, book: InstrumentBook, resting: Resting, command: ModifyOrder) -> str:
+        """Say why the exchange refuses new prices of a resting order; a price that stays is never refused."""
+        stays = command.limit == resting.limit and (not resting.trigger or command.trigger == resting.trigger)
+        if stays or not book.band_high:
+            return ""
+        return self._refusal(book, msgspec.structs.replace(resting.order, limit=command.limit, trigger=command.trigger))
 
     def _came_with_entry(self, book: InstrumentBook, resting: Resting, parent: OrderId) -> None:
         """Remember in which bar a protective order came, and after what kind of entry."""

@@ -1,8 +1,15 @@
 """The exchange has answered: orders change phase, fills change positions, cash and protection."""
 
-from manjha.domain.commands import Output
+from manjha.domain.commands import ModifyOrder, Output, RefusalReason, Refused
 from manjha.domain.errors import InvariantBroken
-from manjha.domain.events import OrderAccepted, OrderCancelled, OrderFilled, OrderModified, OrderRejected
+from manjha.domain.events import (
+    ModifyRejected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderModified,
+    OrderRejected,
+)
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import Fill, OrderId, Product
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
@@ -36,11 +43,24 @@ def cancelled(state: EngineState, event: OrderCancelled, out: list[Output]) -> N
 
 
 def modified(state: EngineState, event: OrderModified, out: list[Output]) -> None:
-    """Take over new terms of a resting order."""
+    """Take over new terms of a resting order, and reserve what they need."""
     del out
     record = _record(state, event.order_id)
     state.book.note(record, Happening.MODIFIED, event.ts_ns)
     state.book.modify(record, event.qty, event.limit, event.trigger)
+    if record.asked is not None:
+        state.gate.terms_taken(record)
+
+
+def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]) -> None:
+    """Leave an order as it was; what its new terms would have needed is free again."""
+    record = _record(state, event.order_id)
+    if record.asked is not None:
+        state.gate.terms_refused(record)
+    terms = ModifyOrder(event.order_id, event.qty, event.limit, event.trigger)
+    refused = Refused(terms, RefusalReason.EXCHANGE, event.reason, event.ts_ns)
+    state.record_refusals.append(refused)
+    out.append(refused)
 
 
 def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
