@@ -109,3 +109,17 @@ def test_wrong_input_is_told_what_to_do(market: Path, case: str, tmp_path: Path)
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in said), done.stderr
     assert not page.exists()
+
+
+def test_data_without_volume_is_told_what_to_do(tmp_path: Path) -> None:
+    rows = [f"2024-01-{day:02} 09:15:00+05:30,100,101,99,100,0" for day in (1, 2, 3, 4, 5, 8)]
+    source = tmp_path / "silent.csv"
+    source.write_text("\n".join(["date,open,high,low,close,volume", *rows]) + "\n", encoding="utf-8")
+    imported = manjha(tmp_path, "data", "import", str(source), "--instrument", "NSE:SILENT", "--interval", "1d")
+    assert imported.returncode == 0, imported.stderr
+    args = ("backtest", "-s", "buy-and-hold", "--instrument", "NSE:SILENT", "-i", "1d", "--no-report", "--no-band")
+    refused = manjha(tmp_path, *args)
+    assert refused.returncode == 2
+    assert "NSE:SILENT" in refused.stderr
+    assert "--participation any" in refused.stderr
+    assert manjha(tmp_path, *args, "--participation", "any").returncode == 0

@@ -17,6 +17,8 @@ from manjha.strategy.interface import Strategy
 from tests.fakes.market_rules import shipped_rules
 
 Row = tuple[float, float, float, float]
+Volume = int | Sequence[int]
+"""Of each bar, or the same for all."""
 FIRST_DAY = parse_day("2024-01-01")
 
 
@@ -29,7 +31,7 @@ def share_named(symbol: str = "ALPHA", tick: int = 500) -> Instrument:
 
 
 def days(
-    instrument: Instrument, rows: Sequence[Row], *, first: TradingDay = FIRST_DAY, volume: int = 10**6
+    instrument: Instrument, rows: Sequence[Row], *, first: TradingDay = FIRST_DAY, volume: Volume = 10**6
 ) -> BarColumns:
     """Return one bar a trading day."""
     rules = shipped_rules()
@@ -39,7 +41,12 @@ def days(
 
 
 def minutes(
-    instrument: Instrument, rows: Sequence[Row], *, day: TradingDay = FIRST_DAY, length: int = 300, volume: int = 10**6
+    instrument: Instrument,
+    rows: Sequence[Row],
+    *,
+    day: TradingDay = FIRST_DAY,
+    length: int = 300,
+    volume: Volume = 10**6,
 ) -> BarColumns:
     """Return bars of `length` seconds from the open of a day; rows go on into the next trading day."""
     rules = shipped_rules()
@@ -78,7 +85,7 @@ def flat(close: float, *, up: float = 0.5) -> Row:
 
 
 def _columns(
-    instrument: Instrument, interval: Interval, stamps: Sequence[tuple[int, int]], rows: Sequence[Row], volume: int
+    instrument: Instrument, interval: Interval, stamps: Sequence[tuple[int, int]], rows: Sequence[Row], volume: Volume
 ) -> BarColumns:
     opens, closes = (np.array([stamp[i] for stamp in stamps], np.int64) for i in (0, 1))
     prices = np.round(np.array(rows, np.float64) * RUPEE).astype(np.int64)

@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
+from manjha.domain.errors import DataError
+from manjha.domain.instrument import Kind
 from manjha.domain.orders import Phase, Product, Purpose, Validity
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
@@ -157,9 +160,21 @@ def test_liquidity_consumed_once() -> None:
 
 
 def test_no_volume_no_fill() -> None:
-    assert trades(play([flat(100)] * 2, {0: buy()}, volume=0)) == []
+    kept = FillRules(orders_end_with_day=False)
+    result = play([flat(100), flat(100), flat(101)], {0: buy()}, volume=[9, 0, 50], fills=kept)
+    assert trades(result) == [("BUY", 10, 101.0)]
+    assert any(warning.startswith("1 orders met bars without volume") for warning in result.warnings)
     off = FillRules(participation_ppm=0)
     assert trades(play([flat(100)] * 2, {0: buy()}, volume=0, fills=off)) == [("BUY", 10, 100.0)]
+
+
+def test_no_volume_at_all() -> None:
+    with pytest.raises(DataError, match="NSE:ALPHA is without volume") as caught:
+        play([flat(100)] * 2, {0: buy()}, volume=0)
+    assert "--participation any" in caught.value.hint
+    index = msgspec.structs.replace(ALPHA, kind=Kind.INDEX)
+    spec = spec_of(Scripted(), days(ALPHA, [flat(100)] * 2, volume=0))
+    assert not run_backtest(msgspec.structs.replace(spec, instruments=(index,))).warnings
 
 
 def test_immediate_or_cancel() -> None:

@@ -93,7 +93,7 @@ def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> Backte
     UsageError
         Too few or too many instruments, mixed intervals, a strategy that needs volume where there is none.
     DataError
-        No bars, or fewer than the indicators need to warm up.
+        No bars, fewer than the indicators need to warm up, or no volume in any of them where fills are limited by it.
     """
     _check(spec)
     state = prepare(spec)
@@ -102,7 +102,7 @@ def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> Backte
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     with _rare_collection():
         Drive(state, venue, driven, progress).run()
-        return _result(spec, state)
+        return _result(spec, state, len(venue.dry))
 
 
 def prepare(spec: BacktestSpec) -> EngineState:
@@ -190,6 +190,13 @@ def _check(spec: BacktestSpec) -> None:
                 f"{spec.strategy.name} computes with volume, but every bar of {instrument.display} has none",
                 hint="An index has no volume: run it on its future, or choose a strategy that needs none.",
             )
+        if spec.fills.participation_ppm and instrument.is_tradable and not np.asarray(columns.volume).any():
+            raise DataError(
+                f"every bar of {instrument.display} is without volume, and orders trade at most a share of a bar's "
+                "volume: nothing could ever fill",
+                hint="Bring data with volume, or trade any quantity: --participation any, in Python "
+                'participation="any" (FillRules: participation_ppm=0).',
+            )
 
 
 def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Floats, Floats] | None:
@@ -212,7 +219,7 @@ def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Flo
     return price, volume
 
 
-def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
+def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
     width = len(LINES)
     charges = np.zeros((len(state.record_lines), width), np.int64)
     if state.record_lines:
@@ -224,6 +231,10 @@ def _result(spec: BacktestSpec, state: EngineState) -> BacktestResult:
         warnings.append(
             f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill was dearer than the "
             "price its order was sized at"
+        )
+    if dry_orders:
+        warnings.append(
+            f"{dry_orders} orders met bars without volume, which fill nothing; --participation any trades there too"
         )
     if state.carried_intraday:
         warnings.append(

@@ -297,8 +297,15 @@ def _renamed(columns: BarColumns, instrument: InstrumentId) -> BarColumns:
 def _liquidity(
     request: BacktestRequest, bars: Sequence[BarColumns], instruments: Sequence[Instrument]
 ) -> tuple[FillRules, list[str]]:
-    """Switch the volume rule off where a source has no volume at all, and say so: nothing could trade otherwise."""
-    silent = [i.display for i, columns in zip(instruments, bars, strict=True) if not any(columns.volume)]
+    """Switch the volume rule off for the stand-in of an index, which has no volume by nature, and say so.
+
+    Anything else without volume is an error of `run_backtest`: the source may have lost it.
+    """
+    silent = [
+        i.display
+        for i, columns in zip(instruments, bars, strict=True)
+        if i.kind is Kind.FUTURE and i.expiry is None and not any(columns.volume)
+    ]
     if not silent or request.fills.participation_ppm == 0:
         return request.fills, []
     warning = f"{', '.join(silent)}: the source has no volume, so fills are not limited by it"

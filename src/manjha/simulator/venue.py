@@ -61,7 +61,7 @@ class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Venue:
-    """Implements `ports.venue.Venue` over the bars of the run's timeline."""
+    """Implements `ports.venue.Venue` over the bars of the run's timeline; `dry` are orders that met no volume."""
 
     def __init__(
         self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval, models: VenueModels
@@ -74,6 +74,7 @@ class Venue:
         self.books = {i.id: InstrumentBook(i, timeline.series[i.id, interval]) for i in instruments}
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
+        self.dry: set[OrderId] = set()
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
@@ -118,7 +119,8 @@ class Venue:
         if refusal:
             terms = (command.qty, command.limit, command.trigger)
             return (ModifyRejected(command.order_id, now_ns, *terms, refusal),)
-        resting.order = _with_qty(order, command.qty)
+        if command.qty != order.qty:
+            resting.order = msgspec.structs.replace(order, qty=command.qty)
         resting.left = command.qty - traded
         resting.limit = int(command.limit)
         if resting.trigger:
@@ -305,6 +307,8 @@ class Venue:
         volume = book.series.columns.volume[row]
         qty = fillable(left, volume, participation, book.used, instrument.lot) if participation else left
         if qty == 0:
+            if volume == 0:
+                self.dry.add(order.id)
             return None
         book.used += qty
         traded = px
@@ -394,7 +398,3 @@ class Venue:
         if row < 0 or book.series.columns.ts_close_ns[row] != self.timeline.close_ns[position]:
             return -1
         return row
-
-
-def _with_qty(order: Order, qty: Qty) -> Order:
-    return order if order.qty == qty else msgspec.structs.replace(order, qty=qty)
