@@ -51,6 +51,7 @@ class RefusalReason(StrEnum):
     """Why risk or the rules refused. The value is for people."""
 
     UNKNOWN_INSTRUMENT = "the instrument is not part of this run"
+    UNIVERSE = "the instrument is not in the strategy's universe of the day"
     NOT_TRADABLE = "an index cannot be traded"
     EXPIRED = "the contract has expired"
     SESSION_CLOSED = "the market is closed for this instrument"

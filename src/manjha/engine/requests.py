@@ -137,8 +137,13 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
     if goal == 0 and held:
         cancel_open(state, request.instrument, request.product, out)
         working = 0
-    wish = MarketWish(needed(goal, held, working), request.product, Purpose.SIGNAL, request.tag)
-    market(state, instrument, wish, now_ns, out)
+    change = needed(goal, held, working)
+    if held and goal * held < 0 and request.instrument not in state.ctx.universe:
+        # Outside the universe a turn is refused, but the close that is half of it is not.
+        cancel_open(state, request.instrument, request.product, out)
+        market(state, instrument, MarketWish(-held, request.product, Purpose.SIGNAL, request.tag), now_ns, out)
+        change = goal
+    market(state, instrument, MarketWish(change, request.product, Purpose.SIGNAL, request.tag), now_ns, out)
 
 
 class MarketWish(NamedTuple):

@@ -163,6 +163,8 @@ class EngineState:
         self.calls_on_session = overrides(setup.strategy, "on_session")
         self.states_targets = is_target_strategy(setup.strategy)
         self.wakeups: Sequence[int] | None = None
+        self.picks_universe = overrides(setup.strategy, "universe")
+        self.universe_day = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = 0
         self.wakeup_at = 0

@@ -20,6 +20,7 @@ from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
 from manjha.engine.digest import digest
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.engine.state import EngineSetup, EngineState
+from manjha.engine.universe import choose_first_universe
 from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
 from manjha.market.rules import MarketRules
@@ -136,6 +137,8 @@ def prepare(spec: BacktestSpec) -> EngineState:
         raise UsageError(
             f"{spec.strategy.name} asked for an order in init, before any bar", hint="Ask for orders in on_bar."
         )
+    if state.picks_universe:
+        choose_first_universe(state)
     if is_target_strategy(spec.strategy):
         state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
         plan_targets(state)

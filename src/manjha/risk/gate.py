@@ -62,6 +62,8 @@ class Gate:
         Session and bands by instrument; filled by the engine when a session opens.
     trading_on
         Whether entries are allowed; exits and cancels always are.
+    universe
+        In what positions may be opened today; None for everything. Set by `admit`.
     overnight_intraday
         Whether intraday entries after the close wait for the next session (runs on daily bars).
     """
@@ -78,6 +80,7 @@ class Gate:
         "portfolio",
         "today",
         "trading_on",
+        "universe",
     )  # fmt: skip
 
     def __init__(
@@ -97,9 +100,16 @@ class Gate:
         self.limits = limits
         self.today: dict[InstrumentId, DayRules] = {}
         self.trading_on = True
+        self.universe: frozenset[InstrumentId] | None = None
         self.overnight_intraday = False
         self.day_start_equity = int(portfolio.ledger.initial)
         self.has_value_limits = bool(limits.order_value_max or limits.position_value_max or limits.day_loss_max)
+
+    def admit(self, universe: frozenset[InstrumentId]) -> None:
+        """Let positions be opened in these instruments only, until told otherwise."""
+        self.universe = universe
+        # Asked with the value limits, so that a run without either pays for neither.
+        self.has_value_limits = True
 
     def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
         """Approve an order and enter it in the book with its margin reserved, or refuse it."""
@@ -311,6 +321,8 @@ class Gate:
         return reserve
 
     def _limits(self, order: Order, held: int, px: int) -> None:
+        if self.universe is not None and order.instrument not in self.universe:
+            raise Refusal(RefusalReason.UNIVERSE, self.instruments[order.instrument].display)
         limits = self.limits
         value = order.qty * px
         if limits.order_value_max and value > limits.order_value_max:

@@ -148,11 +148,13 @@ class Context:
     """One strategy's window on a run.
 
     `requests` is read by the engine after each callback. `markets` holds every instrument of the run by id; the first
-    one is `market`, and its lines and orders can be reached on the context itself. `working_orders` is the account's.
+    one is `market`, and its lines and orders can be reached on the context itself. `universe` are those in which
+    positions may be opened today; `working_orders` is the account's.
     """
 
     __slots__ = (
-        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "warmup", "working_orders",
+        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "universe", "warmup",
+        "working_orders",
     )  # fmt: skip
 
     def __init__(
@@ -169,7 +171,7 @@ class Context:
         self.product = product
         self.requests: list[Request] = []
         self.warmup = 0
-        self.markets = {i.id: Market(self, i, timeline.series[i.id, interval]) for i in instruments}
+        self.universe = self.markets = {i.id: Market(self, i, timeline.series[i.id, interval]) for i in instruments}
         self.by_symbol = {i.symbol: self.markets[i.id] for i in instruments}
         self.market = next(iter(self.markets.values()))
 

@@ -125,7 +125,11 @@ class Strategy:
         return 0
 
     def universe(self, day: TradingDay, listed: Sequence[Instrument]) -> Sequence[Instrument]:
-        """Return which of the instruments listed on a day may be traded, point in time. All by default."""
+        """Return in which of the instruments listed on a day positions may be opened. All by default.
+
+        Called when each session opens, once before the first bar; `listed` have not expired and have data by that day.
+        What leaves the universe is not sold by that: closing is always allowed, opening is refused by name.
+        """
         del day
         return listed
 

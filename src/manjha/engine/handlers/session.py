@@ -9,16 +9,19 @@ from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.sessions import day_rules
 from manjha.engine.state import EngineState
+from manjha.engine.universe import choose_universe
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
-    """Begin a day: sessions and rates of the day, what settles, square-off, missed exits, protection put back."""
+    """Begin a day: its sessions, rates and universe, what settles, square-off, missed exits, protection put back."""
     today = day_rules(state.sessions, tuple(state.instruments.values()), event.day)
     state.gate.overnight_intraday = state.setup.interval == DAY
     state.portfolio.ledger.open_day(event.day)
     for holding in state.portfolio.holdings.values():
         holding.open_day(event.day)
     state.open_day(event.day, today)
+    if state.picks_universe:
+        choose_universe(state, event.day, today)
     if state.squares_off:
         out.extend(
             SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns))
