@@ -47,14 +47,20 @@ def minutes(
     day: TradingDay = FIRST_DAY,
     length: int = 300,
     volume: Volume = 10**6,
+    auction: bool = False,
 ) -> BarColumns:
-    """Return bars of `length` seconds from the open of a day; rows go on into the next trading day."""
+    """Return bars of `length` seconds from the open of a day; rows go on into the next trading day.
+
+    With `auction` each day has one more bar: the last five minutes of its closing auction.
+    """
     rules = shipped_rules()
     stamps: list[tuple[int, int]] = []
     for each in trading_days(rules, day, day + 3 * len(rows) + 10):
         held = session(rules, instrument, each)
         opens = range(held.open_ns, held.close_ns, length * SECOND_NS)
         stamps += [(opened, min(opened + length * SECOND_NS, held.close_ns)) for opened in opens]
+        if auction:
+            stamps.append((held.day_close_ns - 300 * SECOND_NS, held.day_close_ns))
         if len(stamps) >= len(rows):
             break
     return _columns(instrument, Interval(length), stamps[: len(rows)], rows, volume)

@@ -1,7 +1,7 @@
 """The rule book, rule by rule: candles and a script in, fills out. Names are those of the table in the document."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import pytest
 
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import Kind
+from manjha.domain.moments import format_ts, parse_day
 from manjha.domain.orders import Phase, Product, Purpose, Validity
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
@@ -197,6 +198,73 @@ def test_locked_circuit() -> None:
     rows = [flat(100), (110, 110, 110, 110), (110, 112, 108, 110)]
     assert trades(play(rows, {0: buy()}, bands=BAND)) == []
     assert trades(play([flat(100), *rows], {0: buy(), 1: sell()}, bands=BAND))[-1] == ("SELL", 10, 110.0)
+
+
+CAS = msgspec.structs.replace(ALPHA, has_derivatives=True)
+AUGUST = parse_day("2026-08-03")
+
+
+def close_by_auction(
+    last: Row | None, script: Script, *, rows: Sequence[Row] = (flat(100),) * 24, volume: int = 10**6, **changes: Any
+) -> BacktestResult:
+    """Play quarter hours of a share that closes by auction: 24 to 15:15, the auction's bar, a quiet next morning."""
+    day = [*rows, *([last] if last else [])]
+    bars = minutes(CAS, [*day, flat(99), flat(99)], day=AUGUST, length=900, volume=volume, auction=last is not None)
+    strategy = type("Played", (Scripted,), {"__doc__": "Played.", "script": script})()
+    spec = spec_of(strategy, bars, contract_notes=False, **changes)
+    return run_backtest(msgspec.structs.replace(spec, instruments=(CAS,)))
+
+
+def clock(result: BacktestResult, at: int) -> str:
+    return format_ts(result.fills[at].ts_ns)[5:16]
+
+
+PRINT = (97, 97, 97, 97)
+
+
+def test_closing_auction() -> None:
+    script = {20: buy(limit=98), 21: buy(4, limit=96), 22: buy(3, limit=97)}
+    result = close_by_auction(PRINT, script)
+    assert trades(result) == [("BUY", 10, 97.0), ("BUY", 3, 97.0)]
+    assert clock(result, 0) == clock(result, 1) == "08-03T15:35"
+    assert result.orders[1].reason == "the day ended"
+    thin = FillRules(participation_ppm=100_000)
+    parts = trades(close_by_auction(PRINT, {21: buy(40)}, volume=100, fills=thin))
+    assert parts == [("BUY", 10, 100.0), ("BUY", 10, 100.0), ("BUY", 10, 97.0)]
+    assert trades(close_by_auction(PRINT, {20: buy(), 21: sell(limit=101)}))[1:] == []
+
+
+def test_no_trading_around_the_auction() -> None:
+    crash = (97, 99, 90, 97)
+    script = {5: buy(10, stop=95), 20: buy(5, limit=91)}
+    assert trades(close_by_auction(crash, script)) == [("BUY", 10, 100.0)]
+    assert trades(close_by_auction(crash, {5: buy(10, target=98.5)}))[1:] == []
+
+
+def test_no_auction_bar_no_auction_trade() -> None:
+    result = close_by_auction(None, {20: buy(limit=98)})
+    assert trades(result) == []
+    assert result.orders[0].reason == "the day ended"
+
+
+def test_order_after_continuous_trading_waits() -> None:
+    result = close_by_auction(PRINT, {23: buy(10), 24: buy(5)})
+    assert trades(result) == [("BUY", 10, 99.0), ("BUY", 5, 99.0)]
+    assert clock(result, 0) == "08-04T09:15"
+
+
+def test_auction_on_daily_bars() -> None:
+    def daily(script: Script, base: type[Scripted]) -> BacktestResult:
+        strategy = type("Played", (base,), {"__doc__": "Played.", "script": script})()
+        bars = days(CAS, [flat(100), (100, 101, 94, 97), flat(97)], first=AUGUST)
+        spec = spec_of(strategy, bars, contract_notes=False)
+        return run_backtest(msgspec.structs.replace(spec, instruments=(CAS,)))
+
+    result = daily({0: buy(limit=96)}, Scripted)
+    assert trades(result) == [("BUY", 10, 96.0)]
+    assert clock(result, 0) == "08-04T15:35"
+    assert trades(daily({0: buy(stop=95)}, Scripted)) == [("BUY", 10, 100.0), ("SELL", 10, 95.0)]
+    assert trades(daily({0: buy()}, ScriptedIntraday)) == [("BUY", 10, 100.0), ("SELL", 10, 97.0)]
 
 
 def test_day_order_ends() -> None:

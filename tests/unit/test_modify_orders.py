@@ -18,8 +18,8 @@ from manjha.orders.book import OrderRecord
 from manjha.research.backtest import BacktestSpec, prepare
 from manjha.research.drive import Drive, Driven
 from manjha.risk.limits import RiskLimits
-from manjha.simulator.fills import FillRules
-from manjha.simulator.venue import Venue, VenueModels
+from manjha.simulator.fills import FillRules, VenueModels
+from manjha.simulator.venue import Venue
 from manjha.strategy.asked import ModifyRequest
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy

@@ -11,7 +11,7 @@ from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_of, format_day
 from manjha.market.calendar import next_trading_day, settlement_day, trading_days
 from manjha.market.rules import MarketRules
-from manjha.market.sessions import session, square_off_ns
+from manjha.market.sessions import PhaseKind, session, square_off_ns
 from manjha.risk.gate import DayRules
 
 DATA_SQUARE_OFF_NS = 10 * 60_000_000_000
@@ -53,7 +53,10 @@ class CalendarSessions:
         """Return the session by instrument and date."""
         held = session(self._rules, instrument, day)
         off = square_off_ns(self._rules, instrument, day) - self._lead_ns
-        return DayRules(held.open_ns, held.close_ns, off)
+        if held.day_close_ns == held.close_ns:
+            return DayRules(held.open_ns, held.close_ns, off)
+        starts_ns = min(phase.start_ns for phase in held.phases if phase.kind is PhaseKind.AUCTION)
+        return DayRules(held.open_ns, held.close_ns, off, starts_ns, held.day_close_ns)
 
     def next_day(self, day: TradingDay) -> TradingDay:
         """Return the calendar's next trading day."""
@@ -130,8 +133,8 @@ def day_rules(sessions: Sessions, instruments: Sequence[Instrument], day: Tradin
 
 
 def span(today: Mapping[InstrumentId, DayRules]) -> tuple[TsNs, TsNs]:
-    """Return when the first instrument opens and the last one closes."""
+    """Return when the first instrument opens and the last one closes, its closing auction included."""
     return (
         TsNs(min(rules.open_ns for rules in today.values())),
-        TsNs(max(rules.close_ns for rules in today.values())),
+        TsNs(max(max(rules.close_ns, rules.auction_end_ns) for rules in today.values())),
     )

@@ -30,9 +30,9 @@ from manjha.research.drive import Drive, Driven, Progress
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
 from manjha.research.targets import plan_targets
 from manjha.risk.limits import RiskLimits
-from manjha.simulator.fills import FillRules
+from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
-from manjha.simulator.venue import Venue, VenueModels
+from manjha.simulator.venue import Venue
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
 from manjha.strategy.views import Floats, Timeline
 

@@ -144,7 +144,7 @@ class Drive:
             self._apply(event)
         state.matching = -1
         self._apply(SessionOpened(day, ts_ns))
-        self.venue.open_day()
+        self.venue.open_day({i: rules for i, rules in state.gate.today.items() if rules.auction_end_ns})
 
     def _close_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state

@@ -24,11 +24,16 @@ from manjha.risk.margin import MarginDesk, unrealised_margined
 
 
 class DayRules(NamedTuple):
-    """What holds for one instrument today: session and square-off in UTC ns."""
+    """What holds for one instrument today: session and square-off in UTC ns.
+
+    `close_ns` ends continuous trading; `auction_start_ns` and `auction_end_ns` bound the closing auction (0: none).
+    """
 
     open_ns: int
     close_ns: int
     square_off_ns: int
+    auction_start_ns: int = 0
+    auction_end_ns: int = 0
 
 
 class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves this module

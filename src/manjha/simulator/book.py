@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 
 from manjha.domain.instrument import Instrument
+from manjha.domain.money import format_px
 from manjha.domain.orders import Order, OrderId, OrderType, Validity
+from manjha.simulator.fills import locked
 from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
 from manjha.strategy.views import Series
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_MARKET, _IOC = OrderType.MARKET, Validity.IOC
+_MARKET, _LIMIT, _IOC = OrderType.MARKET, OrderType.LIMIT, Validity.IOC
 SCAN_ROWS = 4096
 """How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
@@ -63,6 +65,36 @@ class InstrumentBook:
         self.used_row = -1
         self.band_low = 0
         self.band_high = 0
+
+    def refusal(self, order: Order) -> str:
+        """Say why the exchange refuses an order; empty when it takes it."""
+        if self.band_high and (refusal := self.outside(order.limit) or self.outside(order.trigger)):
+            return refusal
+        if order.type is _LIMIT and not order.limit:
+            return "a limit order needs a limit"
+        return ""
+
+    def outside(self, price: int) -> str:
+        """Say that a price is outside the day's circuit limits; empty when it is inside or there is no price."""
+        if not price or self.band_low <= price <= self.band_high:
+            return ""
+        band = f"{format_px(self.band_low)} to {format_px(self.band_high)}"
+        return f"{format_px(price)} is outside the circuit limits {band}"
+
+    def terms_refusal(self, resting: Resting, limit: int, trigger: int) -> str:
+        """Say why the exchange refuses new prices of a resting order; a price that stays is never refused."""
+        if not self.band_high:
+            return ""
+        moved = (
+            limit if limit != resting.limit else 0,
+            trigger if trigger != resting.trigger and resting.trigger else 0,
+        )
+        return self.outside(moved[0]) or self.outside(moved[1])
+
+    def locked_side(self, row: int) -> int:
+        """Return +1 when nobody sells in a bar, -1 when nobody buys, else 0."""
+        columns = self.series.columns
+        return locked(columns.low[row], columns.high[row], self.band_low, self.band_high)
 
     def next_touch(self, first: int, last: int) -> int:
         """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""

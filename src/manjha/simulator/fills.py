@@ -4,9 +4,13 @@ The venue calls them bar by bar; a compiled kernel can wrap the same ones. `side
 1e-4 rupee.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
+
+from manjha.domain.instrument import InstrumentId
+from manjha.simulator.slippage import NoSlippage, SlippageModel
 
 PPM = 1_000_000
 """One, in the parts per million that participation is stated in."""
@@ -45,6 +49,19 @@ class FillRules(msgspec.Struct, frozen=True, kw_only=True):
     path: Path = Path.WORST
     participation_ppm: int = PPM
     orders_end_with_day: bool = True
+
+
+class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The named models of a venue.
+
+    `latency_ns` is from our decision to the exchange's book. `bands` are daily price bands around the previous close,
+    in 1e-9, for instruments that have one.
+    """
+
+    rules: FillRules = FillRules()
+    slippage: SlippageModel = NoSlippage()
+    latency_ns: int = 0
+    bands: Mapping[InstrumentId, int] = {}
 
 
 def limit_at_open(side: int, limit: int, opened: int) -> bool:

@@ -21,43 +21,31 @@ from manjha.domain.events import (
 )
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px, Qty, format_px
+from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Validity
 from manjha.market.bands import band
+from manjha.risk.gate import DayRules
+from manjha.simulator.auction import is_after_trading, takers
 from manjha.simulator.book import InstrumentBook, Resting
 from manjha.simulator.fills import (
-    FillRules,
     LimitFill,
     MarketFill,
     Path,
+    VenueModels,
     fillable,
     limit_at_open,
     limit_in_range,
-    locked,
     stop_at_open,
     stop_in_range,
     stop_price,
 )
-from manjha.simulator.slippage import NoSlippage, SlippageModel
+from manjha.simulator.slippage import NoSlippage
 from manjha.strategy.views import Timeline
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
-_MARKET, _LIMIT, _SL, _SL_M, _IOC = OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M, Validity.IOC
+_MARKET, _SL, _SL_M, _IOC = OrderType.MARKET, OrderType.SL, OrderType.SL_M, Validity.IOC
 DAY_END = "the day ended"
 """Reason of a cancel when a DAY order was not traded by the close."""
-
-
-class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
-    """The named models of a venue.
-
-    `latency_ns` is from our decision to the exchange's book. `bands` are daily price bands around the previous close,
-    in 1e-9, for instruments that have one.
-    """
-
-    rules: FillRules = FillRules()
-    slippage: SlippageModel = NoSlippage()
-    latency_ns: int = 0
-    bands: Mapping[InstrumentId, int] = {}
 
 
 class Venue:
@@ -75,6 +63,7 @@ class Venue:
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
         self.dry: set[OrderId] = set()
+        self.auctions: Mapping[InstrumentId, DayRules] = {}
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
@@ -92,7 +81,7 @@ class Venue:
             if self._plain_close and book.matching_row < 0:
                 return self._trade_at_close(book, order, now_ns)
         else:
-            refusal = self._refusal(book, order)
+            refusal = book.refusal(order)
             if refusal:
                 return (OrderRejected(order.id, now_ns, refusal),)
             if order.exits is not None:
@@ -113,12 +102,11 @@ class Venue:
             return ()
         book, resting = found
         order, traded = resting.order, resting.order.qty - resting.left
-        refusal = self._terms_refusal(book, resting, command)
+        refusal = book.terms_refusal(resting, command.limit, command.trigger)
         if command.qty <= traded:
             refusal = f"{traded} have traded already"
         if refusal:
-            terms = (command.qty, command.limit, command.trigger)
-            return (ModifyRejected(command.order_id, now_ns, *terms, refusal),)
+            return (ModifyRejected(command.order_id, now_ns, command.qty, command.limit, command.trigger, refusal),)
         if command.qty != order.qty:
             resting.order = msgspec.structs.replace(order, qty=command.qty)
         resting.left = command.qty - traded
@@ -140,8 +128,9 @@ class Venue:
 
     # ---- the day
 
-    def open_day(self) -> None:
-        """Set today's bands from the last close."""
+    def open_day(self, auctions: Mapping[InstrumentId, DayRules]) -> None:
+        """Set today's bands from the last close, and which instruments close by auction."""
+        self.auctions = auctions
         for instrument, fraction in self.bands.items():
             book = self.books[instrument]
             row = book.series.row()
@@ -155,11 +144,13 @@ class Venue:
             return
         for book in list(self.active.values()):
             close_ns = closes.get(book.instrument.id, 0)
+            auction = self.auctions.get(book.instrument.id)
+            end_ns = auction.auction_end_ns if auction is not None else close_ns
             for resting in list(book.orders.values()):
                 if resting.since_ns < close_ns:
                     self._leave(book, resting)
                     self._resting_entries.pop(resting.order.id, None)
-                    yield OrderCancelled(resting.order.id, TsNs(close_ns), DAY_END)
+                    yield OrderCancelled(resting.order.id, TsNs(end_ns), DAY_END)
 
     # ---- the market
 
@@ -174,14 +165,20 @@ class Venue:
         """Match what rests against the opens of the bars that close at this position."""
         for book in list(self.active.values()):
             row = self._row_at(book, position)
-            if row >= 0 and not book.is_quiet_open(row):
+            if row < 0 or book.is_quiet_open(row):
+                continue
+            if not (self.auctions and is_after_trading(book, row, self.auctions)):
                 yield from self._match(book, row, at_open=True)
 
     def in_range(self, position: int) -> Iterator[Event]:
         """Match what rests against the ranges of the bars that close at this position."""
         for book in list(self.active.values()):
             row = self._row_at(book, position)
-            if row >= 0:
+            if row < 0:
+                continue
+            if self.auctions and is_after_trading(book, row, self.auctions):
+                yield from self._auction(book, row)
+            else:
                 yield from self._match(book, row, at_open=False)
 
     # ---- matching
@@ -220,12 +217,29 @@ class Venue:
                 self._leave(book, resting)
                 yield OrderCancelled(resting.order.id, opened_ns, "not traded at once (IOC)")
 
+    def _auction(self, book: InstrumentBook, row: int) -> Iterator[Event]:
+        """Trade what rests at the closing auction's one price, if this bar has it."""
+        px, ts_ns = book.series.columns.close[row], TsNs(book.series.columns.ts_close_ns[row])
+        book.matching_row, book.used_row, book.used = row, row, 0
+        try:
+            for resting in takers(book, row, self.auctions[book.instrument.id], book.locked_side(row)):
+                traded = self._trade(book, resting.order, resting.left, px, row, ts_ns)
+                if traded is not None:
+                    resting.left -= traded.fill.qty
+                    if resting.left == 0:
+                        self._leave(book, resting)
+                    yield traded
+                    if resting.left == 0:
+                        self._resting_entries.pop(resting.order.id, None)
+        finally:
+            book.matching_row = -1
+
     def _candidate(
         self, book: InstrumentBook, row: int, tried: set[OrderId], *, at_open: bool
     ) -> tuple[Resting, int] | None:
         """Return the order that trades next and its reference price, by the path that the rules assume."""
         best: tuple[int, Resting, int] | None = None
-        side_locked = self._locked_side(book, row) if book.band_high else 0
+        side_locked = book.locked_side(row) if book.band_high else 0
         for resting in book.orders.values():
             order = resting.order
             if order.id in tried or side_locked == order.side:
@@ -327,7 +341,7 @@ class Venue:
         """Trade a market order at the close that decided it; what is not traded waits in the book."""
         row = book.series.row()
         filled, left = None, int(order.qty)
-        if row >= 0 and not (book.band_high and self._locked_side(book, row) == order.side):
+        if row >= 0 and not (book.band_high and book.locked_side(row) == order.side):
             if book.used_row != row:
                 book.used_row, book.used = row, 0
             filled = self._trade(book, order, left, book.series.close_e4[row], row, now_ns)
@@ -340,22 +354,6 @@ class Venue:
         return (accepted,) if filled is None else (accepted, filled)
 
     # ---- the book
-
-    def _refusal(self, book: InstrumentBook, order: Order) -> str:
-        for price in (order.limit, order.trigger):
-            if price and book.band_high and not book.band_low <= price <= book.band_high:
-                band = f"{format_px(book.band_low)} to {format_px(book.band_high)}"
-                return f"{format_px(price)} is outside the circuit limits {band}"
-        if order.type is _LIMIT and not order.limit:
-            return "a limit order needs a limit"
-        return ""
-
-    def _terms_refusal(self, book: InstrumentBook, resting: Resting, command: ModifyOrder) -> str:
-        """Say why the exchange refuses new prices of a resting order; a price that stays is never refused."""
-        stays = command.limit == resting.limit and (not resting.trigger or command.trigger == resting.trigger)
-        if stays or not book.band_high:
-            return ""
-        return self._refusal(book, msgspec.structs.replace(resting.order, limit=command.limit, trigger=command.trigger))
 
     def _came_with_entry(self, book: InstrumentBook, resting: Resting, parent: OrderId) -> None:
         """Remember in which bar a protective order came, and after what kind of entry."""
@@ -382,10 +380,6 @@ class Venue:
             if resting is not None:
                 return book, resting
         return None
-
-    def _locked_side(self, book: InstrumentBook, row: int) -> int:
-        columns = book.series.columns
-        return locked(columns.low[row], columns.high[row], book.band_low, book.band_high)
 
     # ---- where the market stands
 
