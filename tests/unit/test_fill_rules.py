@@ -173,6 +173,9 @@ def test_no_volume_at_all() -> None:
     with pytest.raises(DataError, match="NSE:ALPHA is without volume") as caught:
         play([flat(100)] * 2, {0: buy()}, volume=0)
     assert "--participation any" in caught.value.hint
+    both = type("Both", (Scripted,), {"__doc__": "Both.", "instruments_max": 2})()
+    beside = spec_of(both, days(share_named("BETA"), [flat(100)] * 2), days(ALPHA, [flat(100)] * 2, volume=0))
+    assert run_backtest(beside).warnings == ("nothing can fill in NSE:ALPHA: no bar there has volume",)
     index = msgspec.structs.replace(ALPHA, kind=Kind.INDEX)
     spec = spec_of(Scripted(), days(ALPHA, [flat(100)] * 2, volume=0))
     assert not run_backtest(msgspec.structs.replace(spec, instruments=(index,))).warnings

@@ -193,13 +193,22 @@ def _check(spec: BacktestSpec) -> None:
                 f"{spec.strategy.name} computes with volume, but every bar of {instrument.display} has none",
                 hint="An index has no volume: run it on its future, or choose a strategy that needs none.",
             )
-        if spec.fills.participation_ppm and instrument.is_tradable and not np.asarray(columns.volume).any():
-            raise DataError(
-                f"every bar of {instrument.display} is without volume, and orders trade at most a share of a bar's "
-                "volume: nothing could ever fill",
-                hint="Bring data with volume, or trade any quantity: --participation any, in Python "
-                'participation="any" (FillRules: participation_ppm=0).',
-            )
+    without = _without_volume(spec)
+    if without and len(without) == sum(instrument.is_tradable for instrument in spec.instruments):
+        raise DataError(
+            f"every bar of {', '.join(without)} is without volume, and orders trade at most a share of a bar's "
+            "volume: nothing could ever fill",
+            hint="Bring data with volume, or trade any quantity: --participation any, in Python "
+            'participation="any" (FillRules: participation_ppm=0).',
+        )
+
+
+def _without_volume(spec: BacktestSpec) -> list[str]:
+    """Return the tradable instruments in which nothing can ever fill, because no bar has volume."""
+    if spec.fills.participation_ppm == 0:
+        return []
+    pairs = zip(spec.bars, spec.instruments, strict=True)
+    return [i.display for columns, i in pairs if i.is_tradable and not np.asarray(columns.volume).any()]
 
 
 def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Floats, Floats] | None:
@@ -235,6 +244,9 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
             f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill was dearer than the "
             "price its order was sized at"
         )
+    silent = _without_volume(spec)
+    if silent:
+        warnings.append(f"nothing can fill in {', '.join(silent)}: no bar there has volume")
     if dry_orders:
         warnings.append(
             f"{dry_orders} orders met bars without volume, which fill nothing; --participation any trades there too"
