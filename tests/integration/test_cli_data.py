@@ -207,6 +207,31 @@ def test_damage_is_found_by_verify(imported: Path) -> None:
     assert path.name in done.err
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_damage_is_told_by_every_command_and_mended_by_the_step_it_names(imported: Path, *, missing: bool) -> None:
+    (path,) = (home() / "bars").rglob("*.parquet")
+    if missing:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-40])
+    (imported.parent / "next.csv").write_text(NEXT_DAY)
+    out = imported.parent / "out.csv"
+    for command in (
+        ["list"],
+        ["import", imported.parent / "next.csv"],
+        ["export", "--instrument", "RELIANCE", "--out", out],
+    ):
+        done = manjha("data", *command)
+        assert (done.code, path.name in done.err, "--set-aside" in done.err) == (2, True, True), done.err
+        assert "bug" not in done.err
+    assert not out.exists()
+    done = manjha("data", "verify", "--set-aside")
+    assert (done.code, "import again: " in done.out, "day.csv" in done.out) == (0, True, True), done.out
+    assert manjha("data", "import", imported).code == 0
+    assert "RELIANCE" in manjha("data", "list").out
+    assert manjha("data", "verify").code == 0
+
+
 def test_a_bug_says_where_its_traceback_is() -> None:
     code = (
         "import manjha.services.stored as stored\n"

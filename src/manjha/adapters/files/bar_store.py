@@ -12,6 +12,7 @@ import polars as pl
 
 from manjha.adapters.files.column_cache import MAX_BYTES, ColumnCache
 from manjha.adapters.files.durable import exclusive, write_whole
+from manjha.adapters.files.integrity import MEND, SetAside, damaged, problems_of
 from manjha.adapters.files.manifest import Change, Entry, Manifest, Origin
 from manjha.adapters.files.partitions import (
     ADJUSTMENTS,
@@ -24,7 +25,7 @@ from manjha.adapters.files.partitions import (
     place_of,
     summarise,
 )
-from manjha.adapters.files.rows import FIELDS, Int64s, Merge, Rows, is_ordered, merge, no_rows
+from manjha.adapters.files.rows import FIELDS, Int64s, Merge, Rows, merge, no_rows
 from manjha.domain.bars import DAY, BarColumns, Interval
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import InstrumentId
@@ -61,7 +62,7 @@ class ParquetBarStore:
             touched: list[Partition] = []
             for partition, offered in _split(rows, batch.interval, provenance.adjustment):
                 entry = self._manifest.entry(partition)
-                stored = self._decode(entry) if entry else no_rows()
+                stored = self._stored(entry) if entry else no_rows()
                 merged = merge(stored, offered, replace=replace, limit=MAX_CONFLICTS)
                 merges.append((batch.interval, merged))
                 touched.append(partition)
@@ -87,11 +88,11 @@ class ParquetBarStore:
                     continue
                 partition = entry.partition
                 if partition.is_shared:
-                    target, stored = partition, self._decode(entry).without(renames)
+                    target, stored = partition, self._stored(entry).without(renames)
                 else:
                     target = msgspec.structs.replace(partition, place=renames[InstrumentId(partition.place)])
                     current = self._manifest.entry(target)
-                    stored = self._decode(current) if current else no_rows()
+                    stored = self._stored(current) if current else no_rows()
                     changes.append(Change(partition, None))
                 merged = merge(stored, moved, replace=False, limit=MAX_CONFLICTS)
                 merges.append((partition.interval, merged))
@@ -101,8 +102,8 @@ class ParquetBarStore:
 
     def _renamed(self, entry: Entry, renames: Mapping[InstrumentId, InstrumentId]) -> Rows:
         if entry.partition.is_shared:
-            return self._decode(entry, tuple(renames)).renamed(renames)
-        return self._decode(entry).renamed(renames) if entry.partition.place in renames else no_rows()
+            return self._stored(entry, tuple(renames)).renamed(renames)
+        return self._stored(entry).renamed(renames) if entry.partition.place in renames else no_rows()
 
     def _put(self, partition: Partition, merged: Merge) -> Change:
         data = encode(merged.rows, shared=partition.is_shared)
@@ -167,12 +168,9 @@ class ParquetBarStore:
         for _ in range(_READ_ATTEMPTS):
             try:
                 return self._gather(tuple(instruments), interval, span, states)
-            except FileNotFoundError:
-                continue  # A writer put a new file in its place since the manifest was read.
-        raise DataError(
-            f"files that the manifest of {self._folder} names are not there",
-            hint="Run `manjha data verify`; it names them.",
-        )
+            except FileNotFoundError as error:
+                missing = error  # A writer put a new file in its place since the manifest was read; or it is gone.
+        raise DataError(f"a file that the manifest of {self._folder} names is not there: {missing}", hint=MEND)
 
     def _gather(
         self, instruments: tuple[InstrumentId, ...], interval: Interval, span: tuple[int, int], states: tuple[str, ...]
@@ -212,10 +210,14 @@ class ParquetBarStore:
         try:
             return decode(self._folder / entry.file, entry.partition, only)
         except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"{self._folder / entry.file} cannot be read: {error}",
-                hint="Run `manjha data verify`; import what it names again after deleting the store's copy.",
-            ) from error
+            raise damaged(self._folder / entry.file, error) from error
+
+    def _stored(self, entry: Entry, only: tuple[str, ...] = ()) -> Rows:
+        """Read a current file where nobody can have replaced it: a file that is not there is damage."""
+        try:
+            return self._decode(entry, only)
+        except FileNotFoundError as error:
+            raise damaged(self._folder / entry.file, error) from error
 
     # ------------------------------------------------------------------------------------------ describe
 
@@ -237,23 +239,28 @@ class ParquetBarStore:
 
     def verify(self) -> list[str]:
         """Return what is wrong with the stored files; see the port."""
-        return [problem for entry in self._manifest.entries() for problem in self._problems(entry)]
+        return [problem for entry in self._manifest.entries() for problem in problems_of(self._folder, entry)]
 
-    def _problems(self, entry: Entry) -> Iterator[str]:
-        path = self._folder / entry.file
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            yield f"{entry.file}: cannot be opened ({error.strerror})"
-            return
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
-            yield f"{entry.file}: its content is not what was written (SHA-256 differs)"
-            return
-        rows = self._decode(entry)
-        if len(rows) != entry.rows:
-            yield f"{entry.file}: {entry.rows} rows were written, {len(rows)} are there"
-        if not is_ordered(rows):
-            yield f"{entry.file}: rows are not in order of time, or overlap"
+    def set_aside(self) -> list[SetAside]:
+        """Take every damaged or missing file out of the store, so that importing its sources again restores it.
+
+        Files are moved to `damaged/` below the store, not deleted.
+        """
+        aside: list[SetAside] = []
+        with exclusive(self._folder / "lock"):
+            for entry in self._manifest.entries():
+                problems = problems_of(self._folder, entry)
+                if not problems:
+                    continue
+                sources = tuple(dict.fromkeys(origin.file for origin in self._manifest.origins(entry.partition)))
+                path = self._folder / entry.file
+                kept = self._folder / "damaged" / entry.file.replace("/", "~")
+                if path.exists():
+                    kept.parent.mkdir(exist_ok=True)
+                    path.replace(kept)
+                self._manifest.commit([Change(entry.partition, None)])
+                aside.append(SetAside(problems[0], str(kept) if kept.exists() else "", entry.rows, sources))
+        return aside
 
     def _describe(self, entries: list[Entry]) -> list[SeriesInfo]:
         parts: dict[tuple[str, int, str], list[tuple[Entry, int, int, int]]] = defaultdict(list)
@@ -261,7 +268,10 @@ class ParquetBarStore:
             partition = entry.partition
             counted = [(partition.place, entry.rows, entry.first_ns, entry.last_ns)]
             if partition.is_shared:
-                counted = summarise(self._folder / entry.file)
+                try:
+                    counted = summarise(self._folder / entry.file)
+                except (pl.exceptions.PolarsError, OSError) as error:
+                    raise damaged(self._folder / entry.file, error) from error
             for name, rows, first, last in counted:
                 parts[name, partition.interval, partition.adjustment].append((entry, rows, first, last))
         origins = {entry.file: self._manifest.origins(entry.partition) for entry in entries}

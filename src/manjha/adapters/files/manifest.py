@@ -13,7 +13,7 @@ import msgspec
 
 from manjha.adapters.files.durable import make_folder
 from manjha.adapters.files.partitions import Partition
-from manjha.domain.errors import DataError
+from manjha.domain.errors import DataError, InvariantBroken
 from manjha.ports.market_data import Provenance
 
 _SCHEMA = """
@@ -100,8 +100,8 @@ class Manifest:
             )
             return [Origin(*row) for row in rows]
 
-    def commit(self, changes: Sequence[Change], provenance: Provenance) -> None:
-        """Make changes current, all or none, durably."""
+    def commit(self, changes: Sequence[Change], provenance: Provenance | None = None) -> None:
+        """Make changes current, all or none, durably. Only those that bring rows need a provenance."""
         make_folder(self._path.parent)
         with self._open() as database, database:
             database.executescript(_SCHEMA)
@@ -122,7 +122,7 @@ class Manifest:
             ) from error
 
 
-def _apply(database: sqlite3.Connection, change: Change, provenance: Provenance) -> None:
+def _apply(database: sqlite3.Connection, change: Change, provenance: Provenance | None) -> None:
     partition = change.partition
     key = (partition.interval, partition.place, partition.adjustment, partition.period)
     entry = change.entry
@@ -133,6 +133,8 @@ def _apply(database: sqlite3.Connection, change: Change, provenance: Provenance)
                 key,
             )
         return
+    if provenance is None:
+        raise InvariantBroken(f"rows come to {partition} from nowhere")
     database.execute(
         f"INSERT OR REPLACE INTO partition ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (

@@ -135,15 +135,29 @@ def gaps(
 
 
 @app.command()
-def verify(json: Json = False) -> None:
+def verify(
+    *,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Move damaged files out of the store, so that an import restores them.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check every stored file against its hash, row count and order. Exit code 2 if anything is wrong."""
     from manjha.app.bootstrap import bar_store
-    from manjha.app.cli.data_output import print_verified
+    from manjha.app.cli.data_output import print_set_aside, print_verified
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
 
     store = bar_store(load_settings())
-    files, problems = len(store.partitions()), store.verify()
+    files = len(store.partitions())
+    if set_aside:
+        aside = store.set_aside()
+        if json:
+            print_json({"files": files, "set_aside": aside})
+        else:
+            print_set_aside(files, aside)
+        return
+    problems = store.verify()
     if json:
         print_json({"files": files, "problems": problems})
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from manjha.adapters.files.integrity import SetAside
 from manjha.app.cli.errors import say, say_error
 from manjha.app.cli.output import print_table
 from manjha.domain.bars import format_interval
@@ -175,6 +176,15 @@ def print_verified(files: int, problems: Sequence[str]) -> None:
     for problem in problems:
         say(f"wrong: {problem}")
     print(f"{files:,} files checked, {len(problems):,} problems")
+
+
+def print_set_aside(files: int, aside: Sequence[SetAside]) -> None:
+    """Write what was taken out of the store and how to get its rows back."""
+    for one in aside:
+        say(f"wrong: {one.problem}")
+        print(f"{one.rows:,} rows taken out of the store" + (f"; the file lies at {one.kept}" if one.kept else ""))
+        print(f"import again: {', '.join(one.sources) or 'the files that it came from'}")
+    print(f"{files:,} files checked, {len(aside):,} set aside")
 
 
 def summary_json(summary: ImportSummary) -> dict[str, Any]:
