@@ -126,7 +126,7 @@ def test_verify_names_damaged_and_absent_files(tmp_path: Path) -> None:
     assert len(problems) == 2
     assert "SHA-256" in problems[0]
     assert "cannot be opened" in problems[1]
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="damaged or missing"):
         store.read(RELIANCE.id, MINUTE, *EVER)
     old.unlink()
     with pytest.raises(DataError, match="not there"):

@@ -48,6 +48,8 @@ class Drive:
         self.due: list[tuple[int, int, Callable[[TsNs], None]]] = []
         self.seq = 0
         self.answer = answers(venue)
+        self.action_days = {action.ex_day for action in driven.actions}
+        self.expiry_days = {one.expiry for one in state.instruments.values() if one.expiry is not None}
 
     def run(self) -> None:
         """Drive from the first bar to the last, and end the last day."""
@@ -139,23 +141,23 @@ class Drive:
 
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
-        state.matching = min(state.reached, len(state.timeline) - 1)
-        for event in actions_of(self.driven.actions, day, ts_ns):
-            self._apply(event)
-        state.matching = -1
+        if day in self.action_days:
+            state.matching = min(state.reached, len(state.timeline) - 1)
+            for event in actions_of(self.driven.actions, day, ts_ns):
+                self._apply(event)
+            state.matching = -1
         self._apply(SessionOpened(day, ts_ns))
-        self.venue.open_day({i: rules for i, rules in state.gate.today.items() if rules.auction_end_ns})
+        self.venue.open_day(state.gate.today)
 
     def _close_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
-        closes = {instrument: rules.close_ns for instrument, rules in state.gate.today.items()}
-        for event in self.venue.close_day(closes):
+        for event in self.venue.close_day():
             self._apply(event)
-        if any(contract.expiry == day for contract in state.instruments.values()):
+        if day in self.expiry_days:
             for expired in expiries(tuple(state.instruments.values()), day, state.marks, ts_ns):
                 self._apply(expired)
-        fills = state.record_fills[state.today_fills :]
-        if fills and self.driven.contract_notes:
+        if self.driven.contract_notes and len(state.record_fills) > state.today_fills:
+            fills = state.record_fills[state.today_fills :]
             booked = {
                 strategy: state.portfolio.ledger.charged_today(strategy)
                 for strategy in state.portfolio.ledger.day_lines

@@ -63,7 +63,8 @@ class Venue:
         self.active: dict[InstrumentId, InstrumentBook] = {}
         self.fill_seq = 0
         self.dry: set[OrderId] = set()
-        self.auctions: Mapping[InstrumentId, DayRules] = {}
+        self.today: Mapping[InstrumentId, DayRules] = {}
+        self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
@@ -128,24 +129,27 @@ class Venue:
 
     # ---- the day
 
-    def open_day(self, auctions: Mapping[InstrumentId, DayRules]) -> None:
-        """Set today's bands from the last close, and which instruments close by auction."""
-        self.auctions = auctions
+    def open_day(self, today: Mapping[InstrumentId, DayRules]) -> None:
+        """Take over today's sessions, and set its bands from the last close."""
+        self.today = today
+        self.has_auctions = any(rules.auction_end_ns for rules in today.values())
         for instrument, fraction in self.bands.items():
             book = self.books[instrument]
             row = book.series.row()
             if row >= 0:
-                today = band(book.series.close_e4[row], fraction, book.instrument.tick)
-                book.band_low, book.band_high = today.low, today.high
+                limits = band(book.series.close_e4[row], fraction, book.instrument.tick)
+                book.band_low, book.band_high = limits.low, limits.high
 
-    def close_day(self, closes: Mapping[InstrumentId, int]) -> Iterator[Event]:
+    def close_day(self) -> Iterator[Event]:
         """Sweep DAY orders that were in the book before their instrument's close."""
         if not self.rules.orders_end_with_day:
             return
         for book in list(self.active.values()):
-            close_ns = closes.get(book.instrument.id, 0)
-            auction = self.auctions.get(book.instrument.id)
-            end_ns = auction.auction_end_ns if auction is not None else close_ns
+            session = self.today.get(book.instrument.id)
+            if session is None:
+                continue
+            close_ns = session.close_ns
+            end_ns = session.auction_end_ns or close_ns
             for resting in list(book.orders.values()):
                 if resting.since_ns < close_ns:
                     self._leave(book, resting)
@@ -167,7 +171,7 @@ class Venue:
             row = self._row_at(book, position)
             if row < 0 or book.is_quiet_open(row):
                 continue
-            if not (self.auctions and is_after_trading(book, row, self.auctions)):
+            if not (self.has_auctions and is_after_trading(book, row, self.today)):
                 yield from self._match(book, row, at_open=True)
 
     def in_range(self, position: int) -> Iterator[Event]:
@@ -176,7 +180,7 @@ class Venue:
             row = self._row_at(book, position)
             if row < 0:
                 continue
-            if self.auctions and is_after_trading(book, row, self.auctions):
+            if self.has_auctions and is_after_trading(book, row, self.today):
                 yield from self._auction(book, row)
             else:
                 yield from self._match(book, row, at_open=False)
@@ -222,7 +226,7 @@ class Venue:
         px, ts_ns = book.series.columns.close[row], TsNs(book.series.columns.ts_close_ns[row])
         book.matching_row, book.used_row, book.used = row, row, 0
         try:
-            for resting in takers(book, row, self.auctions[book.instrument.id], book.locked_side(row)):
+            for resting in takers(book, row, self.today[book.instrument.id], book.locked_side(row)):
                 traded = self._trade(book, resting.order, resting.left, px, row, ts_ns)
                 if traded is not None:
                     resting.left -= traded.fill.qty
