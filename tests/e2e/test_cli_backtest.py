@@ -33,7 +33,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_demo_shows_that_the_order_within_a_bar_matters(market: Path) -> None:
     told = json.loads(manjha(market.parent.parent, "demo", *SPAN, "--json").stdout)
-    final = {row["label"]: row["final"] for row in told["band"]}
+    final = {row["label"]: row["final"] for row in told["bands"]}
     assert final["worst case, slippage 1 tick"] != final["best case, slippage 1 tick"]
     assert told["metrics"]["trades"] > 10
 
@@ -63,6 +63,22 @@ def test_json_is_one_document_with_metrics_and_hashes(market: Path) -> None:
     assert first["state_digest"] == second["state_digest"]
     assert first["metrics"]["trades"] >= 0
     assert first["charges"]["total"] != "0.00"
+    # Units as documented: rupees as text, moments in Indian time.
+    assert first["metrics"]["charges"] == first["charges"]["total"]
+    assert first["metrics"]["final"] == first["final"]
+    assert first["schema"] == 1
+    assert first["assumptions"]["bars"] == "NSE:PATANG: 30m made from 1m"
+    assert first["assumptions"]["slippage"] == "1 tick on market and stop orders"
+    assert not first["warnings"]
+
+
+def test_an_empty_range_names_what_is_stored(market: Path) -> None:
+    done = manjha(
+        market, "backtest", "-s", "sma-cross", "--instrument", "patang", "--from", "2030-01-01", "--no-report"
+    )
+    assert done.returncode == 2
+    assert "from 2030-01-01" in done.stderr
+    assert "the first" not in done.stderr
 
 
 def test_an_index_needs_its_stand_in(market: Path) -> None:

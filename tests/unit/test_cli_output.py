@@ -72,8 +72,8 @@ def test_gaps_are_days_runs_and_spans(capsys: Captured) -> None:
     gaps = (*whole, part)
     print_gaps(GapReport(INFY, "NSE:INFY", MINUTE, "raw", MONDAY, TradingDay(MONDAY + 7), 6, gaps))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("6 trading days, 3 missing,")
-    assert lines[2:] == [
+    assert lines[0].endswith("6 trading days, 3 missing, 1,128 bars missing in all")
+    assert lines[1:] == [
         "2021-06-07 to 2021-06-11  no bars on 3 trading days",
         "2021-06-14  3 of 375: 09:15–09:16, 09:15",
     ]

@@ -13,6 +13,8 @@ from manjha.domain.errors import SettingsError
 
 FILE = "manjha.toml"
 PREFIX = "MANJHA_"
+_NEAR = 0.75
+"""How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
 
 
@@ -117,7 +119,7 @@ def _known(section: str = "") -> list[str]:
 def _check(name: str, known: list[str], where: str) -> None:
     if name in known:
         return
-    close = difflib.get_close_matches(name, known, 1)
+    close = difflib.get_close_matches(name, known, 1, _NEAR)
     hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(known)}."
     raise SettingsError(f"unknown setting {name!r} in {where}", hint=hint)
 

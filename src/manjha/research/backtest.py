@@ -25,6 +25,7 @@ from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import SeriesInfo
+from manjha.research.assumptions import assumptions_of
 from manjha.research.curve import equity_curve
 from manjha.research.drive import Drive, Driven, Progress
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
@@ -59,6 +60,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
         Daily price band by instrument in 1e-9 (2, 5, 10 or 20 %), where one is known.
     contract_notes
         Round each day's charges as the contract note does; false leaves them exact to 1e-4 rupee a fill.
+    notes, warnings
+        What was done to the data, for the list of assumptions; and what a user should worry about.
     stride
         Bars that one event may stand for at most; 0 for any number. It cannot change the result (a test says so).
     """
@@ -83,6 +86,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     stride: int = 0
     data: tuple[SeriesInfo, ...] = ()
     code_version: str = ""
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -268,7 +272,7 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         code_version=spec.code_version,
         rules_hash=spec.rules.hash,
         data=spec.data,
-        assumptions=assumptions(spec),
+        assumptions=assumptions_of(spec),
         initial=spec.initial,
         orders=tuple(_orders(state)),
         fills=tuple(state.record_fills),
@@ -303,31 +307,3 @@ def _orders(state: EngineState) -> list[OrderRecord]:
         )
         for r in state.book.records.values()
     ]
-
-
-def assumptions(spec: BacktestSpec) -> tuple[tuple[str, str], ...]:
-    """Return what the run assumes, by name, for people."""
-    fills = spec.fills
-    share = "any quantity" if fills.participation_ppm == 0 else f"{fills.participation_ppm / 10_000:g} % of the bar"
-    return (
-        ("market orders", f"{fills.market} of the next bar" if fills.market == "next open" else f"{fills.market}"),
-        ("limit orders", f"{fills.limit}"),
-        ("inside a bar", f"{fills.path} case"),
-        ("liquidity", share),
-        ("orders rest", "until the day ends" if fills.orders_end_with_day else "until cancelled"),
-        ("slippage", _model(spec.slippage)),
-        ("latency", f"{spec.latency_ns / 1e6:g} ms"),
-        ("charges", "one rate card for every fill" if spec.rates else "dated table by instrument and product"),
-        ("day-end rounding", "as the contract note" if spec.contract_notes else "none, exact by fill"),
-        ("sizing", _model(spec.sizing)),
-        ("sessions", "taken from the data" if spec.sessions_from_data else "exchange calendar by date"),
-        ("square-off", "one minute before the broker's time, market order"),
-        ("rights and demergers", "paid out in cash at their value"),
-        ("stock derivatives", "closed in cash at expiry; physical delivery is not simulated"),
-    )
-
-
-def _model(model: object) -> str:
-    fields = getattr(model, "__struct_fields__", ())
-    inner = ", ".join(f"{name}={getattr(model, name)}" for name in fields)
-    return f"{type(model).__name__}({inner})"

@@ -108,6 +108,7 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
         seed=request.seed,
         data=tuple(loader.data),
         code_version=services.code_version,
+        notes=tuple(loader.notes),
         warnings=(*warnings, *loader.warnings),
     )
 
@@ -185,6 +186,7 @@ class _Loader:
         self.services = services
         self.span = (request.start, request.end)
         self.data: list[SeriesInfo] = []
+        self.notes: list[str] = []
         self.warnings: list[str] = []
         self._adjusted: set[InstrumentId] = set()
 
@@ -218,8 +220,8 @@ class _Loader:
                 f"{instrument.display}: {len(columns) - len(inside)} bars outside trading hours were left out"
             )
         made = resample(inside, interval, sessions)
-        self.warnings.append(
-            f"{instrument.display}: {format_interval(interval)} bars were made from {format_interval(info.interval)}"
+        self.notes.append(
+            f"{instrument.display}: {format_interval(interval)} made from {format_interval(info.interval)}"
         )
         return made
 

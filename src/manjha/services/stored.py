@@ -55,7 +55,8 @@ def load_bars(
         return bars
     raise UsageError(
         f"no bars of {instrument.display} {format_interval(interval)} are stored"
-        + (f" from {_day(first)} to {_day(last)}" if first is not None or last is not None else ""),
+        + (f" from {format_day(first)}" if first is not None else "")
+        + (f" to {format_day(last)}" if last is not None else ""),
         hint=_what_there_is(store, instrument),
     )
 
@@ -69,10 +70,6 @@ def _what_there_is(store: BarStore, instrument: Instrument) -> str:
     if there:
         return f"Stored is {', '.join(there)}. `manjha data import` or `manjha data fetch` adds more."
     return "Nothing of it is stored: `manjha data import PATH` or `manjha data fetch` brings it in."
-
-
-def _day(day: TradingDay | None) -> str:
-    return "the first" if day is None else format_day(day)
 
 
 def _display(instruments: InstrumentSource, name: InstrumentId) -> str:

@@ -1,13 +1,12 @@
 """`manjha backtest`: run a strategy on stored data, print what came of it, write the report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from manjha.app.settings import Settings
-    from manjha.research.backtest import BacktestSpec
     from manjha.research.result import BacktestResult
     from manjha.services.backtests import BacktestRequest
 
@@ -68,7 +67,7 @@ def run_and_show(
     from manjha.app.bootstrap import backtest_services
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.backtest import run_backtest
-    from manjha.research.metrics.analysis import analyse
+    from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
     from manjha.services.backtests import plan_backtest, uncertainty
 
@@ -81,12 +80,13 @@ def run_and_show(
         analysis = analyse(result)
         page = write_report(analysis, _page(where, result), bands) if where is not None else None
     if json:
-        print_json(_as_json(spec, result, analysis, page, bands))
+        print_json(document(analysis, bands) | {"report": str(page) if page else None})
         return
     print(format_summary(analysis))
     for band in bands:
         mark = "*" if band.is_reported else " "
-        print(f"  {mark} {band.label:<34} {band.total_return * 100:>9.2f} %  {band.trades:>6} trades")
+        total = f"{band.total_return * 100:.2f} %".replace("-", "−")
+        print(f"  {mark} {band.label:<34} {total:>11}  {band.trades:>6} trades")
     if bands:
         print("  * as reported above\n")
     if page is not None:
@@ -95,20 +95,3 @@ def run_and_show(
 
 def _page(where: Path, result: "BacktestResult") -> Path:
     return where if where.suffix == ".html" else where / f"{result.strategy}-{result.run}.html"
-
-
-def _as_json(
-    spec: "BacktestSpec", result: "BacktestResult", analysis: Any, page: Path | None, bands: Any
-) -> dict[str, Any]:
-    import math
-
-    from manjha.domain.money import format_cash
-    from manjha.research.result import summary
-
-    del spec
-    values = {name: value if math.isfinite(value) else None for name, value in analysis.values.items()}
-    rows = [
-        {"label": b.label, "final": format_cash(b.final), "total_return": b.total_return, "trades": b.trades}
-        for b in bands
-    ]
-    return summary(result) | {"metrics": values, "band": rows, "report": str(page) if page else None}

@@ -142,8 +142,10 @@ def print_gaps(report: GapReport) -> None:
     """Write the missing days and bars of a series."""
     span = f"{format_day(report.first)} to {format_day(report.last)}"
     what = f"{report.name} {format_interval(report.interval)} ({report.adjustment or 'nothing stored'})"
-    print(f"{what}, {span}: {report.days:,} trading days, {report.missing_days:,} missing,")
-    print(f"{report.missing_bars:,} bars missing in all")
+    print(
+        f"{what}, {span}: {report.days:,} trading days, {report.missing_days:,} missing, "
+        f"{report.missing_bars:,} bars missing in all"
+    )
     for is_whole, run in groupby(report.gaps, key=lambda gap: gap.found == 0):
         gaps = list(run)
         if is_whole:

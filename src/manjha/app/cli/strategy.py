@@ -41,7 +41,9 @@ def show(name: str, *, json: Json = False) -> None:
         print_json({"name": found.name, "doc": cleandoc(found.__doc__ or ""), "params": _params(found)})
         return
     print(f"{found.name} ({found.product})\n\n{cleandoc(found.__doc__ or '')}\n")
-    rows = [(p.name, p.default, _range(p.low, p.high), p.help) for p in found.params.values()]
+    rows = [
+        (p.name, str(p.default), ", ".join(p.choices) or _range(p.low, p.high), p.help) for p in found.params.values()
+    ]
     print_table(("parameter", "default", "range", "meaning"), rows)
 
 
@@ -86,4 +88,6 @@ def _params(found: type) -> list[dict[str, object]]:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    return f"{'' if low is None else f'{low:g}'} to {'' if high is None else f'{high:g}'}".strip()
+    if low is None or high is None:
+        return f"{low:g} or more" if low is not None else f"up to {high:g}" if high is not None else ""
+    return f"{low:g} to {high:g}"

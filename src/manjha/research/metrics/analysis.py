@@ -65,6 +65,10 @@ def band_of(analysis: Analysis, *, label: str, intrabar: str, slippage: str, is_
     )
 
 
+SCHEMA = 1
+"""Version of `document`: it grows when a name changes its meaning or goes, not when one is added."""
+
+
 def document(analysis: Analysis, bands: Sequence[Band] = (), *, rows: bool = True) -> dict[str, Any]:
     """Return the run and its statistics as plain values for JSON.
 
@@ -72,15 +76,19 @@ def document(analysis: Analysis, bands: Sequence[Band] = (), *, rows: bool = Tru
     defined is null, infinity the string "Infinity". With `rows`, orders, fills, trips and daily equity are listed.
     """
     result, daily = analysis.result, analysis.run.daily
-    content = summary(result, rows=rows) | {
-        "metrics": {metric.name: plain(metric, analysis.values[metric.name]) for metric in METRICS},
-        "bands": [_band(band) for band in bands],
-        "breakdowns": {way.name: [_group(group) for group in way.groups] for way in analysis.breakdowns},
-        "tax": [
-            {"year": line.year, "kind": line.kind, "income": format_cash(line.income), "tax": format_cash(line.tax)}
-            for line in analysis.tax
-        ],
-    }
+    content = (
+        {"schema": SCHEMA}
+        | summary(result, rows=rows)
+        | {
+            "metrics": {metric.name: plain(metric, analysis.values[metric.name]) for metric in METRICS},
+            "bands": [_band(band) for band in bands],
+            "breakdowns": {way.name: [_group(group) for group in way.groups] for way in analysis.breakdowns},
+            "tax": [
+                {"year": line.year, "kind": line.kind, "income": format_cash(line.income), "tax": format_cash(line.tax)}
+                for line in analysis.tax
+            ],
+        }
+    )
     if rows:
         trips = (*analysis.run.trips.closed, *analysis.run.trips.open)
         content["round_trips"] = [_trip(result, trip) for trip in trips]
