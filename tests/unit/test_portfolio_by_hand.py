@@ -29,16 +29,16 @@ def action(kind: ActionKind, new: int = 1, old: int = 1, cash: int = 0) -> Corpo
 def test_nothing_is_lost_or_made_by_rounding(fills: list[tuple[int, int]], mark: int) -> None:
     position, paid = Position(KEY), 0
     for signed, px in fills:
-        position.apply(signed, px, 0)
+        position.apply(signed, px)
         paid += signed * px
     assert position.realised + position.unrealised(mark) == position.qty * mark - paid
 
 
 def test_a_position_turns_through_zero() -> None:
     position = Position(KEY)
-    position.apply(10, 100, 1)
-    assert position.apply(-15, 120, 2) == 10 * 20
-    assert (position.qty, position.cost, position.opened_ns) == (-5, -600, 2)
+    position.apply(10, 100)
+    assert position.apply(-15, 120) == 10 * 20
+    assert (position.qty, position.cost) == (-5, -600)
 
 
 def test_shares_are_sold_from_today_then_settled_then_t1() -> None:

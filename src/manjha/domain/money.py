@@ -120,9 +120,10 @@ def px_from_float(rupees: float, tick: int, rounding: Rounding = Rounding.HALF_U
     DataError
         NaN, infinite, or beyond `PX_MAX`.
     """
-    if not -PX_MAX <= rupees * RUPEE <= PX_MAX:
+    scaled = rupees * RUPEE
+    if not -PX_MAX <= scaled <= PX_MAX:
         raise DataError(f"expected a finite price below ₹10 crore, was {rupees!r}")
-    units = round(rupees * RUPEE)
+    units = round(scaled)
     return round_to_tick(units, tick, rounding) if units % tick else Px(units)
 
 

@@ -53,7 +53,6 @@ def place(state: EngineState, order: Order, out: list[Output]) -> bool:
     if type(verdict) is Refused:
         state.record_refusals.append(verdict)
         return False
-    state.ctx.markets[order.instrument].working += 1
     if order.product is _MIS and not state.squares_off:
         _square_off_from_now(state, order, out)
     return True

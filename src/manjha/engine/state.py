@@ -11,11 +11,11 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Qty
 from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product, WorkingOrder
 from manjha.domain.sizing import SizingPolicy
-from manjha.engine.sessions import Sessions
+from manjha.engine.sessions import Sessions, day_rules
 from manjha.market.adjustment import Ratio, adjusted_px
 from manjha.market.charges import RateCard, rate_card
 from manjha.market.rules import MarketRules
-from manjha.orders.book import OrderBook
+from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import Position, PositionKey
 from manjha.risk.gate import DayRules, Gate
@@ -152,6 +152,7 @@ class EngineState:
         self.gate = Gate(self.book, self.portfolio, self.instruments, self.marks, self.margins, setup.limits)
         self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self)
         self.day = TradingDay(0)
+        self._asked: tuple[TradingDay, Mapping[InstrumentId, DayRules]] = (self.day, {})
         self.reached = 0
         self.matching = -1
         self.order_seq = 0
@@ -166,8 +167,7 @@ class EngineState:
         self.picks_universe = overrides(setup.strategy, "universe")
         self.universe_day = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
-        self.carried_intraday = 0
-        self.wakeup_at = 0
+        self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[tuple[InstrumentId, int]]] | None = None
         self.record_fills: list[Fill] = []
         self.record_lines: list[tuple[int, ...]] = []
@@ -188,6 +188,10 @@ class EngineState:
             terms = (order.type, left, record.limit, record.trigger)
             yield WorkingOrder(order.id, order.side, *terms, order.purpose, order.tag)
 
+    def resting(self, instrument: InstrumentId) -> Mapping[OrderId, OrderRecord]:
+        """Return the open orders in an instrument: always the same mapping, kept true by the book."""
+        return self.book.open_by_instrument[instrument]
+
     def next_order_id(self) -> OrderId:
         """Return the next id; derived from the run, so a replay gives the same ones."""
         self.order_seq += 1
@@ -203,27 +207,26 @@ class EngineState:
             found = self.cards[key] = rate_card(self.rules, instrument, product, self.day)
         return found
 
+    def rules_of(self, day: TradingDay) -> Mapping[InstrumentId, DayRules]:
+        """Return the sessions of a day; the driver asks for them and, when the day opens, so does the engine."""
+        if self._asked[0] != day:
+            self._asked = (day, day_rules(self.sessions, self.setup.instruments, day))
+        return self._asked[1]
+
     def open_day(self, day: TradingDay, today: Mapping[InstrumentId, DayRules]) -> None:
         """Take over a new day's rules."""
         self.day = day
         self.cards.clear()
-        self.gate.today = dict(today)
+        self.gate.today = today
         self.margins.day = day
         self.gate.day_start_equity = int(self.equity())
         self.today_fills = len(self.record_fills)
 
-    def refresh(self, instrument: InstrumentId, position: Position | None = None) -> None:
-        """Show the strategy its new position and number of working orders in an instrument.
-
-        `position` is the one that changed, where the caller has it at hand.
-        """
-        market, product = self.ctx.markets[instrument], self.ctx.product
-        if position is None or position.key.product is not product:
-            position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
+    def refresh(self, instrument: InstrumentId) -> None:
+        """Show the strategy its position in an instrument, after it changed without a trade."""
+        position = self.portfolio.positions.get((self.origin.strategy, instrument, self.ctx.product))
         if position is not None:
-            qty = market.position = position.qty
-            market.entry_e4 = position.cost // qty if qty else 0
-        market.working = len(self.book.open_by_instrument.get(instrument, ()))
+            self.ctx.markets[instrument].show(position.qty, position.cost)
 
     def held(self, instrument: InstrumentId, product: Product) -> Qty:
         """Return the signed quantity this strategy holds."""
@@ -232,9 +235,10 @@ class EngineState:
 
     def record_position(self, position: Position) -> None:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        at = self.matching if self.matching >= 0 else self.reached - 1
-        steps = self.record_steps
-        steps.append((at if at > 0 else 0, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+        at = self.matching
+        if at < 0:
+            at = max(self.reached - 1, 0)
+        self.record_steps.append((at, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
 
     def record_cash(self) -> None:
         """Remember the account after only cash changed."""

@@ -1,5 +1,6 @@
 """The book of our own orders in one run: what became of each, and which are still open."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Cash, Px, Qty
+from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase
 from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
 
@@ -44,7 +45,7 @@ class OrderRecord(msgspec.Struct, gc=False):
     reserved: int = 0
     phase: Phase = Phase.SENT
     filled: Qty = Qty(0)
-    turnover: Cash = Cash(0)
+    turnover: int = 0
     reason: str = ""
     closed_ns: TsNs = TsNs(0)
     asked: AskedTerms | None = None
@@ -67,20 +68,17 @@ class OrderBook:
 
     def __init__(self) -> None:
         self.records: dict[OrderId, OrderRecord] = {}
-        self.open_by_instrument: dict[InstrumentId, dict[OrderId, OrderRecord]] = {}
+        self.open_by_instrument: defaultdict[InstrumentId, dict[OrderId, OrderRecord]] = defaultdict(dict)
         self.open_count = 0
         self.alarms: list[str] = []
 
     def add(self, order: Order, reserved: int = 0) -> OrderRecord:
         """Enter a new order in phase SENT."""
         order_id = order.id
-        if order_id in self.records:
+        record = OrderRecord(order, order.qty, order.limit, order.trigger, reserved)
+        if self.records.setdefault(order_id, record) is not record:
             raise InvariantBroken(f"order id {order_id} is used a second time")
-        record = self.records[order_id] = OrderRecord(order, order.qty, order.limit, order.trigger, reserved)
-        siblings = self.open_by_instrument.get(order.instrument)
-        if siblings is None:
-            siblings = self.open_by_instrument[order.instrument] = {}
-        siblings[order_id] = record
+        self.open_by_instrument[order.instrument][order_id] = record
         self.open_count += 1
         return record
 
@@ -100,8 +98,9 @@ class OrderBook:
 
     def fill(self, record: OrderRecord, fill: Fill) -> None:
         """Count a fill, whatever the phase."""
-        filled = record.filled = Qty(record.filled + fill.qty)
-        record.turnover = Cash(record.turnover + fill.px * fill.qty)
+        qty = fill.qty
+        filled = record.filled = Qty(record.filled + qty)
+        record.turnover += fill.px * qty
         happening = _FULL if filled >= record.qty else _PART
         phase, verdict = TRANSITIONS[record.phase, happening]
         if verdict is _ALARM or filled > record.qty:
@@ -118,14 +117,16 @@ class OrderBook:
             yield from list(records.values())
 
     def _move(self, record: OrderRecord, phase: Phase, ts_ns: TsNs) -> None:
-        order_id, siblings = record.order.id, self.open_by_instrument[record.order.instrument]
+        was_open, is_open = record.phase in OPEN_PHASES, phase in OPEN_PHASES
         record.phase = phase
-        if phase in OPEN_PHASES:
-            if order_id not in siblings:
-                siblings[order_id] = record
-                self.open_count += 1
-        elif order_id in siblings:
-            del siblings[order_id]
+        if was_open is is_open:
+            return
+        order = record.order
+        if is_open:
+            self.open_by_instrument[order.instrument][order.id] = record
+            self.open_count += 1
+        else:
+            del self.open_by_instrument[order.instrument][order.id]
             self.open_count -= 1
             record.closed_ns = ts_ns
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.money import Cash
-from manjha.domain.orders import Fill, Product, StrategyId
+from manjha.domain.orders import Fill, Product, Side, StrategyId
 from manjha.portfolio.ledger import Ledger
 from manjha.portfolio.positions import Position, PositionKey
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
-_CNC, _OPTION = Product.CNC, Kind.OPTION
+_CNC, _OPTION, _BUY = Product.CNC, Kind.OPTION, Side.BUY
 
 
 def pays_in_full(instrument: Instrument, product: Product) -> bool:
@@ -48,10 +48,11 @@ class Portfolio:
             position = self.position(PositionKey(fill.origin.strategy, fill.instrument, product))
             if pays_in_full(instrument, product):
                 self.paid.add(position.key)
-        signed = fill.qty if fill.side > 0 else -fill.qty
-        gain = position.apply(signed, fill.px, fill.ts_ns)
+        px = fill.px
+        signed = fill.qty if fill.side is _BUY else -fill.qty
+        gain = position.apply(signed, px)
         if product is _CNC or instrument.kind is _OPTION:
-            self.ledger.cash -= signed * fill.px
+            self.ledger.cash -= signed * px
         else:
             self.ledger.cash += gain
         return position

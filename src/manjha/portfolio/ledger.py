@@ -5,10 +5,11 @@ the fill that realises it, and hold margin. So equity is always
 cash + Σ value of paid positions + Σ unrealised of margined ones.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, zip_longest
 
-from manjha.domain.charges import LINES, ChargeLines
+from manjha.domain.charges import ChargeLines
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
 from manjha.domain.orders import StrategyId
@@ -35,7 +36,7 @@ class Ledger:
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
         self.past_lines: list[tuple[int, ...]] = []
-        self.day_lines: dict[StrategyId, list[tuple[int, ...]]] = {}
+        self.day_lines: defaultdict[StrategyId, list[tuple[int, ...]]] = defaultdict(list)
 
     @property
     def available(self) -> int:
@@ -53,10 +54,7 @@ class Ledger:
 
     def charge(self, strategy: StrategyId, lines: tuple[int, ...]) -> None:
         """Book charges line by line, in the order of `domain.charges.LINES` (a prefix of them is enough)."""
-        day = self.day_lines.get(strategy)
-        if day is None:
-            day = self.day_lines[strategy] = []
-        day.append(lines)
+        self.day_lines[strategy].append(lines)
         self.cash -= sum(lines)
 
     def hold_back(self, amount: int, until: TradingDay) -> None:
@@ -66,7 +64,7 @@ class Ledger:
 
     def open_day(self, day: TradingDay) -> None:
         """Release what settles by this day."""
-        for due in [d for d in self.settles if d <= day]:
+        for due in [d for d in self.settles if d <= day] if self.settles else ():
             self.unsettled -= self.settles.pop(due)
 
     def close_day(self) -> None:
@@ -85,8 +83,5 @@ class Ledger:
 
 
 def _sums(rows: Iterable[tuple[int, ...]]) -> ChargeLines:
-    sums = [0] * len(LINES)
-    for row in rows:
-        for index, amount in enumerate(row):
-            sums[index] += amount
-    return ChargeLines(*map(Cash, sums))
+    # Column by column; a row that is a prefix has nothing in the columns it lacks.
+    return ChargeLines(*(Cash(sum(column)) for column in zip_longest(*rows, fillvalue=0)))

@@ -52,14 +52,18 @@ class Position(msgspec.Struct, gc=False):
     cost: int = 0
     realised: int = 0
     margin: int = 0
-    opened_ns: int = 0
 
-    def apply(self, signed: int, px: int, ts_ns: int) -> int:
+    def apply(self, signed: int, px: int) -> int:
         """Apply a fill of a signed quantity; return the profit it realises before charges, in 1e-4 rupee."""
         qty = self.qty
         if qty == 0:
-            self.qty, self.cost, self.opened_ns = signed, signed * px, ts_ns
+            self.qty, self.cost = signed, signed * px
             return 0
+        if signed == -qty:
+            gain = qty * px - self.cost
+            self.realised += gain
+            self.qty = self.cost = 0
+            return gain
         closing = closing_part(qty, signed)
         gain = 0
         if closing:
@@ -67,8 +71,6 @@ class Position(msgspec.Struct, gc=False):
             gain = -closing * px - released
             self.cost -= released
             self.realised += gain
-            if closing == -qty:
-                self.opened_ns = ts_ns
         self.qty = qty + signed
         self.cost += (signed - closing) * px
         return gain

@@ -58,7 +58,7 @@ class Holding:
 
     def open_day(self, day: TradingDay) -> None:
         """Begin a day: what settles by today is in the account."""
-        for due in [d for d in self.t1 if d <= day]:
+        for due in [d for d in self.t1 if d <= day] if self.t1 else ():
             self.settled += self.t1.pop(due)
 
     def rescale(self, new_shares: int, old_shares: int, total: int) -> None:

@@ -15,6 +15,7 @@ from manjha.strategy.views import Series
 
 if TYPE_CHECKING:
     from manjha.domain.instrument import InstrumentId
+    from manjha.portfolio.positions import PositionKey
 
 Int64s = NDArray[np.int64]
 
@@ -28,22 +29,24 @@ def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) ->
     """
     ts_ns = np.asarray(state.timeline.close_ns)
     count = len(ts_ns)
-    steps = state.record_steps
-    at = np.array([s[0] for s in steps], np.int64)
-    cash = _held(at, [s[1] for s in steps], count, state.portfolio.ledger.initial)
     positions = state.portfolio.positions.values()
+    at, cash_after, keys, qty, cost = zip(*state.record_steps, strict=True) if state.record_steps else ((),) * 5
+    steps = np.array([at, cash_after, qty, cost], np.int64)
+    number: dict[PositionKey | None, int] = {position.key: index for index, position in enumerate(positions)}
+    number[None] = -1
+    changed = np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
+    cash = _held(steps[0], steps[1], count, state.portfolio.ledger.initial)
     # In place and as few as can be: at a million bars each column is 8 MB.
     equity = cash.copy()
     net = gross = np.zeros(count if len(positions) != 1 else 0, np.int64)
-    for position in positions:
+    for index, position in enumerate(positions):
         key = position.key
-        mine = [step for step in steps if step[2] == key]
-        where = np.array([step[0] for step in mine], np.int64)
-        value = _held(where, [step[3] for step in mine], count, 0)
+        where, _, held, paid = steps[:, changed == index]
+        value = _held(where, held, count, 0)
         value *= closes(state.timeline.series[key.instrument, state.setup.interval], count)
         equity += value
         if key not in state.portfolio.paid:
-            equity -= _held(where, [step[4] for step in mine], count, 0)
+            equity -= _held(where, paid, count, 0)
         if len(positions) == 1:
             net, gross = value, value if int(value.min(initial=0)) >= 0 else np.abs(value)
         else:
@@ -64,10 +67,10 @@ def closes(series: Series, count: int) -> Int64s:
     return out
 
 
-def _held(at: Int64s, values: Sequence[int], count: int, first: int) -> Int64s:
+def _held(at: Int64s, values: Int64s, count: int, first: int) -> Int64s:
     """Spread values over positions: `values[i]` holds from position `at[i]` until the next, `first` before."""
     edges = np.concatenate(([0], np.minimum(at, count), [count]))
-    return np.repeat(np.array([first, *values], np.int64), np.diff(edges))
+    return np.repeat(np.concatenate(([first], values)), np.diff(edges))
 
 
 def _benchmark(state: EngineState, count: int, actions: Sequence[CorporateAction]) -> Int64s:

@@ -12,7 +12,7 @@ from manjha.domain.actions import CorporateAction
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, SetTimer, SubmitOrder
 from manjha.domain.events import Event, MarketAdvanced, OrderFilled, SessionClosed, SessionOpened, TimerFired
 from manjha.domain.moments import TradingDay, TsNs
-from manjha.engine.sessions import day_rules, span
+from manjha.engine.sessions import span
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 from manjha.ports.venue import Venue as Exchange
@@ -37,6 +37,10 @@ def answers(exchange: Exchange) -> dict[type, Callable[[Any, TsNs], Iterable[Eve
     return {SubmitOrder: exchange.submit, CancelOrder: exchange.cancel, ModifyOrder: exchange.modify}
 
 
+def _nothing(ts_ns: TsNs) -> None:
+    """Do what is due at the end of time."""
+
+
 class Drive:
     """One run: owns the order of time. `stride` bounds how many bars one event may stand for (0: any number)."""
 
@@ -45,8 +49,10 @@ class Drive:
         self.venue = venue
         self.driven = driven
         self.progress = progress
-        self.due: list[tuple[int, int, Callable[[TsNs], None]]] = []
+        self.due: list[tuple[int, bool, int, Callable[[TsNs], None]]] = []
         self.seq = 0
+        timeline = state.timeline
+        self.days = iter(state.sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1]))
         self.answer = answers(venue)
         self.action_days = {action.ex_day for action in driven.actions}
         self.expiry_days = {one.expiry for one in state.instruments.values() if one.expiry is not None}
@@ -56,29 +62,32 @@ class Drive:
         state, venue = self.state, self.venue
         timeline = state.timeline
         count, close_ns, open_ns = len(timeline), timeline.close_ns, timeline.open_ns
-        self._plan_days()
-        due, stride = self.due, self.driven.stride
+        self._plan_next_day()
+        # Something is always due, so that nobody has to ask whether anything is.
+        heapq.heappush(self.due, (NEVER, True, 0, _nothing))
+        due, stride, progress, active = self.due, self.driven.stride, self.progress, venue.active
         at, free, next_due = 0, 0, -1
         while at < count:
-            if due and due[0][0] != next_due:
+            if due[0][0] != next_due:
                 # Bars before `free` close before anything comes due.
                 next_due = due[0][0]
                 free = bisect_right(close_ns, next_due, at)
-            elif not due:
-                free, next_due = count, NEVER
-            if at >= free and next_due <= open_ns[at]:
+            if at < free:
+                quiet = min(free, at + stride) if stride else free
+                if active:
+                    quiet = venue.next_position(at, quiet)
+                if quiet > at:
+                    self._advance(at, quiet)
+                else:
+                    self._bar(at)
+            elif next_due <= open_ns[at]:
                 self._fire(open_ns[at] + 1)
                 continue
-            quiet = min(free, at + stride) if stride else free
-            if venue.active and quiet > at:
-                quiet = venue.next_position(at, quiet)
-            if quiet > at:
-                self._apply(MarketAdvanced(at, quiet), close_ns)
             else:
                 self._bar(at)
             at = state.reached
-            if self.progress is not None:
-                self.progress(at, count)
+            if progress is not None:
+                progress(at, count)
         self._fire(NEVER)
 
     def _bar(self, at: int) -> None:
@@ -87,57 +96,60 @@ class Drive:
         self.state.matching = at
         for event in self.venue.at_open(at):
             self._apply(event)
-        if due and due[0][0] < close_ns[at]:
+        if due[0][0] < close_ns[at]:
             self._fire(close_ns[at])
         for event in self.venue.in_range(at):
             self._apply(event)
         self.state.matching = -1
-        self._apply(MarketAdvanced(at, at + 1), close_ns)
+        self._advance(at, at + 1)
 
     def _fire(self, before_ns: int) -> None:
         """Carry out what is due before a moment, in order of time."""
-        while self.due and self.due[0][0] < before_ns:
-            ts_ns, _, action = heapq.heappop(self.due)
+        due = self.due
+        while due[0][0] < before_ns:
+            ts_ns, _, _, action = heapq.heappop(due)
             action(TsNs(ts_ns))
 
-    def _apply(self, event: Event, close_ns: Sequence[int] | memoryview | None = None) -> None:
+    def _apply(self, event: Event) -> None:
         outputs = step(self.state, event)
         if outputs:
-            if close_ns is not None:
-                now_ns = TsNs(close_ns[self.state.reached - 1])
-            else:
-                now_ns = event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns  # type: ignore[union-attr]
-            for output in outputs:
-                self._send(output, now_ns)
+            self._send(outputs, event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns)  # type: ignore[union-attr]
 
-    def _send(self, output: Output, now_ns: TsNs) -> None:
-        """Hand an output to whom it is for; what the exchange answers is applied at once. A refusal is on record."""
-        if type(output) is Approved:
-            for event in self.answer[type(output.command)](output, now_ns):
-                self._apply(event)
-        elif type(output) is SetTimer:
-            self._plan(output.ts_ns, partial(self._timer, output.key))
+    def _advance(self, first: int, last: int) -> None:
+        """Let bars close, up to the first at which the strategy asks for something."""
+        state = self.state
+        outputs = step(state, MarketAdvanced(first, last))
+        if outputs:
+            self._send(outputs, TsNs(state.timeline.close_ns[state.reached - 1]))
+
+    def _send(self, outputs: Sequence[Output], now_ns: TsNs) -> None:
+        """Hand outputs to whom they are for; what the exchange answers is applied at once. A refusal is on record."""
+        for output in outputs:
+            if type(output) is Approved:
+                for event in self.answer[type(output.command)](output, now_ns):
+                    self._apply(event)
+            elif type(output) is SetTimer:
+                self._plan(output.ts_ns, partial(self._timer, output.key))
 
     # ---- the days
 
-    def _plan(self, ts_ns: int, action: Callable[[TsNs], None]) -> None:
+    def _plan(self, ts_ns: int, action: Callable[[TsNs], None], *, is_timer: bool = True) -> None:
+        """Carry out something at a moment; at the same one, days begin and end before timers fire."""
         self.seq += 1
-        heapq.heappush(self.due, (ts_ns, self.seq, action))
+        heapq.heappush(self.due, (ts_ns, is_timer, self.seq, action))
 
     def _timer(self, key: str, ts_ns: TsNs) -> None:
         self._apply(TimerFired(key, ts_ns))
 
-    def _plan_days(self) -> None:
-        state = self.state
-        timeline = state.timeline
-        instruments = tuple(state.instruments.values())
-        for day in state.sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1]):
-            today = day_rules(state.sessions, instruments, day)
-            if not today:
-                continue
-            opens, closes = span(today)
-            self._plan(opens, partial(self._open_day, day))
-            self._plan(closes, partial(self._close_day, day))
+    def _plan_next_day(self) -> None:
+        """Plan the next day on which any instrument trades; called again when that day ends."""
+        for day in self.days:
+            today = self.state.rules_of(day)
+            if today:
+                opens, closes = span(today)
+                self._plan(opens, partial(self._open_day, day), is_timer=False)
+                self._plan(closes, partial(self._close_day, day), is_timer=False)
+                return
 
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
@@ -165,3 +177,4 @@ class Drive:
             for note in contract_notes(state.rules, day, fills, state.instruments, booked, ts_ns):
                 self._apply(note)
         self._apply(SessionClosed(day, ts_ns))
+        self._plan_next_day()

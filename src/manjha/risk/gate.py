@@ -14,7 +14,7 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalRe
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Qty, format_cash, format_px
-from manjha.domain.orders import Order, OrderId, Product, Purpose, Side, Validity, Variety
+from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
 from manjha.market.bands import protection_band
 from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
@@ -47,6 +47,7 @@ class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _SIGNAL, _CNC, _MIS, _REGULAR, _TTL = Purpose.SIGNAL, Product.CNC, Product.MIS, Variety.REGULAR, Validity.TTL
+_MARKET, _BUY = OrderType.MARKET, Side.BUY
 _SHARES, _CONTRACTS = frozenset({Product.CNC, Product.MIS}), frozenset({Product.NRML, Product.MIS})
 FITTING: Mapping[Kind, frozenset[Product]] = {
     Kind.EQUITY: _SHARES,
@@ -103,7 +104,7 @@ class Gate:
         self.marks = marks
         self.margins = margins
         self.limits = limits
-        self.today: dict[InstrumentId, DayRules] = {}
+        self.today: Mapping[InstrumentId, DayRules] = {}
         self.trading_on = True
         self.universe: frozenset[InstrumentId] | None = None
         self.overnight_intraday = False
@@ -119,12 +120,11 @@ class Gate:
     def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
         """Approve an order and enter it in the book with its margin reserved, or refuse it."""
         command = SubmitOrder(order)
+        reserve = 0
         try:
             instrument = self._terms(order)
-            reserve = 0
             if order.purpose is _SIGNAL:
-                position = self.portfolio.positions.get((order.origin.strategy, order.instrument, order.product))
-                held = position.qty if position is not None else 0
+                held = self._held(order)
                 opening = self._opening(order, held)
                 self._session(order, instrument, now_ns, opening)
                 if opening:
@@ -248,29 +248,29 @@ class Gate:
             raise Refusal(RefusalReason.UNKNOWN_INSTRUMENT, order.instrument)
         if order.variety is not _REGULAR or order.validity is _TTL or order.disclosed or order.protection_bps:
             _kinds(order)
-        qty, tick = order.qty, instrument.tick
+        qty, freeze = order.qty, instrument.freeze
         if qty <= 0 or qty % instrument.lot:
             raise Refusal(RefusalReason.QUANTITY, f"{qty} of {instrument.display}, lot {instrument.lot}")
-        if instrument.freeze and qty > instrument.freeze:
-            raise Refusal(RefusalReason.ABOVE_FREEZE, f"{qty} of {instrument.display}, limit {instrument.freeze}")
-        if order.limit % tick or order.trigger % tick:
-            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(tick)}")
+        if freeze and qty > freeze:
+            raise Refusal(RefusalReason.ABOVE_FREEZE, f"{qty} of {instrument.display}, limit {freeze}")
+        if order.type is not _MARKET and (order.limit % instrument.tick or order.trigger % instrument.tick):
+            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(instrument.tick)}")
         if order.product not in FITTING[instrument.kind]:
             _misfit(order, instrument)
         return instrument
 
     def _session(self, order: Order, instrument: Instrument, now_ns: TsNs, opening: int) -> None:
         """Check time, switch, bands and counts; what only closes a position is never kept from it."""
-        if opening and not self.trading_on:
-            raise Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(order.instrument)
-        if today is not None:
-            if opening and order.product is _MIS and now_ns >= today.square_off_ns:
+        if opening:
+            if not self.trading_on:
+                raise Refusal(RefusalReason.TRADING_OFF, "")
+            if order.product is _MIS and today is not None and now_ns >= today.square_off_ns:
                 self._late_intraday(today, now_ns)
-            if order.limit and instrument.is_derivative:
-                self._protected(order, instrument)
-        if opening and self.book.open_count >= self.limits.open_orders_max:
-            raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
+            if self.book.open_count >= self.limits.open_orders_max:
+                raise Refusal(RefusalReason.OPEN_ORDERS, f"{self.book.open_count} are open")
+        if order.limit and instrument.is_derivative and today is not None:
+            self._protected(order, instrument)
         if order.exits is not None:
             _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
         if instrument.expiry is not None and today is None:
@@ -294,10 +294,8 @@ class Gate:
 
     def _opening(self, order: Order, held: int) -> int:
         """Return the signed part of an order that would open or add to a position, what is under way counted."""
-        signed = order.qty if order.side > 0 else -order.qty
-        opens = self.book.open_by_instrument.get(order.instrument)
-        if not opens and not held:
-            return signed
+        signed = order.qty if order.side is _BUY else -order.qty
+        opens = self.book.open_by_instrument[order.instrument]
         closable = held + working_exits(opens, order.side, order.product) if opens else held
         return signed - closing_part(closable, signed) if closable else signed
 
@@ -306,7 +304,7 @@ class Gate:
         px = order.limit or order.trigger or self.marks.get(order.instrument, 0)
         if not px:
             raise Refusal(RefusalReason.NO_PRICE, instrument.display)
-        product = order.product
+        product, ledger = order.product, self.portfolio.ledger
         if opening < 0 and product is _CNC:
             free = order.qty + opening
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {free} held and not being sold")
@@ -317,8 +315,8 @@ class Gate:
             raise Refusal(
                 RefusalReason.NO_PRICE, f"margin needs the price of {instrument.underlying}; add it to the run"
             )
-        available = self.portfolio.ledger.available
-        if self.portfolio.ledger.margin:
+        available = ledger.available
+        if ledger.margin:
             available += min(0, unrealised_margined(self.portfolio, self.marks))
         if reserve > available:
             needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"

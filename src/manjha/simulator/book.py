@@ -24,8 +24,9 @@ SCAN_ROWS = 4096
 class Resting(msgspec.Struct, gc=False):
     """An order in the exchange's book.
 
-    `since_ns` is when it got there. `row` is the bar in whose matching it came (-1: between bars); `after_resting` and
-    `after_stop` tell whether the entry that it protects was a resting order, and a stop.
+    `since_ns` is when it got there, `rank` its turn among those that could trade inside the same bar. `row` is the bar
+    in whose matching it came (-1: between bars); `after_resting` and `after_stop` tell whether the entry that it
+    protects was a resting order, and a stop.
     """
 
     order: Order
@@ -33,8 +34,8 @@ class Resting(msgspec.Struct, gc=False):
     limit: int
     trigger: int
     since_ns: int
+    rank: int
     row: int = -1
-    protective: bool = False
     after_resting: bool = False
     after_stop: bool = False
 

@@ -4,7 +4,7 @@ The driver tells it where the market stands; it answers commands and bars with e
 engine sends in answer to a fill takes part in the same bar.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,6 +47,9 @@ _MARKET, _SL, _SL_M, _IOC = OrderType.MARKET, OrderType.SL, OrderType.SL_M, Vali
 DAY_END = "the day ended"
 """Reason of a cancel when a DAY order was not traded by the close."""
 
+Candidate = Callable[[InstrumentBook, int, set[OrderId]], tuple[Resting, int] | None]
+"""Picks what trades next in a bar (row), of what was not tried yet, and its reference price in 1e-4 rupee."""
+
 
 class Venue:
     """Implements `ports.venue.Venue` over the bars of the run's timeline; `dry` are orders that met no volume."""
@@ -67,6 +70,7 @@ class Venue:
         self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
+        self._participation = models.rules.participation_ppm
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
         self._penetrates = models.rules.limit is LimitFill.PENETRATION
         self._worst = models.rules.path is Path.WORST
@@ -87,11 +91,10 @@ class Venue:
                 return (OrderRejected(order.id, now_ns, refusal),)
             if order.exits is not None:
                 self._resting_entries[order.id] = order.type
-        resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
-        if order.parent is not None:
-            resting.protective = True
-            if book.matching_row >= 0:
-                self._came_with_entry(book, resting, order.parent)
+        since_ns = now_ns + self.latency_ns
+        resting = Resting(order, order.qty, order.limit, order.trigger, since_ns, self._rank(order))
+        if order.parent is not None and book.matching_row >= 0:
+            self._came_with_entry(book, resting, order.parent)
         self._enter(book, resting)
         return (OrderAccepted(order.id, now_ns),)
 
@@ -172,7 +175,7 @@ class Venue:
             if row < 0 or book.is_quiet_open(row):
                 continue
             if not (self.has_auctions and is_after_trading(book, row, self.today)):
-                yield from self._match(book, row, at_open=True)
+                yield from self._match(book, row, self._open_candidate, book.series.columns.ts_open_ns[row])
 
     def in_range(self, position: int) -> Iterator[Event]:
         """Match what rests against the ranges of the bars that close at this position."""
@@ -183,11 +186,11 @@ class Venue:
             if self.has_auctions and is_after_trading(book, row, self.today):
                 yield from self._auction(book, row)
             else:
-                yield from self._match(book, row, at_open=False)
+                yield from self._match(book, row, self._range_candidate, book.series.columns.ts_close_ns[row])
 
     # ---- matching
 
-    def _match(self, book: InstrumentBook, row: int, *, at_open: bool) -> Iterator[Event]:
+    def _match(self, book: InstrumentBook, row: int, candidate: Candidate, ts_ns: int) -> Iterator[Event]:
         """Trade one order after the other until none can: each fill may bring new orders into this very bar."""
         book.matching_row = row
         book.touch_row = -1
@@ -195,20 +198,21 @@ class Venue:
             book.used_row, book.used = row, 0
         tried: set[OrderId] = set()
         try:
-            while book.orders and (found := self._candidate(book, row, tried, at_open=at_open)) is not None:
+            while book.orders and (found := candidate(book, row, tried)) is not None:
                 resting, px = found
-                tried.add(resting.order.id)
-                columns = book.series.columns
-                ts = columns.ts_open_ns[row] if at_open else columns.ts_close_ns[row]
-                traded = self._trade(book, resting.order, resting.left, px, row, TsNs(ts))
-                if traded is not None:
-                    resting.left -= traded.fill.qty
-                    if resting.left == 0:
-                        self._leave(book, resting)
+                order = resting.order
+                tried.add(order.id)
+                traded = self._trade(book, order, resting.left, px, row, TsNs(ts_ns))
+                if traded is None:
+                    continue
+                left = resting.left = resting.left - traded.fill.qty
+                if left:
+                    yield traded
+                else:
+                    self._leave(book, resting)
                     yield traded
                     # Until now the orders that protect this entry could come and ask what kind it was.
-                    if resting.left == 0:
-                        self._resting_entries.pop(resting.order.id, None)
+                    self._resting_entries.pop(order.id, None)
             if book.orders and self._immediate:
                 yield from self._end_immediate(book, TsNs(book.series.columns.ts_open_ns[row]))
         finally:
@@ -238,29 +242,35 @@ class Venue:
         finally:
             book.matching_row = -1
 
-    def _candidate(
-        self, book: InstrumentBook, row: int, tried: set[OrderId], *, at_open: bool
-    ) -> tuple[Resting, int] | None:
-        """Return the order that trades next and its reference price, by the path that the rules assume."""
-        best: tuple[int, Resting, int] | None = None
-        side_locked = book.locked_side(row) if book.band_high else 0
+    def _open_candidate(self, book: InstrumentBook, row: int, tried: set[OrderId]) -> tuple[Resting, int] | None:
+        """Return the order that trades next at the open and its reference price: the oldest that can."""
+        locked = book.locked_side(row) if book.band_high else 0
         for resting in book.orders.values():
             order = resting.order
-            if order.id in tried or side_locked == order.side:
+            if order.id in tried or (locked and locked == order.side):
                 continue
-            px = self._open_price(book, resting, row) if at_open else self._range_price(book, resting, row)
-            if px == 0:
-                continue
-            rank = 0 if at_open else self._rank(resting)
-            if best is None or rank < best[0]:
-                best = (rank, resting, px)
-        return None if best is None else (best[1], best[2])
+            px = self._open_price(book, resting, row)
+            if px:
+                return resting, px
+        return None
 
-    def _rank(self, resting: Resting) -> int:
-        """Order within a bar: worst case stops, entries, targets; best case the other way round."""
-        order = resting.order
+    def _range_candidate(self, book: InstrumentBook, row: int, tried: set[OrderId]) -> tuple[Resting, int] | None:
+        """Return the order that trades next inside the bar and its reference price, by the path that is assumed."""
+        best: tuple[Resting, int] | None = None
+        locked = book.locked_side(row) if book.band_high else 0
+        for resting in book.orders.values():
+            order = resting.order
+            if order.id in tried or (locked and locked == order.side):
+                continue
+            px = self._range_price(book, resting, row)
+            if px and (best is None or resting.rank < best[0].rank):
+                best = (resting, px)
+        return best
+
+    def _rank(self, order: Order) -> int:
+        """Return an order's turn within a bar: worst case stops, entries, targets; best case the other way round."""
         stop = order.type is _SL_M or order.type is _SL
-        place = 0 if stop and resting.protective else (2 if resting.protective else 1)
+        place = 1 if order.parent is None else (0 if stop else 2)
         return place if self._worst else 2 - place
 
     def _open_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
@@ -283,15 +293,15 @@ class Venue:
     def _range_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price at which an order trades inside the bar, 0 for not."""
         columns, order = book.series.columns, resting.order
-        late = resting.since_ns > columns.ts_open_ns[row] and resting.row != row
+        if resting.row != row and resting.since_ns > columns.ts_open_ns[row]:
+            # It came after the open: a market order trades at the close, if it was there by then.
+            return columns.close[row] if order.type is _MARKET and resting.since_ns <= columns.ts_close_ns[row] else 0
         if order.type is _MARKET:
-            inside = resting.since_ns <= columns.ts_close_ns[row]
-            return columns.close[row] if late and inside else 0
-        if late:
             return 0
         if resting.trigger:
             return self._stop_in_range(book, resting, row)
-        if self._target_waits(resting, row):
+        if self._worst and resting.after_resting and resting.row == row:
+            # A target does not fill in the bar in which a resting entry filled: the range may have come before it.
             return 0
         through = book.instrument.tick if self._penetrates else 0
         low, high = columns.low[row], columns.high[row]
@@ -300,8 +310,10 @@ class Venue:
     def _stop_in_range(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price of a stop that triggers inside the bar, 0 for not; one with a limit becomes a limit."""
         columns, order = book.series.columns, resting.order
-        waits = self._stop_waits(resting, row)
-        if waits or not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
+        if resting.after_stop and resting.row == row and not self._worst:
+            # In the best case a stop does not hit in the bar of a stop entry: the low may have come before it.
+            return 0
+        if not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
             return 0
         reference = stop_price(order.side, resting.trigger, columns.open[row])
         if order.type is _SL_M:
@@ -309,51 +321,44 @@ class Venue:
         resting.trigger = 0
         return reference if limit_at_open(order.side, resting.limit, reference) else 0
 
-    def _target_waits(self, resting: Resting, row: int) -> bool:
-        """A target does not fill in the bar in which a resting entry filled: the range may have come before it."""
-        return resting.row == row and resting.after_resting and self._worst
-
-    def _stop_waits(self, resting: Resting, row: int) -> bool:
-        """In the best case a stop does not hit in the bar of a stop entry: the low may have come before it."""
-        return resting.row == row and resting.after_stop and not self._worst
-
     def _trade(
         self, book: InstrumentBook, order: Order, left: int, px: int, row: int, ts_ns: TsNs
     ) -> OrderFilled | None:
         """Trade what the bar's liquidity allows at a reference price; None when it allows nothing."""
-        instrument, participation = book.instrument, self.rules.participation_ppm
-        volume = book.series.columns.volume[row]
-        qty = fillable(left, volume, participation, book.used, instrument.lot) if participation else left
-        if qty == 0:
-            if volume == 0:
-                self.dry.add(order.id)
-            return None
-        book.used += qty
-        traded = px
+        qty, traded, side, origin = left, px, order.side, order.origin
+        if self._participation:
+            instrument, volume = book.instrument, book.series.columns.volume[row]
+            qty = fillable(left, volume, self._participation, book.used, instrument.lot)
+            if qty == 0:
+                if volume == 0:
+                    self.dry.add(order.id)
+                return None
+            book.used += qty
         if self._slips and (order.type is _MARKET or order.type is _SL_M):
-            traded = self.slippage.px(px, order.side, qty, volume, instrument.tick)
+            volume = book.series.columns.volume[row]
+            traded = self.slippage.px(px, side, qty, volume, book.instrument.tick)
             if book.band_high:
                 traded = min(max(traded, book.band_low), book.band_high)
         self.fill_seq += 1
-        origin, product = order.origin, order.product
         fill_id = FillId(f"{origin.run}-f{self.fill_seq}")
         return OrderFilled(
-            Fill(fill_id, order.id, origin, order.instrument, order.side, Qty(qty), Px(traded), Px(px), product, ts_ns)
+            Fill(fill_id, order.id, origin, order.instrument, side, Qty(qty), Px(traded), Px(px), order.product, ts_ns)
         )
 
     def _trade_at_close(self, book: InstrumentBook, order: Order, now_ns: TsNs) -> tuple[Event, ...]:
         """Trade a market order at the close that decided it; what is not traded waits in the book."""
         row = book.series.row()
-        filled, left = None, int(order.qty)
+        filled, left = None, order.qty
         if row >= 0 and not (book.band_high and book.locked_side(row) == order.side):
             if book.used_row != row:
                 book.used_row, book.used = row, 0
             filled = self._trade(book, order, left, book.series.close_e4[row], row, now_ns)
         if filled is not None:
-            left -= filled.fill.qty
-            if not left:
+            if filled.fill.qty == left:
                 return (filled,)  # Traded in full at once: the fill says that it was accepted.
-        self._enter(book, Resting(order, left, order.limit, order.trigger, now_ns + self.latency_ns))
+            left = Qty(left - filled.fill.qty)
+        since_ns = now_ns + self.latency_ns
+        self._enter(book, Resting(order, left, order.limit, order.trigger, since_ns, self._rank(order)))
         accepted = OrderAccepted(order.id, now_ns)
         return (accepted,) if filled is None else (accepted, filled)
 
@@ -390,9 +395,7 @@ class Venue:
     def _row_at(self, book: InstrumentBook, position: int) -> int:
         """Return the row of the bar that closes at a position, -1 when the instrument has none there."""
         rows = book.series.rows_view
-        if rows is None:
-            return position
-        row = rows[position]
+        row = position if rows is None else rows[position]
         if row < 0 or book.series.columns.ts_close_ns[row] != self.timeline.close_ns[position]:
             return -1
         return row

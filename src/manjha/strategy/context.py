@@ -1,7 +1,7 @@
 """What a strategy can see and ask for. The engine owns it and turns what is asked into orders after the callback."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence, Sized
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from manjha.strategy.views import Line, Series, Timeline
 NO_EXITS: Exits | None = None
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _BUY, _SELL, _DAY, _NO_PX = Side.BUY, Side.SELL, Validity.DAY, Px(0)
-_MARKET = OrderType.MARKET
+_MARKET, _NEVER = OrderType.MARKET, TsNs(0)
 _KINDS = {
     (False, False): OrderType.MARKET,
     (False, True): OrderType.LIMIT,
@@ -48,6 +48,10 @@ class Account(Protocol):
         """Yield the strategy's resting orders in an instrument, oldest first."""
         ...
 
+    def resting(self, instrument: InstrumentId) -> Sized:
+        """Return something whose length is always the number of resting orders in an instrument."""
+        ...
+
 
 class Market:
     """One instrument as a strategy sees it: its lines, its position, and orders in it.
@@ -58,22 +62,20 @@ class Market:
         Lines of the run's main interval, made when first asked for; prices in rupees.
     position
         Signed quantity held by this strategy in its own product.
-    entry_e4
-        Average price of the open position in 1e-4 rupee; 0 when flat.
-    working
-        Number of resting orders of this strategy in the instrument, protective ones included.
+    cost_e4
+        What the open position cost, in 1e-4 rupee; negative for a short.
     """
 
-    __slots__ = ("_ctx", "_lines", "entry_e4", "instrument", "position", "series", "working")
+    __slots__ = ("_ctx", "_lines", "_resting", "cost_e4", "instrument", "position", "series")
 
-    def __init__(self, ctx: "Context", instrument: Instrument, series: Series) -> None:
+    def __init__(self, ctx: "Context", instrument: Instrument, series: Series, resting: Sized) -> None:
         self._ctx = ctx
         self._lines: dict[str, Line] = {}
+        self._resting = resting
         self.instrument = instrument
         self.series = series
         self.position: int = 0
-        self.entry_e4: int = 0
-        self.working: int = 0
+        self.cost_e4: int = 0
 
     def line(self, field: str) -> Line:
         """Return the line of a column: open, high, low, close, volume or oi."""
@@ -90,9 +92,19 @@ class Market:
     oi = property(lambda self: self.line("oi"))
 
     @property
+    def working(self) -> int:
+        """Number of resting orders of this strategy in the instrument, protective ones included."""
+        return len(self._resting)
+
+    @property
+    def entry_e4(self) -> int:
+        """Average price of the open position in 1e-4 rupee, rounded down; 0 when flat."""
+        return self.cost_e4 // self.position if self.position else 0
+
+    @property
     def entry_price(self) -> float:
         """Average price of the open position in rupees; NaN when flat."""
-        return self.entry_e4 / RUPEE if self.entry_e4 else float("nan")
+        return self.entry_e4 / RUPEE if self.position else float("nan")
 
     @property
     def opened_ns(self) -> TsNs:
@@ -106,17 +118,21 @@ class Market:
         row = self.series.row()
         return row >= 0 and self.series.columns.ts_close_ns[row] == self._ctx.now_ns
 
+    def show(self, position: int, cost_e4: int) -> None:
+        """Take over the position as it is now. Called by the engine."""
+        self.position, self.cost_e4 = position, cost_e4
+
     def bars(self, interval: Interval) -> Series:
         """Return another interval's series that was asked for with the run. Raises `UsageError` if it was not."""
         return self._ctx.series(self.instrument.id, interval)
 
     def buy(self, qty: int = 0, **terms: Any) -> None:
         """Ask to buy. See `Context.order` for the terms."""
-        self._ctx.order(self, _BUY, qty, **terms)
+        self._ctx.ask(self, _BUY, qty, terms)
 
     def sell(self, qty: int = 0, **terms: Any) -> None:
         """Ask to sell, or to sell short. See `Context.order` for the terms."""
-        self._ctx.order(self, _SELL, qty, **terms)
+        self._ctx.ask(self, _SELL, qty, terms)
 
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much: a signal of −1…1, a weight of equity, lots, or a quantity."""
@@ -130,7 +146,7 @@ class Market:
 
     def cancel(self, order: WorkingOrder | None = None) -> None:
         """Ask to cancel one resting order, or all resting entries; orders that protect a position then stay."""
-        if self.working:
+        if self._resting:
             self._ctx.requests.append(CancelRequest(self.instrument.id, None if order is None else order.id))
 
     def modify(self, order: WorkingOrder, *, qty: int = 0, limit: float = 0.0, trigger: float = 0.0) -> None:
@@ -141,7 +157,7 @@ class Market:
 
     def orders(self) -> tuple[WorkingOrder, ...]:
         """Return this strategy's resting orders in the instrument, oldest first, protective ones included."""
-        return tuple(self._ctx.working_orders(self.instrument.id)) if self.working else ()
+        return tuple(self._ctx.working_orders(self.instrument.id)) if self._resting else ()
 
 
 class Context:
@@ -171,7 +187,9 @@ class Context:
         self.product = product
         self.requests: list[Request] = []
         self.warmup = 0
-        self.universe = self.markets = {i.id: Market(self, i, timeline.series[i.id, interval]) for i in instruments}
+        self.universe = self.markets = {
+            i.id: Market(self, i, timeline.series[i.id, interval], account.resting(i.id)) for i in instruments
+        }
         self.by_symbol = {i.symbol: self.markets[i.id] for i in instruments}
         self.market = next(iter(self.markets.values()))
 
@@ -228,11 +246,11 @@ class Context:
 
     def buy(self, qty: int = 0, **terms: Any) -> None:
         """Ask to buy the first instrument. See `order`."""
-        self.order(self.market, Side.BUY, qty, **terms)
+        self.ask(self.market, _BUY, qty, terms)
 
     def sell(self, qty: int = 0, **terms: Any) -> None:
         """Ask to sell the first instrument. See `order`."""
-        self.order(self.market, Side.SELL, qty, **terms)
+        self.ask(self.market, _SELL, qty, terms)
 
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much of the first instrument."""
@@ -273,16 +291,26 @@ class Context:
         DataError
             A price that is not finite.
         """
+        self.ask(market, side, qty, terms)
+
+    def ask(self, market: Market, side: Side, qty: int, terms: dict[str, Any]) -> None:
+        """Ask for an order, as `order` does; takes the terms out of the mapping that it is given."""
         limit = trigger = _NO_PX
         kind, product, tag, exits, validity = _MARKET, self.product, "", NO_EXITS, _DAY
         if terms:
             tick = market.instrument.tick
-            limit, trigger = _px(terms, "limit", tick), _px(terms, "trigger", tick)
+            limit = _px(terms.pop("limit"), tick) if "limit" in terms else _NO_PX
+            trigger = _px(terms.pop("trigger"), tick) if "trigger" in terms else _NO_PX
             kind = _KINDS[bool(trigger), bool(limit)]
-            product = terms.pop("product", product)
-            tag = terms.pop("tag", "")
-            validity = terms.pop("validity", validity)
             exits = _exits(tick, terms) if terms else NO_EXITS
+            if terms:
+                product, tag, validity = (
+                    terms.pop("product", product),
+                    terms.pop("tag", ""),
+                    terms.pop("validity", _DAY),
+                )
+            if terms:
+                _unknown(terms)
         self.requests.append(
             OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag, validity)
         )
@@ -344,22 +372,25 @@ class Context:
         return make(*lines) if hasattr(out, "_fields") else tuple(lines)
 
 
-def _px(terms: dict[str, Any], name: str, tick: Px) -> Px:
-    """Take a price out of the terms, onto the tick; 0 when it is not given."""
-    given = terms.pop(name, None)
+def _px(given: float | None, tick: Px) -> Px:
+    """Return a price that was given, on the tick; 0 for none."""
     return px_from_float(given, tick) if given else _NO_PX
 
 
 def _exits(tick: Px, terms: dict[str, Any]) -> Exits | None:
-    """Take the exits out of what is left of the terms. Raises `UsageError` for a term that is none."""
-    stop, target, trail = _px(terms, "stop", tick), _px(terms, "target", tick), _px(terms, "trail", tick)
-    exit_ns = TsNs(int(terms.pop("exit_ns", 0)))
-    if terms:
-        known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
-        raise UsageError(f"an order has no term {next(iter(terms))!r}", hint=f"It has: {known}.")
+    """Take the exits out of the terms."""
+    stop = _px(terms.pop("stop"), tick) if "stop" in terms else _NO_PX
+    target = _px(terms.pop("target"), tick) if "target" in terms else _NO_PX
+    trail = _px(terms.pop("trail"), tick) if "trail" in terms else _NO_PX
+    exit_ns = TsNs(int(terms.pop("exit_ns"))) if "exit_ns" in terms else _NEVER
     if not (stop or target or trail or exit_ns):
         return NO_EXITS
     return Exits(stop, target, trail, exit_ns)
+
+
+def _unknown(terms: dict[str, Any]) -> NoReturn:
+    known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
+    raise UsageError(f"an order has no term {next(iter(terms))!r}", hint=f"It has: {known}.")
 
 
 def _input(series: Series, name: str) -> NDArray[Any]:

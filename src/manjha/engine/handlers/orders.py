@@ -11,7 +11,7 @@ from manjha.domain.events import (
     OrderRejected,
 )
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import Fill, OrderId, Product
+from manjha.domain.orders import Fill, OrderId, Product, Side
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
@@ -21,7 +21,7 @@ from manjha.orders.lifecycle import Happening
 from manjha.portfolio.positions import Position
 from manjha.portfolio.settlement import Holding, held_back
 
-_CNC = Product.CNC
+_CNC, _SELL = Product.CNC, Side.SELL
 
 
 def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> None:
@@ -67,13 +67,14 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     """Apply a fill: order, position, cash, charges, margin, protection; then tell the strategy."""
     fill = event.fill
     record = _record(state, fill.order_id)
-    order, product, qty = record.order, fill.product, fill.qty
+    order, product, qty, sells = record.order, fill.product, fill.qty, fill.side is _SELL
     instrument = state.instruments[fill.instrument]
     turnover_before, left_before = record.turnover, record.qty - record.filled
+    portfolio, ctx = state.portfolio, state.ctx
     state.book.fill(record, fill)
-    portfolio = state.portfolio
     position = portfolio.apply(fill, instrument)
-    lines = fill_charges(state.card(instrument, product), fill.side, fill.px * qty, turnover_before)
+    card = state.card(instrument, product) if state.rates is None else state.rates
+    lines = fill_charges(card, fill.side, fill.px * qty, turnover_before)
     portfolio.ledger.charge(order.origin.strategy, lines)
     state.record_fills.append(fill)
     state.record_lines.append(lines)
@@ -90,11 +91,12 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         exit_filled(state, record, fill, out)
     if state.protections:
         fit_to_position(state, fill, position.qty, out)
-    if product is _CNC and fill.side < 0 and state.book.open_by_instrument[fill.instrument]:
+    if sells and product is _CNC and state.book.open_by_instrument[fill.instrument]:
         fit_sales(state, fill, position.qty, out)
-    state.refresh(fill.instrument, position)
+    if product is ctx.product:
+        ctx.markets[fill.instrument].show(position.qty, position.cost)
     if state.calls_on_fill:
-        state.strategy.on_fill(state.ctx, fill)
+        state.strategy.on_fill(ctx, fill)
         carry_out(state, fill.ts_ns, out)
 
 
@@ -110,12 +112,11 @@ def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: T
     state.book.note(record, happening, ts_ns, reason)
     state.portfolio.ledger.reserved -= record.reserved
     record.reserved = 0
-    state.refresh(record.order.instrument)
 
 
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
     """Free the part of the reserved margin that the fill turned into a position; all of it with the last fill."""
-    part = record.reserved if record.left <= 0 else record.reserved * qty // left_before
+    part = record.reserved if qty >= left_before else record.reserved * qty // left_before
     record.reserved -= part
     state.portfolio.ledger.reserved -= part
 
@@ -125,7 +126,7 @@ def _settle(state: EngineState, position: Position, fill: Fill) -> None:
     holding = state.portfolio.holdings.get(position.key)
     if holding is None:
         holding = state.portfolio.holdings[position.key] = Holding()
-    if fill.side > 0:
+    if fill.side is not _SELL:
         holding.buy(fill.qty)
         return
     _, from_settled, from_t1 = holding.sell(fill.qty)

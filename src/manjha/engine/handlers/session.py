@@ -7,14 +7,13 @@ from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
-from manjha.engine.sessions import day_rules
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     """Begin a day: its sessions, rates and universe, what settles, square-off, missed exits, protection put back."""
-    today = day_rules(state.sessions, tuple(state.instruments.values()), event.day)
+    today = state.rules_of(event.day)
     state.gate.overnight_intraday = state.setup.interval == DAY
     state.portfolio.ledger.open_day(event.day)
     for holding in state.portfolio.holdings.values():

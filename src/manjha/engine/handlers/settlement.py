@@ -42,7 +42,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
     for position in list(state.portfolio.open_positions(event.instrument)):
         before = position.qty
         value = _settlement_value(instrument, event.settlement)
-        gain = position.apply(-before, value, event.ts_ns)
+        gain = position.apply(-before, value)
         paid = position.key in state.portfolio.paid
         cash = before * value if paid else gain
         state.portfolio.ledger.move(cash)
