@@ -7,6 +7,7 @@ fed in long stretches have the same one.
 import hashlib
 
 import msgspec
+from msgspec.structs import astuple
 
 from manjha.engine.state import EngineState
 
@@ -18,8 +19,8 @@ def digest(state: EngineState) -> str:
     ledger = state.portfolio.ledger
     content = {
         "orders": [
-            (record.order, record.phase, record.qty, record.filled, record.turnover, record.limit, record.trigger)
-            for record in state.book.records.values()
+            (astuple(r.order), r.phase, r.qty, r.filled, r.turnover, r.limit, r.trigger)
+            for r in state.book.records.values()
         ],
         "positions": [
             (tuple(p.key), p.qty, p.cost, p.realised, p.margin)

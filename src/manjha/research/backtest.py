@@ -4,9 +4,11 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import BarColumns, Interval, format_interval
@@ -236,10 +238,6 @@ def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Flo
 
 
 def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
-    width = len(LINES)
-    charges = np.zeros((len(state.record_lines), width), np.int64)
-    if state.record_lines:
-        charges[:, : len(state.record_lines[0])] = state.record_lines
     curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     warnings = [*spec.warnings, *state.book.alarms]
@@ -276,7 +274,7 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         initial=spec.initial,
         orders=tuple(_orders(state)),
         fills=tuple(state.record_fills),
-        fill_charges=charges,
+        fill_charges=_fill_charges(state.record_lines),
         curve=curve,
         marks=tuple((i.id, Px(state.marks[i.id])) for i in spec.instruments),
         day_charges=tuple(state.record_settled),
@@ -292,6 +290,15 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         bars=spec.bars,
         state_digest=digest(state),
     )
+
+
+def _fill_charges(lines: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
+    """Return what was booked with each fill, shape (fills, 9); a row has the first of the lines."""
+    charges = np.zeros((len(lines), len(LINES)), np.int64)
+    if lines:
+        flat = np.fromiter(chain.from_iterable(lines), np.int64)
+        charges[:, : len(lines[0])] = flat.reshape(len(lines), -1)
+    return charges
 
 
 def _orders(state: EngineState) -> list[OrderRecord]:

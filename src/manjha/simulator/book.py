@@ -7,7 +7,7 @@ import numpy as np
 
 from manjha.domain.instrument import Instrument
 from manjha.domain.money import format_px
-from manjha.domain.orders import Order, OrderId, OrderType, Validity
+from manjha.domain.orders import Order, OrderId, OrderType, Side, Validity
 from manjha.simulator.fills import locked
 from manjha.simulator.scan import NEVER_ABOVE, NEVER_BELOW, first_touch
 from manjha.strategy.views import Series
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_MARKET, _LIMIT, _IOC = OrderType.MARKET, OrderType.LIMIT, Validity.IOC
+_MARKET, _LIMIT, _IOC, _SELL = OrderType.MARKET, OrderType.LIMIT, Validity.IOC, Side.SELL
 SCAN_ROWS = 4096
 """How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
@@ -34,7 +34,7 @@ class Resting(msgspec.Struct, gc=False):
     limit: int
     trigger: int
     since_ns: int
-    rank: int
+    rank: int = 0
     row: int = -1
     after_resting: bool = False
     after_stop: bool = False
@@ -100,13 +100,17 @@ class InstrumentBook:
     def next_touch(self, first: int, last: int) -> int:
         """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""
         rows = self.series.rows
-        row = first if rows is None else int(rows[first - 1] if first > 0 else -1) + 1
+        if rows is None:
+            touch = self.touch_row
+            if touch < first:
+                touch = self.touch_row = self._scan(first)
+            return touch if touch < last else last
+        row = int(rows[first - 1] if first > 0 else -1) + 1
         if row >= len(self.low):
             return last
-        if not row <= self.touch_row:
+        if self.touch_row < row:
             self.touch_row = self._scan(row)
-        touch = self.touch_row if rows is None else int(np.searchsorted(rows, self.touch_row))
-        return touch if touch < last else last
+        return min(int(np.searchsorted(rows, self.touch_row)), last)
 
     def is_quiet_open(self, row: int) -> bool:
         """Tell whether no order can trade at the open of the bar that the last scan stopped at."""
@@ -120,10 +124,12 @@ class InstrumentBook:
             if order.type is _MARKET or order.validity is _IOC:
                 self.below, self.above = NEVER_ABOVE, NEVER_BELOW
                 return row
-            level = resting.trigger or resting.limit
-            if (order.side < 0) == bool(resting.trigger):
+            trigger = resting.trigger
+            level = trigger or resting.limit
+            # A stop to sell and a limit to buy wait below the market, the others above.
+            if (order.side is _SELL) is (trigger != 0):
                 below = max(below, level)
-            else:
-                above = min(above, level)
+            elif level < above:
+                above = level
         self.below, self.above = below, above
         return int(first_touch(self.low, self.high, row, min(len(self.low), row + SCAN_ROWS), below, above))

@@ -74,6 +74,8 @@ class Venue:
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
         self._penetrates = models.rules.limit is LimitFill.PENETRATION
         self._worst = models.rules.path is Path.WORST
+        # A stop's turn among what could trade inside the same bar: before entries in the worst case, then targets.
+        self._first = -1 if self._worst else 1
         self._slips = not isinstance(models.slippage, NoSlippage)
 
     # ---- commands
@@ -91,10 +93,11 @@ class Venue:
                 return (OrderRejected(order.id, now_ns, refusal),)
             if order.exits is not None:
                 self._resting_entries[order.id] = order.type
-        since_ns = now_ns + self.latency_ns
-        resting = Resting(order, order.qty, order.limit, order.trigger, since_ns, self._rank(order))
-        if order.parent is not None and book.matching_row >= 0:
-            self._came_with_entry(book, resting, order.parent)
+        resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
+        if order.parent is not None:
+            resting.rank = self._first if order.trigger else -self._first
+            if book.matching_row >= 0:
+                self._came_with_entry(book, resting, order.parent)
         self._enter(book, resting)
         return (OrderAccepted(order.id, now_ns),)
 
@@ -267,12 +270,6 @@ class Venue:
                 best = (resting, px)
         return best
 
-    def _rank(self, order: Order) -> int:
-        """Return an order's turn within a bar: worst case stops, entries, targets; best case the other way round."""
-        stop = order.type is _SL_M or order.type is _SL
-        place = 1 if order.parent is None else (0 if stop else 2)
-        return place if self._worst else 2 - place
-
     def _open_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price at which an order trades at the open, 0 for not."""
         columns = book.series.columns
@@ -357,8 +354,7 @@ class Venue:
             if filled.fill.qty == left:
                 return (filled,)  # Traded in full at once: the fill says that it was accepted.
             left = Qty(left - filled.fill.qty)
-        since_ns = now_ns + self.latency_ns
-        self._enter(book, Resting(order, left, order.limit, order.trigger, since_ns, self._rank(order)))
+        self._enter(book, Resting(order, left, order.limit, order.trigger, now_ns + self.latency_ns))
         accepted = OrderAccepted(order.id, now_ns)
         return (accepted,) if filled is None else (accepted, filled)
 
@@ -372,10 +368,12 @@ class Venue:
         resting.after_stop = kind is _SL or kind is _SL_M
 
     def _enter(self, book: InstrumentBook, resting: Resting) -> None:
-        book.orders[resting.order.id] = resting
-        self._immediate = self._immediate or resting.order.validity is _IOC
+        order = resting.order
+        book.orders[order.id] = resting
         book.touch_row = -1
-        self.active[book.instrument.id] = book
+        self.active[order.instrument] = book
+        if order.validity is _IOC:
+            self._immediate = True
 
     def _leave(self, book: InstrumentBook, resting: Resting) -> None:
         del book.orders[resting.order.id]
@@ -395,7 +393,9 @@ class Venue:
     def _row_at(self, book: InstrumentBook, position: int) -> int:
         """Return the row of the bar that closes at a position, -1 when the instrument has none there."""
         rows = book.series.rows_view
-        row = position if rows is None else rows[position]
+        if rows is None:
+            return position
+        row = rows[position]
         if row < 0 or book.series.columns.ts_close_ns[row] != self.timeline.close_ns[position]:
             return -1
         return row

@@ -95,12 +95,14 @@ reader_last(PyObject *object, PyObject *unused)
     return row == -2 ? NULL : PyLong_FromSsize_t(row);
 }
 
+static PyObject *minus_one; /* the one object that -1 is: nearly every read is line[-1] */
+
 static PyObject *
 reader_subscript(PyObject *object, PyObject *key)
 {
     Reader *self = (Reader *)object;
-    Py_ssize_t ago = PyLong_AsSsize_t(key);
-    if (ago == -1 && PyErr_Occurred()) return NULL;
+    Py_ssize_t ago = key == minus_one ? -1 : PyLong_AsSsize_t(key);
+    if (ago == -1 && key != minus_one && PyErr_Occurred()) return NULL;
     if (ago >= 0) return PyObject_CallMethod(object, "refuse", "n", ago);
     Py_ssize_t last = last_row(self);
     if (last == -2) return NULL;
@@ -148,6 +150,7 @@ PyInit__reader(void)
 {
     PyObject *made = PyModule_Create(&module);
     if (made == NULL) return NULL;
+    if (minus_one == NULL) minus_one = PyLong_FromLong(-1);
     PyObject *type = PyType_FromSpec(&spec);
     if (type == NULL || PyModule_AddObjectRef(made, "Reader", type) < 0) {
         Py_XDECREF(type);
