@@ -36,19 +36,22 @@ class Holding:
         if qty <= self.today:
             self.today -= qty
             return qty, 0, 0
-        from_today = self.today
+        from_today, from_settled, from_t1 = self.parts(qty)
         self.today = 0
-        left = qty - from_today
-        from_settled = min(left, self.settled)
         self.settled -= from_settled
-        left -= from_settled
-        from_t1 = 0
+        left = from_t1
         for day in sorted(self.t1):
-            part = min(left - from_t1, self.t1[day])
+            part = min(left, self.t1[day])
             self.t1[day] -= part
-            from_t1 += part
+            left -= part
         self.t1 = {day: held for day, held in self.t1.items() if held}
         return from_today, from_settled, from_t1
+
+    def parts(self, qty: int) -> tuple[int, int, int]:
+        """Return how many of the next `qty` sold would come from today, from the settled holding, and from T1."""
+        from_today = min(qty, self.today)
+        from_settled = min(qty - from_today, self.settled)
+        return from_today, from_settled, min(qty - from_today - from_settled, sum(self.t1.values()))
 
     def close_day(self, settles: TradingDay) -> None:
         """End the day: what was bought today becomes T1 until the day it settles."""

@@ -19,6 +19,7 @@ from manjha.market.bands import protection_band
 from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
+from manjha.risk.funds import to_be_freed
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk, unrealised_margined
 
@@ -310,7 +311,8 @@ class Gate:
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {free} held and not being sold")
         if self.has_value_limits:
             self._limits(order, held, px)
-        reserve = self.margins.for_order(instrument, product, opening, px)
+        closing = order.qty * int(order.side) - opening
+        reserve = self.margins.for_order(instrument, product, opening, px, closing)
         if reserve is None:
             raise Refusal(
                 RefusalReason.NO_PRICE, f"margin needs the price of {instrument.underlying}; add it to the run"
@@ -318,6 +320,8 @@ class Gate:
         available = ledger.available
         if ledger.margin:
             available += min(0, unrealised_margined(self.portfolio, self.marks))
+        if reserve > available:
+            available += to_be_freed(self.book, self.portfolio, self.margins, order, opening)
         if reserve > available:
             needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"
             raise Refusal(RefusalReason.MARGIN, needs)

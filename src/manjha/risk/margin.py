@@ -41,17 +41,19 @@ class MarginDesk:
         self.day = TradingDay(0)
         self.held: dict[str, int] = {}
 
-    def for_order(self, instrument: Instrument, product: Product, opening: int, px: int) -> int | None:
+    def for_order(
+        self, instrument: Instrument, product: Product, opening: int, px: int, closing: int = 0
+    ) -> int | None:
         """Return what opening a signed quantity at a price needs; None when the underlying's price is not known.
 
         For an option bought that is its premium; for contracts, what the margin of all contracts on the underlying
-        would grow by.
+        would grow by, once the order has closed `closing` (signed like `opening`) before.
         """
         if product is _CNC:
             return abs(opening) * px
         if not instrument.is_derivative:
             return cash_requirement(self.rules, product, self.day, abs(opening) * px)
-        after = self._group(instrument, (instrument, opening, px))
+        after = self._group(instrument, (instrument, opening + closing, px))
         if after is None:
             return None
         premium = opening * px if instrument.kind is Kind.OPTION and opening > 0 else 0
@@ -70,6 +72,16 @@ class MarginDesk:
         margin = self._group(instrument, None) or 0
         ledger.hold(margin - self.held.get(instrument.underlying, 0))
         self.held[instrument.underlying] = margin
+
+    def freed(self, position: Position, closing: int) -> int:
+        """Return what closing a quantity of a contract frees; 0 where others on its underlying are held too."""
+        underlying = self.instruments[position.key.instrument].underlying
+        sharing = [
+            other
+            for other in self.portfolio.open_positions()
+            if self.instruments[other.key.instrument].underlying == underlying
+        ]
+        return self.held.get(underlying, 0) * closing // abs(position.qty) if len(sharing) == 1 else 0
 
     def _group(self, instrument: Instrument, more: tuple[Instrument, int, int] | None) -> int | None:
         """Return the margin of all contracts on an instrument's underlying, with one more position if given."""
