@@ -1,14 +1,17 @@
 """What a strategy asked for becomes orders: sized, planned, sliced, and put before the gate."""
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import Any, NamedTuple
+
+import msgspec
 
 from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReason, Refused, SetTimer
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
-from manjha.domain.sizing import TargetUnit
+from manjha.domain.sizing import FixedQty, TargetUnit
 from manjha.engine.closes import recent_daily_closes
 from manjha.engine.state import EngineState
 from manjha.orders.planning import needed, slices
@@ -46,16 +49,41 @@ def carry_out(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
         _CARRY_OUT[type(request)](state, request, now_ns, out)
 
 
-def place(state: EngineState, order: Order, out: list[Output]) -> bool:
-    """Put an order before the gate; tell whether it was approved."""
+class Instead(Enum):
+    """What of a refused order is placed instead: nothing; what of it closes; and as much more as the funds allow."""
+
+    NOTHING = auto()
+    CLOSING = auto()
+    AFFORDABLE = auto()
+
+
+def place(state: EngineState, order: Order, out: list[Output], instead: Instead = Instead.NOTHING) -> bool:
+    """Put an order before the gate; tell whether it was approved, in full or as what is placed instead."""
     verdict = state.gate.submit(order, order.decided_ns)
-    out.append(verdict)
     if type(verdict) is Refused:
-        state.record_refusals.append(verdict)
-        return False
+        return _place_smaller(state, order, verdict, instead, out)
+    out.append(verdict)
     if order.product is _MIS and not state.squares_off:
         _square_off_from_now(state, order, out)
     return True
+
+
+def _place_smaller(state: EngineState, order: Order, refused: Refused, instead: Instead, out: list[Output]) -> bool:
+    """Put what may go of a refused order before the gate; who is long must not stay so for want of funds."""
+    smaller = 0
+    if instead is not Instead.NOTHING:
+        by_funds = instead is Instead.AFFORDABLE and refused.reason is RefusalReason.MARGIN
+        smaller = state.gate.smaller(order, sized=by_funds)
+    if 0 < smaller < order.qty:
+        refused = msgspec.structs.replace(refused, detail=f"{refused.detail}; {smaller} ordered instead".lstrip("; "))
+    else:
+        smaller = 0
+    out.append(refused)
+    state.record_refusals.append(refused)
+    if not smaller:
+        return False
+    rest = msgspec.structs.replace(order, id=state.next_order_id(), qty=Qty(smaller))
+    return place(state, rest, out, Instead.CLOSING)
 
 
 def _square_off_from_now(state: EngineState, order: Order, out: list[Output]) -> None:
@@ -87,8 +115,9 @@ def close_out(
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
     instrument = state.instruments[request.instrument]
-    qty = request.qty
+    qty, instead = request.qty, Instead.NOTHING
     if qty == 0:
+        instead = _for_want_of_funds(state)
         px = request.limit or request.trigger or state.marks.get(request.instrument, 0)
         qty = _policy_qty(state, instrument, px, request.exits.stop if request.exits else 0)
     parts: tuple[Qty, ...] = (qty,)
@@ -116,7 +145,7 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
             0,
             request.tag,
         )
-        place(state, order, out)
+        place(state, order, out, instead)
 
 
 def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[Output]) -> None:
@@ -142,17 +171,30 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
         cancel_open(state, request.instrument, request.product, out)
         market(state, instrument, MarketWish(-held, request.product, Purpose.SIGNAL, request.tag), now_ns, out)
         change = goal
-    market(state, instrument, MarketWish(change, request.product, Purpose.SIGNAL, request.tag), now_ns, out)
+    instead = Instead.AFFORDABLE if request.unit is TargetUnit.WEIGHT else Instead.CLOSING
+    if request.unit is TargetUnit.SIGNAL:
+        instead = _for_want_of_funds(state)
+    wish = MarketWish(change, request.product, Purpose.SIGNAL, request.tag, instead=instead)
+    market(state, instrument, wish, now_ns, out)
+
+
+def _for_want_of_funds(state: EngineState) -> Instead:
+    """Return what is ordered where the funds do not suffice: less, unless the user has fixed the quantity."""
+    return Instead.CLOSING if isinstance(state.setup.sizing, FixedQty) else Instead.AFFORDABLE
 
 
 class MarketWish(NamedTuple):
-    """A change of a position at the market: signed quantity, held as what, for what; `group` is the entry it ends."""
+    """A change of a position at the market: signed quantity, held as what, for what; `group` is the entry it ends.
+
+    `instead` tells what is placed where the gate refuses it.
+    """
 
     change: int
     product: Product
     purpose: Purpose
     tag: str = ""
     group: OrderId | None = None
+    instead: Instead = Instead.NOTHING
 
 
 def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns: TsNs, out: list[Output]) -> None:
@@ -178,7 +220,7 @@ def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns:
             group=wish.group,
             tag=wish.tag,
         )
-        place(state, order, out)
+        place(state, order, out, wish.instead)
 
 
 def _policy_qty(state: EngineState, instrument: Instrument, px: int, stop: int) -> Qty:

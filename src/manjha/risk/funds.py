@@ -4,12 +4,33 @@ A broker gives the proceeds of a sale at the moment it trades. Orders that are d
 sales among them pay for the purchases; a sale that then does not trade leaves cash below zero, which a run reports.
 """
 
+from collections.abc import Mapping
+
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.money import Qty
 from manjha.domain.orders import Order, OrderType, Product
 from manjha.orders.book import OrderBook
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import Position, PositionKey, closing_part
 from manjha.portfolio.settlement import held_back
-from manjha.risk.margin import MarginDesk
+from manjha.risk.margin import MarginDesk, unrealised_margined
+
+
+def available(portfolio: Portfolio, marks: Mapping[InstrumentId, int]) -> int:
+    """Return the money that an order may use now; open losses of margined positions are not in it."""
+    free = portfolio.ledger.available
+    return free + min(0, unrealised_margined(portfolio, marks)) if portfolio.ledger.margin else free
+
+
+def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Qty:
+    """Return how much of what an order would open the funds allow: whole lots, unsigned, 0 where that is not known."""
+    instrument = margins.instruments[order.instrument]
+    px = order.limit or order.trigger or margins.marks.get(order.instrument, 0)
+    closing = order.qty * int(order.side) - opening
+    needed = margins.for_order(instrument, order.product, opening, px, closing)
+    if not needed or funds <= 0:
+        return Qty(0)
+    return Qty(min(abs(opening), abs(opening) * funds // needed) // instrument.lot * instrument.lot)
 
 
 def to_be_freed(book: OrderBook, portfolio: Portfolio, margins: MarginDesk, order: Order, opening: int) -> int:

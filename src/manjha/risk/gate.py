@@ -19,9 +19,9 @@ from manjha.market.bands import protection_band
 from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
-from manjha.risk.funds import to_be_freed
+from manjha.risk.funds import affordable, available, to_be_freed
 from manjha.risk.limits import RiskLimits
-from manjha.risk.margin import MarginDesk, unrealised_margined
+from manjha.risk.margin import MarginDesk
 
 
 class DayRules(NamedTuple):
@@ -135,6 +135,16 @@ class Gate:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
         self.book.add(order, reserve)
         return Approved(command)
+
+    def smaller(self, order: Order, *, sized: bool) -> Qty:
+        """Return the part of a refused order that may go: what closes and, if `sized`, what the funds allow to open."""
+        opening = self._opening(order, self._held(order))
+        closing = order.qty - abs(opening)
+        if not sized or (opening < 0 and order.product is _CNC):
+            return Qty(closing)
+        free = available(self.portfolio, self.marks)
+        free += to_be_freed(self.book, self.portfolio, self.margins, order, opening)
+        return Qty(closing + affordable(self.margins, order, opening, free))
 
     def cancel(self, record: OrderRecord) -> Approved[CancelOrder]:
         """Approve a cancel; cancels are never refused."""
@@ -311,19 +321,17 @@ class Gate:
             raise Refusal(RefusalReason.SHORT_DELIVERY, f"{order.qty} ordered, {free} held and not being sold")
         if self.has_value_limits:
             self._limits(order, held, px)
-        closing = order.qty * int(order.side) - opening
+        closing = (order.qty if order.side is _BUY else -order.qty) - opening
         reserve = self.margins.for_order(instrument, product, opening, px, closing)
         if reserve is None:
             raise Refusal(
                 RefusalReason.NO_PRICE, f"margin needs the price of {instrument.underlying}; add it to the run"
             )
-        available = ledger.available
-        if ledger.margin:
-            available += min(0, unrealised_margined(self.portfolio, self.marks))
-        if reserve > available:
-            available += to_be_freed(self.book, self.portfolio, self.margins, order, opening)
-        if reserve > available:
-            needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(available, grouping=True)}"
+        free = available(self.portfolio, self.marks) if ledger.margin else ledger.available
+        if reserve > free:
+            free += to_be_freed(self.book, self.portfolio, self.margins, order, opening)
+        if reserve > free:
+            needs = f"needs {format_cash(reserve, grouping=True)}, available {format_cash(free, grouping=True)}"
             raise Refusal(RefusalReason.MARGIN, needs)
         return reserve
 
