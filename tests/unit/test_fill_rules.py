@@ -138,6 +138,21 @@ def test_stop_in_entry_bar() -> None:
     assert trades(play(rows, {0: buy(limit=99, stop=95)})) == [("BUY", 10, 99.0), ("SELL", 10, 95.0)]
 
 
+def test_stop_after_an_entry_inside_the_bar() -> None:
+    rows = [flat(100), (100, 106, 99, 105.5), flat(105)]
+    assert trades(play(rows, {0: buy(trigger=105, stop=104)})) == [("BUY", 10, 105.0), ("SELL", 10, 104.0)]
+    gapped = [flat(100), (94, 95, 93, 94)]
+    assert trades(play(gapped, {0: buy(limit=99, stop=95)})) == [("BUY", 10, 94.0), ("SELL", 10, 94.0)]
+
+
+def test_nothing_after_an_entry_at_the_close() -> None:
+    rows = [flat(100), (100, 101, 94, 100), flat(100), (100, 101, 94, 95), *[flat(95)] * 3]
+    result = play(rows, {0: buy(stop=95)}, intraday=True, latency_ns=1_000_000)
+    assert trades(result)[:2] == [("BUY", 10, 100.0), ("SELL", 10, 95.0)]
+    opened, closed = result.fills[0].ts_ns, result.fills[1].ts_ns
+    assert closed - opened == 2 * 300 * 10**9
+
+
 def test_one_cancels_other() -> None:
     rows = [flat(100), flat(100), (100, 106, 99, 105), (105, 105, 90, 91)]
     result = play(rows, {0: buy(stop=95, target=105)})

@@ -25,8 +25,8 @@ class Resting(msgspec.Struct, gc=False):
     """An order in the exchange's book.
 
     `since_ns` is when it got there, `rank` its turn among those that could trade inside the same bar. `row` is the bar
-    in whose matching it came (-1: between bars); `after_resting` and `after_stop` tell whether the entry that it
-    protects was a resting order, and a stop.
+    in whose matching it came (-1: between bars), `inside` whether that was after the open; `after_resting` and
+    `after_stop` tell whether the entry that it protects was a resting order, and a stop.
     """
 
     order: Order
@@ -36,6 +36,7 @@ class Resting(msgspec.Struct, gc=False):
     since_ns: int
     rank: int = 0
     row: int = -1
+    inside: bool = False
     after_resting: bool = False
     after_stop: bool = False
 
@@ -48,8 +49,8 @@ class InstrumentBook:
     """
 
     __slots__ = (
-        "above", "band_high", "band_low", "below", "high", "instrument", "low", "matching_row", "orders", "series",
-        "touch_row", "used", "used_row",
+        "above", "band_high", "band_low", "below", "high", "instrument", "low", "matching_ns", "matching_row",
+        "orders", "series", "touch_row", "used", "used_row",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, series: Series) -> None:
@@ -62,6 +63,7 @@ class InstrumentBook:
         self.below = 0
         self.above = 0
         self.matching_row = -1
+        self.matching_ns = 0
         self.used = 0
         self.used_row = -1
         self.band_low = 0
@@ -96,6 +98,15 @@ class InstrumentBook:
         """Return +1 when nobody sells in a bar, -1 when nobody buys, else 0."""
         columns = self.series.columns
         return locked(columns.low[row], columns.high[row], self.band_low, self.band_high)
+
+    def came_with_entry(self, resting: Resting, kind: OrderType | None) -> None:
+        """Remember where in the bar a protective order came, and after which kind of resting entry, if it was one."""
+        inside = self.matching_ns != self.series.columns.ts_open_ns[self.matching_row]
+        if kind is None and inside:
+            return  # A market order inside a bar trades at its close: nothing of the bar is left.
+        resting.row, resting.inside = self.matching_row, inside
+        resting.after_resting = kind is not None
+        resting.after_stop = kind is OrderType.SL or kind is OrderType.SL_M
 
     def next_touch(self, first: int, last: int) -> int:
         """Return the first timeline position in [first, last) at which an order could trade, `last` if none."""

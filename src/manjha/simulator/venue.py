@@ -97,7 +97,7 @@ class Venue:
         if order.parent is not None:
             resting.rank = self._first if order.trigger else -self._first
             if book.matching_row >= 0:
-                self._came_with_entry(book, resting, order.parent)
+                book.came_with_entry(resting, self._resting_entries.get(order.parent))
         self._enter(book, resting)
         return (OrderAccepted(order.id, now_ns),)
 
@@ -195,7 +195,7 @@ class Venue:
 
     def _match(self, book: InstrumentBook, row: int, candidate: Candidate, ts_ns: int) -> Iterator[Event]:
         """Trade one order after the other until none can: each fill may bring new orders into this very bar."""
-        book.matching_row = row
+        book.matching_row, book.matching_ns = row, ts_ns
         book.touch_row = -1
         if book.used_row != row:
             book.used_row, book.used = row, 0
@@ -312,7 +312,8 @@ class Venue:
             return 0
         if not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
             return 0
-        reference = stop_price(order.side, resting.trigger, columns.open[row])
+        # Where its entry traded inside the bar, the open lies before it.
+        reference = resting.trigger if resting.inside else stop_price(order.side, resting.trigger, columns.open[row])
         if order.type is _SL_M:
             return reference
         resting.trigger = 0
@@ -359,13 +360,6 @@ class Venue:
         return (accepted,) if filled is None else (accepted, filled)
 
     # ---- the book
-
-    def _came_with_entry(self, book: InstrumentBook, resting: Resting, parent: OrderId) -> None:
-        """Remember in which bar a protective order came, and after what kind of entry."""
-        resting.row = book.matching_row
-        kind = self._resting_entries.get(parent)
-        resting.after_resting = kind is not None
-        resting.after_stop = kind is _SL or kind is _SL_M
 
     def _enter(self, book: InstrumentBook, resting: Resting) -> None:
         order = resting.order
