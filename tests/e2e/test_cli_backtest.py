@@ -112,7 +112,10 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "size": ((*GOOD, "--size", "all"), ("all", "capital:0.5")),
     "slippage": ((*GOOD, "--slippage", "some"), ("some", "5bps")),
     "fill": ((*GOOD, "--fill", "now"), ("now", "next-open")),
-    "number of instruments": ((*GOOD, "--instrument", "NSE:MANJHA"), ("needs 1 instruments, was given 2",)),
+    "number of instruments": ((*GOOD, "--instrument", "NSE:MANJHA"), ("needs 1 instrument, was given 2", "by itself")),
+    "too few instruments": (("-s", "pairs-spread", *GOOD[2:]), ("needs 2 instruments, was given 1", "Repeat")),
+    "product": ((*GOOD, "--product", "NRML"), ("NSE:PATANG cannot be held as NRML", "CNC or MIS")),
+    "risk without a stop": ((*GOOD, "--size", "risk:1%"), ("needs a stop", "sma-cross", "capital:0.5")),
 }
 
 
@@ -125,6 +128,23 @@ def test_wrong_input_is_told_what_to_do(market: Path, case: str, tmp_path: Path)
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in said), done.stderr
     assert not page.exists()
+
+
+def test_a_new_strategy_is_found_by_the_command_that_is_named(market: Path, tmp_path: Path) -> None:
+    written = manjha(market, "strategy", "new", str(tmp_path / "my_own"))
+    assert written.returncode == 0
+    path = tmp_path / "my_own.py"
+    assert path.exists()
+    assert f"-s {path} " in written.stdout
+    assert manjha(market, "strategy", "check", str(path)).returncode == 0
+    assert manjha(market, "strategy", "new", str(tmp_path / "my_own")).returncode == 2
+
+
+def test_a_size_that_is_not_used_is_said(market: Path) -> None:
+    args = ("-s", "buy-and-hold", *GOOD[2:], "--size", "qty:10", "--no-report", "--no-band")
+    done = manjha(market, "backtest", *args)
+    assert done.returncode == 0
+    assert "warning: --size is not used: buy-and-hold states its own sizes (weight)" in done.stdout
 
 
 def test_data_without_volume_is_told_what_to_do(tmp_path: Path) -> None:

@@ -232,6 +232,9 @@ manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold -i 
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s gap-fade
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s pairs-spread
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross --product NRML
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross --size risk:1%
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold --size qty:1
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cross -p fats=3
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s sma-cros
 manjha backtest --no-band --no-report --instrument NSE:FIRKI -s broken.py

@@ -238,10 +238,18 @@ def test_the_file_appears_whole(tmp_path: Path) -> None:
 
 def test_the_summary_is_aligned_and_short() -> None:
     lines = format_summary(ANALYSIS).splitlines()
-    figures = [line for line in lines[2:] if line and not line.startswith("warning")]
+    figures = [line for line in lines[2:] if line and not line.startswith(("warning", "refused by risk"))]
     assert len(figures) == 25
     assert len({len(line) for line in figures}) == 1
     assert lines[0] == "ema_cross on NSE:ALPHA, 2025-01-06 to 2025-03-28 (simulated)"
+
+
+def test_the_summary_names_why_risk_refused() -> None:
+    refused = ANALYSIS.result.refusals
+    assert len(refused) > 0
+    for reason in {refusal.reason for refusal in refused}:
+        count = sum(refusal.reason is reason for refusal in refused)
+        assert f"refused by risk: {reason} ({count})" in format_summary(ANALYSIS)
 
 
 def test_the_summary_ends_with_warnings() -> None:

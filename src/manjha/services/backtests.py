@@ -11,7 +11,7 @@ from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, 
 from manjha.domain.moments import TradingDay, date_from_day, day_of
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Product
-from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
+from manjha.domain.sizing import NANO, CapitalFraction, RiskPerTrade, SizingPolicy, TargetUnit
 from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
@@ -20,11 +20,12 @@ from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.drive import Progress
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
+from manjha.risk.gate import FITTING
 from manjha.risk.limits import RiskLimits
 from manjha.services.stored import load_bars
 from manjha.simulator.fills import FillRules, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
-from manjha.strategy.interface import Strategy
+from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
 
 LADDER: tuple[SlippageModel, ...] = (NoSlippage(), FixedTicks(1), BasisPoints(2), BasisPoints(5), BasisPoints(10))
 """Slippage of the uncertainty band's rows."""
@@ -92,6 +93,8 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
         further += [_renamed(loader.load(found, interval), traded.id) for interval in request.also]
     fills, warnings = _liquidity(request, bars, instruments)
     strategy = _held_as(request, instruments)
+    require_instruments(strategy, len(instruments))
+    warnings += _sized(request)
     return BacktestSpec(
         strategy=strategy,
         bars=tuple(bars),
@@ -175,8 +178,30 @@ def _held_as(request: BacktestRequest, instruments: Sequence[Instrument]) -> Str
     product = request.product or strategy.product
     if request.product is None and product is Product.CNC and all(i.is_derivative for i in instruments):
         product = Product.NRML
+    for instrument in instruments:
+        if request.product is not None and product not in FITTING[instrument.kind]:
+            fits = " or ".join(sorted(FITTING[instrument.kind]))
+            raise UsageError(
+                f"{instrument.display} cannot be held as {product}, expected {fits}",
+                hint="Give --product accordingly, or leave it to the strategy.",
+            )
     vars(strategy)["product"] = product
     return strategy
+
+
+def _sized(request: BacktestRequest) -> list[str]:
+    """Refuse a sizing under which the strategy could never trade; warn of one that it does not use."""
+    strategy, sizing = request.strategy, request.sizing
+    if sizing is None or not is_target_strategy(strategy):
+        return []
+    if strategy.unit is not TargetUnit.SIGNAL:
+        return [f"--size is not used: {strategy.name} states its own sizes ({strategy.unit})"]
+    if isinstance(sizing, RiskPerTrade):
+        raise UsageError(
+            f"sizing by risk needs a stop, and {strategy.name} has none",
+            hint="Choose --size capital:0.5 or volatility:15%, or a strategy with stops.",
+        )
+    return []
 
 
 class _Loader:

@@ -149,7 +149,11 @@ def require_instruments(strategy: Strategy, count: int) -> None:
     low, high = strategy.instruments_min, strategy.instruments_max
     if count < low or (high and count > high):
         wanted = f"{low}" if low == high else (f"{low} to {high}" if high else f"at least {low}")
-        raise UsageError(f"strategy {strategy.name} needs {wanted} instruments, was given {count}")
+        plural = "" if wanted == "1" else "s"
+        raise UsageError(
+            f"strategy {strategy.name} needs {wanted} instrument{plural}, was given {count}",
+            hint="Repeat --instrument." if count < low else "Run it on each by itself, or choose another strategy.",
+        )
 
 
 def require_bars(strategy: Strategy, ctx: Context, longest: Interval) -> None:

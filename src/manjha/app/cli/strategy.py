@@ -53,6 +53,8 @@ def new(path: Annotated[Path, typer.Argument(help="The file to write, like my_st
     from manjha.app.strategies import template
     from manjha.domain.errors import UsageError
 
+    if path.suffix != ".py":
+        path = path.with_name(f"{path.name}.py")  # else nothing would find it
     if path.exists():
         raise UsageError(f"{path} exists already", hint="Give another name; nothing was written.")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """A run in a few lines for the terminal."""
 
+from collections import Counter
+
 from manjha.domain.moments import format_day
 from manjha.research.metrics.analysis import Analysis, analyse, rupees, written
 from manjha.research.metrics.registry import METRICS
@@ -11,6 +13,8 @@ _LINES = (
     ("trades", "win_rate", "profit_factor", "expectancy", "average_win", "average_loss", "average_holding"),
     ("charges", "charges_bps", "slippage", "exposure_time", "refusals"),
 )
+_REASONS = 3
+"""How many reasons of refusals are named; the report lists every refusal."""
 
 
 def format_summary(result: BacktestResult | Analysis) -> str:
@@ -36,7 +40,9 @@ def _title(analysis: Analysis) -> str:
 
 
 def _footer(analysis: Analysis) -> str:
-    lines = [f"warning: {warning}" for warning in analysis.result.warnings]
+    reasons = Counter(str(refusal.reason) for refusal in analysis.result.refusals)
+    lines = [f"refused by risk: {reason} ({count})" for reason, count in reasons.most_common(_REASONS)]
+    lines += [f"warning: {warning}" for warning in analysis.result.warnings]
     trips = analysis.run.trips.open
     if trips:
         lines.insert(
