@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
+from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import Kind
-from manjha.domain.moments import format_ts, parse_day
+from manjha.domain.moments import day_of, format_ts, parse_day
+from manjha.domain.money import RUPEE, Px
 from manjha.domain.orders import Phase, Product, Purpose, Validity
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
@@ -296,6 +298,32 @@ def test_order_after_the_close_waits() -> None:
     strategy = type("Carried", (Scripted,), {"__doc__": "Carried.", "script": {74: buy()}})()
     result = run_backtest(spec_of(strategy, minutes(ALPHA, rows)))
     assert trades(result) == [("BUY", 10, 105.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "new_shares", "cash", "terms"),
+    [
+        (ActionKind.SPLIT, 2, 0, (20, 49.0)),
+        (ActionKind.BONUS, 2, 0, (20, 49.0)),
+        (ActionKind.DIVIDEND, 1, 5 * RUPEE, (10, 98.0)),
+        (ActionKind.SPECIAL_DIVIDEND, 1, 50 * RUPEE, (10, 49.0)),
+    ],
+)
+def test_order_over_a_corporate_action(kind: ActionKind, new_shares: int, cash: int, terms: tuple[int, float]) -> None:
+    """Decided at the last close before the ex-day: a market order, a limit with exits, and the sale of what is held."""
+    after = 100.0 if kind is ActionKind.DIVIDEND else 50.0
+    rows = [flat(100), flat(100), flat(after), (after, after, after * 0.97, after), flat(after)]
+    ex_day = day_of(days(ALPHA, rows).ts_open_ns[2])
+    actions = (CorporateAction(ALPHA.id, ex_day, kind, new_shares, 1, Px(cash)),)
+    qty, limit = terms
+    assert trades(play(rows, {1: buy()}, actions=actions)) == [("BUY", qty, after)]
+    sold = play(rows, {0: buy(), 1: sell()}, actions=actions)
+    assert trades(sold) == [("BUY", 10, 100.0), ("SELL", qty, after)]
+    kept = FillRules(orders_end_with_day=False)
+    rested = play(rows, {1: buy(limit=98, stop=90)}, actions=actions, fills=kept)
+    assert trades(rested) == [("BUY", qty, limit)]
+    stop = next(record.order for record in rested.orders if record.order.purpose is Purpose.STOP)
+    assert stop.trigger == (90 if kind is ActionKind.DIVIDEND else 45) * RUPEE
 
 
 def test_protection_put_back() -> None:

@@ -129,6 +129,8 @@ class EngineState:
         For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
     squares_off
         Whether intraday positions may exist, so that each day has a square-off.
+    carried_orders
+        Orders in the terms of after a corporate action, to be placed at the open.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -158,7 +160,7 @@ class EngineState:
         self.order_seq = 0
         self._id_prefix = f"{setup.origin.run}-"
         self.protections: dict[OrderId, Protection] = {}
-        self.trailing: set[OrderId] = set()
+        self.trailing, self.carried_orders = set[OrderId](), list[Order]()
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill = overrides(setup.strategy, "on_fill")
         self.calls_on_session = overrides(setup.strategy, "on_session")

@@ -5,6 +5,7 @@ from manjha.domain.commands import Output, SetTimer
 from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
+from manjha.engine.carried import put_back
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.state import EngineState
@@ -21,6 +22,8 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     state.open_day(event.day, today)
     if state.picks_universe:
         choose_universe(state, event.day, today)
+    if state.carried_orders:
+        put_back(state, out)
     if state.squares_off:
         out.extend(
             SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns))

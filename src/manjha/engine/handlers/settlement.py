@@ -9,6 +9,7 @@ from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSet
 from manjha.domain.instrument import Asset, Instrument, Kind, Right
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
+from manjha.engine.carried import take_over
 from manjha.engine.exits import rescale
 from manjha.engine.state import EngineState, PositionChange
 from manjha.market.adjustment import price_ratio, ratio
@@ -20,7 +21,7 @@ from manjha.portfolio.positions import Position
 def action_effective(state: EngineState, event: ActionEffective, out: list[Output]) -> None:
     """Change what is held of the instrument and of its derivatives, and what protects it; pay dividends."""
     action = event.action
-    out.extend(state.gate.cancel(record) for record in state.book.open_orders(action.instrument))
+    take_over(state, action, out)
     for position in list(state.portfolio.open_positions(action.instrument)):
         _adjust(state, position, action, event.ts_ns)
     last_px = state.marks.get(action.instrument, 0)
