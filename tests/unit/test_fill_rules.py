@@ -25,6 +25,7 @@ from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fill-rules.md"
 ALPHA = share_named()
+KEPT = FillRules(orders_end_with_day=False)
 Script = Mapping[int, Callable[[Context], None]]
 
 
@@ -111,8 +112,7 @@ def test_stop_limit() -> None:
     rows = [flat(100), (100, 104, 100, 103), (103, 103, 101, 102)]
     assert trades(play(rows, {0: buy(trigger=102, limit=102)})) == [("BUY", 10, 102.0)]
     gapped = [flat(100), (104, 105, 103.5, 104), (104, 104, 101, 102)]
-    kept = FillRules(orders_end_with_day=False)
-    assert trades(play(gapped, {0: buy(trigger=102, limit=102.5)}, fills=kept)) == [("BUY", 10, 102.5)]
+    assert trades(play(gapped, {0: buy(trigger=102, limit=102.5)}, fills=KEPT)) == [("BUY", 10, 102.5)]
 
 
 BOTH = [flat(100), flat(100), (100, 106, 94, 100)]
@@ -143,16 +143,17 @@ def test_stop_in_entry_bar() -> None:
 def test_stop_after_an_entry_inside_the_bar() -> None:
     rows = [flat(100), (100, 106, 99, 105.5), flat(105)]
     assert trades(play(rows, {0: buy(trigger=105, stop=104)})) == [("BUY", 10, 105.0), ("SELL", 10, 104.0)]
-    gapped = [flat(100), (94, 95, 93, 94)]
-    assert trades(play(gapped, {0: buy(limit=99, stop=95)})) == [("BUY", 10, 94.0), ("SELL", 10, 94.0)]
+    assert trades(play([flat(100), (94, 95, 93, 94)], {0: buy(limit=99, stop=95)})) == [
+        ("BUY", 10, 94.0),
+        ("SELL", 10, 94.0),
+    ]
 
 
 def test_nothing_after_an_entry_at_the_close() -> None:
     rows = [flat(100), (100, 101, 94, 100), flat(100), (100, 101, 94, 95), *[flat(95)] * 3]
     result = play(rows, {0: buy(stop=95)}, intraday=True, latency_ns=1_000_000)
     assert trades(result)[:2] == [("BUY", 10, 100.0), ("SELL", 10, 95.0)]
-    opened, closed = result.fills[0].ts_ns, result.fills[1].ts_ns
-    assert closed - opened == 2 * 300 * 10**9
+    assert result.fills[1].ts_ns - result.fills[0].ts_ns == 2 * 300 * 10**9
 
 
 def test_one_cancels_other() -> None:
@@ -178,8 +179,7 @@ def test_liquidity_consumed_once() -> None:
 
 
 def test_no_volume_no_fill() -> None:
-    kept = FillRules(orders_end_with_day=False)
-    result = play([flat(100), flat(100), flat(101)], {0: buy()}, volume=[9, 0, 50], fills=kept)
+    result = play([flat(100), flat(100), flat(101)], {0: buy()}, volume=[9, 0, 50], fills=KEPT)
     assert trades(result) == [("BUY", 10, 101.0)]
     assert any(warning.startswith("1 orders met bars without volume") for warning in result.warnings)
     off = FillRules(participation_ppm=0)
@@ -300,30 +300,21 @@ def test_order_after_the_close_waits() -> None:
     assert trades(result) == [("BUY", 10, 105.0)]
 
 
-@pytest.mark.parametrize(
-    ("kind", "new_shares", "cash", "terms"),
-    [
-        (ActionKind.SPLIT, 2, 0, (20, 49.0)),
-        (ActionKind.BONUS, 2, 0, (20, 49.0)),
-        (ActionKind.DIVIDEND, 1, 5 * RUPEE, (10, 98.0)),
-        (ActionKind.SPECIAL_DIVIDEND, 1, 50 * RUPEE, (10, 49.0)),
-    ],
-)
-def test_order_over_a_corporate_action(kind: ActionKind, new_shares: int, cash: int, terms: tuple[int, float]) -> None:
-    """Decided at the last close before the ex-day: a market order, a limit with exits, and the sale of what is held."""
-    after = 100.0 if kind is ActionKind.DIVIDEND else 50.0
-    rows = [flat(100), flat(100), flat(after), (after, after, after * 0.97, after), flat(after)]
-    ex_day = day_of(days(ALPHA, rows).ts_open_ns[2])
-    actions = (CorporateAction(ALPHA.id, ex_day, kind, new_shares, 1, Px(cash)),)
-    qty, limit = terms
-    assert trades(play(rows, {1: buy()}, actions=actions)) == [("BUY", qty, after)]
-    sold = play(rows, {0: buy(), 1: sell()}, actions=actions)
-    assert trades(sold) == [("BUY", 10, 100.0), ("SELL", qty, after)]
-    kept = FillRules(orders_end_with_day=False)
-    rested = play(rows, {1: buy(limit=98, stop=90)}, actions=actions, fills=kept)
+OVER_ACTIONS = [
+    (ActionKind.SPLIT, 2, 0, 20, 49), (ActionKind.DIVIDEND, 1, 5, 10, 98), (ActionKind.DEMERGER, 1, 50, 10, 49)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "new", "cash", "qty", "limit"), OVER_ACTIONS)
+def test_order_over_a_corporate_action(kind: ActionKind, new: int, cash: int, qty: int, limit: float) -> None:
+    px = 100.0 if kind is ActionKind.DIVIDEND else 50.0
+    rows = [flat(100), flat(100), flat(px), (px, px, px * 0.97, px), flat(px)]
+    actions = (CorporateAction(ALPHA.id, day_of(days(ALPHA, rows).ts_open_ns[2]), kind, new, 1, Px(cash * RUPEE)),)
+    assert trades(play(rows, {1: buy()}, actions=actions)) == [("BUY", qty, px)]
+    assert trades(play(rows, {0: buy(), 1: sell()}, actions=actions)) == [("BUY", 10, 100.0), ("SELL", qty, px)]
+    rested = play(rows, {1: buy(limit=98, stop=90)}, actions=actions, fills=KEPT)
     assert trades(rested) == [("BUY", qty, limit)]
-    stop = next(record.order for record in rested.orders if record.order.purpose is Purpose.STOP)
-    assert stop.trigger == (90 if kind is ActionKind.DIVIDEND else 45) * RUPEE
+    assert rested.orders[-1].order.trigger == (90 if kind is ActionKind.DIVIDEND else 45) * RUPEE
 
 
 def test_protection_put_back() -> None:
@@ -345,8 +336,7 @@ def test_slippage_on_market_and_stop(model: Any, px: float) -> None:
 
 def test_latency() -> None:
     rows = [flat(100), (90, 101, 89, 100), flat(100)]
-    kept = FillRules(orders_end_with_day=False)
-    assert trades(play(rows, {0: buy(limit=95)}, latency_ns=0, fills=kept)) == [("BUY", 10, 90.0)]
+    assert trades(play(rows, {0: buy(limit=95)}, latency_ns=0, fills=KEPT)) == [("BUY", 10, 90.0)]
     late = play(rows * 4, {0: buy(limit=95)}, intraday=True, latency_ns=1_000_000)
     assert trades(late)[0] == ("BUY", 10, 90.0)
     assert late.fills[0].ts_ns > play(rows * 4, {0: buy(limit=95)}, intraday=True).fills[0].ts_ns

@@ -9,7 +9,7 @@ from manjha.engine.state import EngineState
 
 
 def recent_daily_closes(state: EngineState, instrument: InstrumentId, policy: SizingPolicy) -> list[int]:
-    """Return the last close of each of the last days up to now, oldest first, in 1e-4 rupee.
+    """Return the last close of each of the last days up to now, oldest first, in 1e-4 rupee and in today's shares.
 
     As many as the policy looks back, plus one. Today's is the last price so far.
     """
@@ -22,6 +22,9 @@ def recent_daily_closes(state: EngineState, instrument: InstrumentId, policy: Si
     span = min(last + 1, wanted * 400)  # a day has at most 375 one-minute bars
     close_ns = np.asarray(series.columns.ts_close_ns)[last + 1 - span : last + 1]
     closes = np.asarray(series.columns.close)[last + 1 - span : last + 1]
+    if series.basis is not None:
+        basis = series.basis[last + 1 - span : last + 1]
+        closes = np.rint(closes / basis * basis[-1])
     days = (close_ns + IST_OFFSET_NS) // DAY_NS
     ends = np.flatnonzero(np.append(np.diff(days), 1))
     return [int(px) for px in closes[ends][-wanted:]]

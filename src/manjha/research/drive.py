@@ -158,6 +158,7 @@ class Drive:
             for event in actions_of(self.driven.actions, day, ts_ns):
                 self._apply(event)
             state.matching = -1
+        self.venue.set_bands(state.marks)
         self._apply(SessionOpened(day, ts_ns))
         self.venue.open_day(state.gate.today)
 

@@ -136,14 +136,16 @@ class Venue:
     # ---- the day
 
     def open_day(self, today: Mapping[InstrumentId, DayRules]) -> None:
-        """Take over today's sessions, and set its bands from the last close."""
+        """Take over today's sessions."""
         self.today = today
         self.has_auctions = any(rules.auction_end_ns for rules in today.values())
+
+    def set_bands(self, last: Mapping[InstrumentId, int]) -> None:
+        """Set the day's bands from the last prices, which are in today's shares after a corporate action."""
         for instrument, fraction in self.bands.items():
-            book = self.books[instrument]
-            row = book.series.row()
-            if row >= 0:
-                limits = band(book.series.close_e4[row], fraction, book.instrument.tick)
+            book, px = self.books[instrument], last.get(instrument, 0)
+            if px:
+                limits = band(px, fraction, book.instrument.tick)
                 book.band_low, book.band_high = limits.low, limits.high
 
     def close_day(self) -> Iterator[Event]:

@@ -1,0 +1,51 @@
+"""After a corporate action everything is measured in today's shares."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.moments import day_of
+from manjha.domain.sizing import NANO, VolatilityTarget
+from manjha.research.backtest import run_backtest
+from manjha.simulator.slippage import FixedTicks
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Strategy
+from tests.fakes.hand_made import Row, days, flat, share_named, spec_of
+
+ALPHA = share_named()
+Script = Mapping[int, Callable[[Context], None]]
+
+
+def play(rows: list[Row], script: Script, **changes: Any) -> list[tuple[str, int, float]]:
+    def on_bar(self: Strategy, ctx: Context) -> None:
+        del self
+        if ctx.position_index in script:
+            script[ctx.position_index](ctx)
+
+    strategy = type("Played", (Strategy,), {"__doc__": "Played.", "on_bar": on_bar})()
+    result = run_backtest(spec_of(strategy, days(ALPHA, rows), contract_notes=False, **changes))
+    return [(fill.side.name, fill.qty, fill.px / 10_000) for fill in result.fills]
+
+
+def split_before(row: int) -> tuple[CorporateAction, ...]:
+    ex_day = day_of(days(ALPHA, [flat(100)] * (row + 1)).ts_open_ns[row])
+    return (CorporateAction(ALPHA.id, ex_day, ActionKind.SPLIT, 2, 1),)
+
+
+def test_the_band_lies_around_the_last_close_in_todays_shares() -> None:
+    """Also for what is placed at the open of the ex-day: a market order of the evening, the stop of what is held."""
+    rows = [flat(100), flat(100), (50, 51, 47, 48), flat(48)]
+    script: Script = {0: lambda ctx: ctx.buy(10, stop=96), 1: lambda ctx: ctx.buy(10)}
+    fills = play(rows, script, actions=split_before(2), bands={ALPHA.id: 100_000_000}, slippage=FixedTicks(1))
+    assert fills == [("BUY", 10, 100.05), ("BUY", 20, 50.05), ("SELL", 20, 47.95)]
+
+
+def test_volatility_is_measured_in_todays_shares() -> None:
+    sizing = VolatilityTarget(NANO // 100, lookback=4)
+    script: Script = {4: lambda ctx: ctx.buy()}
+    over = play(
+        [flat(100), flat(101), flat(100), flat(50), flat(50.5), flat(50)],
+        script, sizing=sizing, actions=split_before(3),
+    )  # fmt: skip
+    plain = play([flat(50), flat(50.5), flat(50), flat(50), flat(50.5), flat(50)], script, sizing=sizing)
+    assert over == plain != []
