@@ -140,6 +140,37 @@ def test_a_new_strategy_is_found_by_the_command_that_is_named(market: Path, tmp_
     assert manjha(market, "strategy", "new", str(tmp_path / "my_own")).returncode == 2
 
 
+def test_an_index_beside_a_contract_may_be_looked_at(market: Path, tmp_path: Path) -> None:
+    """A strategy that acts bar by bar trades the one by the other; one that states targets would have to trade both."""
+    own = tmp_path / "watching.py"
+    own.write_text(
+        "from manjha import Strategy\n\n\nclass Watching(Strategy):\n"
+        '    """Trade the second instrument, looking at the first."""\n\n    instruments_min = instruments_max = 2\n\n'
+        "    def on_bar(self, ctx):\n        index, future = ctx.markets.values()\n"
+        "        if future.position == 0 and index.close[-1] > index.close[-2]:\n            future.buy()\n",
+        encoding="utf-8",
+    )
+    both = (
+        "--instrument",
+        "NSE:SYNTH 50",
+        "--instrument",
+        "NFO:SYNTH5024MARFUT",
+        "-i",
+        "15m",
+        "--cash",
+        "1cr",
+        "--no-report",
+    )
+    done = manjha(market, "backtest", "-s", str(own), *both, "--no-band", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert {fill["instrument"] for fill in told["fills"]} == {"NFO:SYNTH5024MARFUT"}
+    assert not told["refusals"]
+    stated = manjha(market, "backtest", "-s", "buy-and-hold", *both)
+    assert stated.returncode == 2
+    assert "NSE:SYNTH 50 is an index and cannot be bought" in stated.stderr
+
+
 def test_a_size_that_is_not_used_is_said(market: Path) -> None:
     args = ("-s", "buy-and-hold", *GOOD[2:], "--size", "qty:10", "--no-report", "--no-band")
     done = manjha(market, "backtest", *args)

@@ -1,12 +1,17 @@
-"""After a corporate action everything is measured in today's shares."""
+"""After a corporate action everything is measured in today's shares; a contract ends at its underlying's price."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from manjha.domain.actions import ActionKind, CorporateAction
-from manjha.domain.moments import day_of
+from manjha.domain.instrument import Asset, Exchange, InstrumentId, Kind, Right
+from manjha.domain.moments import TsNs, day_of, parse_day
+from manjha.domain.money import RUPEE, Px, Qty
 from manjha.domain.sizing import NANO, VolatilityTarget
 from manjha.research.backtest import run_backtest
+from manjha.simulator.clearing import expiries
 from manjha.simulator.slippage import FixedTicks
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
@@ -49,3 +54,21 @@ def test_volatility_is_measured_in_todays_shares() -> None:
     )  # fmt: skip
     plain = play([flat(50), flat(50.5), flat(50), flat(50), flat(50.5), flat(50)], script, sizing=sizing)
     assert over == plain != []
+
+
+def test_an_index_option_settles_at_its_index() -> None:
+    """Contracts call it NIFTY, the exchange calls it NIFTY 50."""
+    put = msgspec.structs.replace(
+        ALPHA, id=InstrumentId("NFO:NIFTY:2024-01-04:20000:PE"), kind=Kind.OPTION, exchange=Exchange.NFO,
+        asset=Asset.INDEX, underlying="NIFTY", lot=Qty(50), expiry=parse_day("2024-01-04"),
+        strike=Px(20_000 * RUPEE), right=Right.PUT,
+    )  # fmt: skip
+    index = msgspec.structs.replace(
+        ALPHA, id=InstrumentId("NSE:NIFTY 50"), symbol="NIFTY 50", kind=Kind.INDEX, asset=Asset.INDEX
+    )
+    marks = {put.id: 150 * RUPEE, index.id: 19_900 * RUPEE}
+    day = parse_day("2024-01-04")
+    [expired] = expiries((put, index), day, marks, TsNs(0))
+    assert expired.settlement == 19_900 * RUPEE
+    [alone] = expiries((put,), day, marks, TsNs(0))
+    assert alone.settlement == (20_000 - 150) * RUPEE

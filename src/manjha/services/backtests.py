@@ -84,10 +84,11 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
     bars: list[BarColumns] = []
     further: list[BarColumns] = []
     instruments: list[Instrument] = []
-    for name in dict.fromkeys(request.instruments):
-        found = services.instruments.find(name, request.start)
+    named = [services.instruments.find(name, request.start) for name in dict.fromkeys(request.instruments)]
+    beside = any(found.is_tradable for found in named)
+    for found in named:
         columns = loader.load(found, request.interval)
-        traded, columns = _tradable(services, request, found, columns)
+        traded, columns = _tradable(services, request, found, columns, beside=beside)
         instruments.append(traded)
         bars.append(columns)
         further += [_renamed(loader.load(found, interval), traded.id) for interval in request.also]
@@ -102,7 +103,7 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
         instruments=tuple(instruments),
         rules=services.rules,
         initial=request.initial,
-        sizing=request.sizing or CapitalFraction(FULL // len(instruments)),
+        sizing=request.sizing or CapitalFraction(FULL // sum(i.is_tradable for i in instruments)),
         limits=request.limits,
         fills=fills,
         slippage=request.slippage,
@@ -176,10 +177,14 @@ def _held_as(request: BacktestRequest, instruments: Sequence[Instrument]) -> Str
     """Return a fresh strategy that holds positions as the request or the instruments ask."""
     strategy = made_anew(request.strategy)
     product = request.product or strategy.product
-    if request.product is None and product is Product.CNC and all(i.is_derivative for i in instruments):
+    if (
+        request.product is None
+        and product is Product.CNC
+        and all(i.is_derivative for i in instruments if i.is_tradable)
+    ):
         product = Product.NRML
     for instrument in instruments:
-        if request.product is not None and product not in FITTING[instrument.kind]:
+        if request.product is not None and instrument.is_tradable and product not in FITTING[instrument.kind]:
             fits = " or ".join(sorted(FITTING[instrument.kind]))
             raise UsageError(
                 f"{instrument.display} cannot be held as {product}, expected {fits}",
@@ -261,12 +266,17 @@ class _Loader:
 
 
 def _tradable(
-    services: BacktestServices, request: BacktestRequest, instrument: Instrument, columns: BarColumns
+    services: BacktestServices, request: BacktestRequest, instrument: Instrument, columns: BarColumns, *, beside: bool
 ) -> tuple[Instrument, BarColumns]:
-    """Return what is traded: the instrument itself, or for an index its stand-in."""
+    """Return what is traded: the instrument itself, or for an index its stand-in.
+
+    `beside` tells that other instruments of the run can be traded: an index among them may be looked at.
+    """
     if instrument.kind is not Kind.INDEX:
         return instrument, columns
     if not request.index_proxy:
+        if beside and not is_target_strategy(request.strategy):
+            return instrument, columns  # to look at, and to margin and settle contracts on it
         raise UsageError(
             f"{instrument.display} is an index and cannot be bought",
             hint="Run on its future, or add --index-proxy to trade it as a future without expiry (an assumption).",
