@@ -298,6 +298,8 @@ def _reductions_first(state: EngineState, requests: list[Request]) -> list[Reque
         if request.value == 0:
             return False
         held = state.held(request.instrument, request.product)
+        if not held:
+            return True
         goal = target_qty(
             request.unit,
             request.value,
