@@ -171,6 +171,20 @@ def test_an_index_beside_a_contract_may_be_looked_at(market: Path, tmp_path: Pat
     assert "NSE:SYNTH 50 is an index and cannot be bought" in stated.stderr
 
 
+def test_a_strategy_that_fails_is_named_with_its_line(market: Path, tmp_path: Path) -> None:
+    own = tmp_path / "failing.py"
+    own.write_text(
+        "from manjha import Strategy\n\n\nclass Failing(Strategy):\n"
+        '    """Fail."""\n\n    def on_bar(self, ctx):\n        ctx.buy(1 // 0)\n',
+        encoding="utf-8",
+    )
+    done = manjha(market, "backtest", "-s", str(own), *GOOD[2:], "--no-report", "--no-band")
+    assert done.returncode == 2
+    assert "ZeroDivisionError" in done.stderr
+    assert f"{own}, line 8" in done.stderr
+    assert "bug in Manjha" not in done.stderr
+
+
 def test_a_size_that_is_not_used_is_said(market: Path) -> None:
     args = ("-s", "buy-and-hold", *GOOD[2:], "--size", "qty:10", "--no-report", "--no-band")
     done = manjha(market, "backtest", *args)

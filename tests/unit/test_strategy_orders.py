@@ -1,10 +1,19 @@
 """A strategy sees its resting orders, gives them new terms and takes them back."""
 
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
+import msgspec
+import numpy as np
+import pytest
+
+from manjha.domain.errors import UsageError
 from manjha.domain.money import RUPEE
-from manjha.domain.orders import Phase, Purpose
+from manjha.domain.orders import Phase, Product, Purpose
+from manjha.domain.sizing import TargetUnit
 from manjha.research.backtest import run_backtest
+from manjha.research.metrics.analysis import analyse, document
 from manjha.research.result import BacktestResult
 from manjha.simulator.fills import FillRules
 from manjha.strategy.context import Context
@@ -72,3 +81,40 @@ def test_an_order_that_has_traded_is_refused_by_name() -> None:
     script = {0: lambda ctx: ctx.buy(10, limit=99), 1: lambda ctx: kept.extend(ctx.market.orders()), 3: late}
     result = play([flat(100), flat(100), (100, 100, 98, 99), flat(99), flat(99)], script)
     assert [refusal.reason.name for refusal in result.refusals] == ["UNKNOWN_ORDER"]
+
+
+@pytest.mark.parametrize("qty", [10, 10.0, np.int64(10), np.float64(10)])
+def test_a_quantity_is_an_integer_whatever_computed_it(qty: Any) -> None:
+    def less(ctx: Context) -> None:
+        (order,) = ctx.market.orders()
+        ctx.market.modify(order, qty=type(qty)(4))
+
+    result = play([flat(100)] * 4, {0: lambda ctx: ctx.buy(qty), 1: lambda ctx: ctx.buy(qty, limit=90), 2: less})
+    assert [(record.order.qty, type(record.order.qty)) for record in result.orders] == [(10, int)] * 2
+    assert trades(result) == [(10, 100)]
+    assert not result.refusals
+    assert json.loads(msgspec.json.encode(document(analyse(result))))["fills"][0]["qty"] == 10
+
+
+@pytest.mark.parametrize("qty", [10.5, float("nan"), "ten", None])
+def test_a_quantity_that_is_none_is_named(qty: Any) -> None:
+    with pytest.raises(UsageError, match=f"whole number, was {qty}"):
+        play([flat(100)] * 3, {0: lambda ctx: ctx.buy(qty)})
+
+
+def test_words_are_taken_for_what_they_name() -> None:
+    """A position bought as "MIS" is squared off like one bought as Product.MIS."""
+    result = play([flat(100)] * 4, {0: lambda ctx: ctx.buy(10, product="MIS", validity="DAY")})
+    assert trades(result) == [(10, 100), (-10, 100)]
+    assert {fill.product for fill in result.fills} == {Product.MIS}
+    assert all(type(fill.product) is Product for fill in result.fills)
+    worded: Any = type("Worded", (Strategy,), {"__doc__": "Worded.", "product": "NRML", "unit": "lots"})
+    assert worded.product is Product.NRML
+    assert worded.unit is TargetUnit.LOTS
+
+
+def test_words_that_name_nothing_are_told_what_was_expected() -> None:
+    with pytest.raises(UsageError, match="product expects one of CNC, MIS, NRML, MTF, was 'MISS'"):
+        play([flat(100)] * 3, {0: lambda ctx: ctx.buy(10, product="MISS")})
+    with pytest.raises(UsageError, match="product of wrong expects one of CNC"):
+        type("Wrong", (Strategy,), {"__doc__": "Wrong.", "product": "intraday"})

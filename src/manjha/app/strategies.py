@@ -19,6 +19,8 @@ from manjha.strategy import library
 from manjha.strategy.interface import Strategy
 
 TEMPLATE = Path(__file__).parent / "strategy_template.txt"
+USER_MODULE = "manjha_user_"
+"""How the names of the modules begin that are made of users' files."""
 
 
 class StrategyFiles:
@@ -109,7 +111,7 @@ def _load(path: Path) -> ModuleType:
         raise UsageError(f"{path} is a folder", hint="Give one of its files, like folder/my_strategy.py.")
     if not path.is_file():
         raise UsageError(f"no strategy file {path}", hint="Check the path; `manjha strategy new FILE` writes one.")
-    name = f"manjha_user_{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    name = f"{USER_MODULE}{sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is no Python file")

@@ -16,6 +16,7 @@ from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import TargetUnit
+from manjha.strategy.asked import member
 from manjha.strategy.context import Context
 from manjha.strategy.params import Param, Value, bind, collect
 from manjha.strategy.views import Floats
@@ -79,6 +80,8 @@ class Strategy:
         if "title" not in vars(cls):
             cls.title = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
         cls.params = collect(cls)
+        cls.product = member(Product, cls.product, f"product of {cls.name}")
+        cls.unit = member(TargetUnit, cls.unit, f"unit of {cls.name}")
 
     def __init__(self, **given: object) -> None:
         values = bind(self.params, given, self.name)

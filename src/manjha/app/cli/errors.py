@@ -70,8 +70,24 @@ def _crashed(error: Exception, args: Sequence[str]) -> int:
     except (OSError, ManjhaError):
         say(text)
         return BUG
+    own = _own_line(error)
+    if own:
+        say(f"  The run stopped at {own}. The whole traceback is in {where}.")
+        return USAGE
     say(f"  This is a bug in Manjha. The traceback is in {where}; please send it with the command that you ran.")
     return BUG
+
+
+def _own_line(error: Exception) -> str:
+    """Return the last line of a user's strategy that led to an error; empty where none did."""
+    from manjha.app.strategies import USER_MODULE
+
+    frames = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith(USER_MODULE)
+    ]
+    return frames[-1] if frames else ""
 
 
 def _keep(text: str) -> Path:
