@@ -15,6 +15,9 @@ from manjha.portfolio.positions import Position, PositionKey, closing_part
 from manjha.portfolio.settlement import held_back
 from manjha.risk.margin import MarginDesk, unrealised_margined
 
+LEFT_OVER = 200
+"""One part in so many of the funds is left for charges and a dearer open where they decide how much is ordered."""
+
 
 def available(portfolio: Portfolio, marks: Mapping[InstrumentId, int]) -> int:
     """Return the money that an order may use now; open losses of margined positions are not in it."""
@@ -30,7 +33,8 @@ def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Q
     needed = margins.for_order(instrument, order.product, opening, px, closing)
     if not needed or funds <= 0:
         return Qty(0)
-    return Qty(min(abs(opening), abs(opening) * funds // needed) // instrument.lot * instrument.lot)
+    spent = funds - funds // LEFT_OVER
+    return Qty(min(abs(opening), abs(opening) * spent // needed) // instrument.lot * instrument.lot)
 
 
 def to_be_freed(book: OrderBook, portfolio: Portfolio, margins: MarginDesk, order: Order, opening: int) -> int:
