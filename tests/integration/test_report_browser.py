@@ -206,6 +206,13 @@ def test_a_close_look_at_a_trade_shows_its_line_and_its_stop(tmp_path: Path) -> 
     assert {count for why, count in lines if why != "stop"} == {1}
 
 
+def test_the_benchmark_of_several_instruments_is_named(tmp_path: Path) -> None:
+    said = "Buy and hold is of NSE:ALPHA, the first of 2."
+    several = msgspec.structs.replace(MARKET, instruments=(*MARKET.instruments, share("BETA")))
+    assert said in opened(several, tmp_path)["text"]
+    assert "Buy and hold is of" not in opened(MARKET, tmp_path)["text"]
+
+
 def test_long_tables_are_paged(tmp_path: Path) -> None:
     assert "1 to 50 of" in opened(MARKET, tmp_path)["text"]
 

@@ -88,6 +88,8 @@ function drawEquity(c) {
   document.getElementById("equity-note").textContent = e.all === 1 ? "One bar." : e.ts.length < e.all
     ? `${e.all.toLocaleString("en-IN")} bars, drawn with ${e.ts.length.toLocaleString("en-IN")} points: of each stretch the highest, the lowest and the deepest. Drag the bar below to zoom.`
     : `All ${e.all.toLocaleString("en-IN")} bars. Drag the bar below to zoom.`;
+  const names = Object.values(DATA.names);
+  if (names.length > 1 && e.benchmark.length) document.getElementById("equity-note").textContent += ` Buy and hold is of ${names[0]}, the first of ${names.length}.`;
   const series = [
     { name: "Equity", type: "line", data: rupees(e.equity), showSymbol: e.all === 1, lineStyle: { width: 1.6 } },
     { name: "Drawdown", type: "line", data: e.drawdown, xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, lineStyle: { width: 1, color: c.loss }, itemStyle: { color: c.loss }, areaStyle: { color: c.loss, opacity: 0.25 } },
