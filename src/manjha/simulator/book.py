@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_MARKET, _LIMIT, _IOC, _SELL = OrderType.MARKET, OrderType.LIMIT, Validity.IOC, Side.SELL
+_LIMIT, _IOC, _SELL = OrderType.LIMIT, Validity.IOC, Side.SELL
 SCAN_ROWS = 4096
 """How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
@@ -121,11 +121,12 @@ class InstrumentBook:
         below, above = NEVER_BELOW, NEVER_ABOVE
         for resting in self.orders.values():
             order = resting.order
-            if order.type is _MARKET or order.validity is _IOC:
-                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
-                return row
             trigger = resting.trigger
             level = trigger or resting.limit
+            # Without a level it is a market order, or what is left of a triggered stop.
+            if not level or order.validity is _IOC:
+                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
+                return row
             # A stop to sell and a limit to buy wait below the market, the others above.
             if (order.side is _SELL) is (trigger != 0):
                 below = max(below, level)

@@ -205,6 +205,8 @@ class Venue:
                 resting, px = found
                 order = resting.order
                 tried.add(order.id)
+                if resting.trigger and self._has_trades(book, row):
+                    resting.trigger = 0
                 traded = self._trade(book, order, resting.left, px, row, TsNs(ts_ns))
                 if traded is None:
                     continue
@@ -279,13 +281,13 @@ class Venue:
         side = order.side
         if order.type is _MARKET:
             return opened
-        if resting.trigger:
-            if not stop_at_open(side, resting.trigger, opened):
-                return 0
-            if order.type is _SL_M:
-                return opened
+        if resting.trigger and not stop_at_open(side, resting.trigger, opened):
+            return 0
+        if order.type is _SL_M or limit_at_open(side, resting.limit, opened):
+            return opened
+        if resting.trigger and self._has_trades(book, row):
             resting.trigger = 0
-        return opened if limit_at_open(side, resting.limit, opened) else 0
+        return 0
 
     def _range_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
         """Return the price at which an order trades inside the bar, 0 for not."""
@@ -297,6 +299,9 @@ class Venue:
             return 0
         if resting.trigger:
             return self._stop_in_range(book, resting, row)
+        if order.type is _SL_M:
+            # What is left of a triggered stop is a market order: it waits for the next open.
+            return 0
         if self._worst and resting.after_resting and resting.row == row:
             # A target does not fill in the bar in which a resting entry filled: the range may have come before it.
             return 0
@@ -313,10 +318,15 @@ class Venue:
         if not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
             return 0
         reference = stop_price(order.side, resting.trigger, columns.open[row])
-        if order.type is _SL_M:
+        if order.type is _SL_M or limit_at_open(order.side, resting.limit, reference):
             return reference
-        resting.trigger = 0
-        return reference if limit_at_open(order.side, resting.limit, reference) else 0
+        if self._has_trades(book, row):
+            resting.trigger = 0
+        return 0
+
+    def _has_trades(self, book: InstrumentBook, row: int) -> bool:
+        """Tell whether a bar can trigger a stop: in one without volume nothing traded, at no price."""
+        return not self._participation or book.series.columns.volume[row] > 0
 
     def _trade(
         self, book: InstrumentBook, order: Order, left: int, px: int, row: int, ts_ns: TsNs
