@@ -10,7 +10,7 @@ from manjha.domain.instrument import Asset, Exchange, Kind
 from manjha.domain.moments import parse_day
 from manjha.domain.orders import Product
 from manjha.research.backtest import run_backtest
-from manjha.simulator.fills import FillRules
+from manjha.simulator.fills import FillRules, LimitFill
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
 from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
@@ -86,3 +86,10 @@ def test_the_rest_of_a_triggered_stop_trades_in_the_closing_auction() -> None:
     result = run_backtest(msgspec.structs.replace(spec, instruments=(share,)))
     found = [(fill.side.name, fill.qty, fill.px) for fill in result.fills]
     assert found == [("BUY", 6, 1_020_000), ("BUY", 4, 1_040_000)]
+
+
+@pytest.mark.parametrize(("opened", "filled"), [(99.0, False), (98.95, True)])
+def test_an_open_at_the_limit_has_not_gone_through_it(opened: float, filled: bool) -> None:
+    fills = FillRules(limit=LimitFill.PENETRATION)
+    found = trades([flat(100), (opened, 101, opened, 100)], {0: lambda ctx: ctx.buy(limit=99)}, fills=fills)
+    assert found == ([(1, "BUY", 10, opened)] if filled else [])

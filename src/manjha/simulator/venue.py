@@ -283,7 +283,8 @@ class Venue:
             return opened
         if resting.trigger and not stop_at_open(side, resting.trigger, opened):
             return 0
-        if order.type is _SL_M or limit_at_open(side, resting.limit, opened):
+        through = book.instrument.tick if self._penetrates else 0
+        if order.type is _SL_M or limit_at_open(side, resting.limit, opened, through):
             return opened
         if resting.trigger and self._has_trades(book, row):
             resting.trigger = 0
