@@ -93,3 +93,9 @@ def test_an_open_at_the_limit_has_not_gone_through_it(opened: float, filled: boo
     fills = FillRules(limit=LimitFill.PENETRATION)
     found = trades([flat(100), (opened, 101, opened, 100)], {0: lambda ctx: ctx.buy(limit=99)}, fills=fills)
     assert found == ([(1, "BUY", 10, opened)] if filled else [])
+
+
+def test_a_target_waits_again_when_more_of_its_resting_entry_comes() -> None:
+    rows = [flat(100), (100, 101, 99, 100), (100, 106, 99, 100), (100, 106, 99.5, 100)]
+    found = trades(rows, {0: lambda ctx: ctx.buy(10, limit=99, target=105)}, volume=[9, 4, 50, 50])
+    assert found == [(1, "BUY", 4, 99.0), (2, "BUY", 6, 99.0), (3, "SELL", 10, 105.0)]

@@ -114,6 +114,9 @@ class Venue:
             refusal = f"{traded} have traded already"
         if refusal:
             return (ModifyRejected(command.order_id, now_ns, command.qty, command.limit, command.trigger, refusal),)
+        if self._worst and command.qty > order.qty and not order.trigger and order.parent in self._resting_entries:
+            # More of a resting entry came in this bar: its target waits once more.
+            self._came_with_entry(book, resting, order.parent)
         if command.qty != order.qty:
             resting.order = msgspec.structs.replace(order, qty=command.qty)
         resting.left = command.qty - traded
