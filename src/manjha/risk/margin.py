@@ -116,7 +116,7 @@ class MarginDesk:
     def _spot(self, instrument: Instrument, entries: list[tuple[Instrument, int, int]]) -> int:
         """Return the underlying's last price: its own, else that of a future on it; 0 when neither is known."""
         for other in self.instruments.values():
-            if not other.is_derivative and _names(other, instrument.underlying):
+            if not other.is_derivative and is_underlying(other, instrument.underlying):
                 return self.marks.get(other.id, 0)
         for other in self.instruments.values():
             if other.kind is Kind.FUTURE and other.underlying == instrument.underlying:
@@ -133,7 +133,7 @@ _INDEX_NAMES = {
 }
 
 
-def _names(instrument: Instrument, underlying: str) -> bool:
+def is_underlying(instrument: Instrument, underlying: str) -> bool:
     """Tell whether an instrument is what contracts call their underlying: a share's symbol, or an index by alias."""
     symbol = instrument.symbol.upper()
     return symbol in (underlying, _INDEX_NAMES.get(underlying, underlying)) or symbol.replace(" ", "") == underlying

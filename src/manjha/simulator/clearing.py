@@ -13,6 +13,7 @@ from manjha.domain.money import Cash, Px
 from manjha.domain.orders import Fill, StrategyId
 from manjha.market.contract_note import DayTrade, settle_day
 from manjha.market.rules import MarketRules
+from manjha.risk.margin import is_underlying
 
 
 def contract_notes(
@@ -60,7 +61,7 @@ def expiries(
 
 def _settlement(contract: Instrument, instruments: Sequence[Instrument], marks: Mapping[InstrumentId, int]) -> int:
     for other in instruments:
-        if not other.is_derivative and other.symbol == contract.underlying and other.id in marks:
+        if not other.is_derivative and is_underlying(other, contract.underlying) and other.id in marks:
             return marks[other.id]
     own = marks.get(contract.id, 0)
     if contract.strike is None:
