@@ -91,9 +91,8 @@ def _place_smaller(state: EngineState, order: Order, refused: Refused, instead: 
 def _square_off_from_now(state: EngineState, order: Order, out: list[Output]) -> None:
     """With the first intraday order of a strategy that is not intraday itself, see to the square-off of each day."""
     state.squares_off = True
-    today = state.gate.today.get(order.instrument)
-    if today is not None and order.decided_ns < today.square_off_ns:
-        out.append(SetTimer(SQUARE_OFF_TIMER, TsNs(today.square_off_ns)))
+    times = {rules.square_off_ns for rules in state.gate.today.values()}
+    out.extend(SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns)) for ts_ns in sorted(times) if order.decided_ns < ts_ns)
 
 
 def cancel_open(

@@ -12,7 +12,7 @@ import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
-from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash, format_px
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
 from manjha.market.bands import protection_band
@@ -284,7 +284,7 @@ class Gate:
             self._protected(order, instrument)
         if order.exits is not None:
             _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
-        if instrument.expiry is not None and today is None:
+        if instrument.expiry is not None and (today is None or day_of(now_ns) > instrument.expiry):
             raise Refusal(RefusalReason.EXPIRED, instrument.display)
 
     def _protected(self, order: Order, instrument: Instrument) -> None:

@@ -7,7 +7,7 @@ nothing trades; the price is the close of the last bar that lies in the auction 
 from collections.abc import Iterator, Mapping
 
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.orders import OrderType, Validity
+from manjha.domain.orders import Validity
 from manjha.risk.gate import DayRules
 from manjha.simulator.book import InstrumentBook, Resting
 from manjha.simulator.fills import limit_at_open
@@ -22,17 +22,17 @@ def is_after_trading(book: InstrumentBook, row: int, auctions: Mapping[Instrumen
 def takers(book: InstrumentBook, row: int, today: DayRules, locked: int) -> Iterator[Resting]:
     """Yield the orders that may trade at the close of a bar after continuous trading, if that is the auction's price.
 
-    Market orders come first, then age counts. Stops do not work in the auction, a side `locked` at the circuit finds
-    nobody, and what was asked for after continuous trading waits for the next open. The band around the reference price
-    is not looked at: the auction's price lies inside it.
+    Market orders come first, and what is left of a triggered stop; then age counts. Other stops do not work in the
+    auction, a side `locked` at the circuit finds nobody, and what was asked for after continuous trading waits for the
+    next open. The band around the reference price is not looked at: the auction's price lies inside it.
     """
     if not _has_price(book, row, today):
         return
     px = book.series.columns.close[row]
-    for resting in sorted(book.orders.values(), key=lambda resting: resting.order.type is not OrderType.MARKET):
+    for resting in sorted(book.orders.values(), key=lambda resting: resting.limit != 0):
         order = resting.order
         takes_part = resting.since_ns < today.close_ns and not resting.trigger and order.validity is not Validity.IOC
-        allows = order.type is OrderType.MARKET or limit_at_open(order.side, resting.limit, px)
+        allows = not resting.limit or limit_at_open(order.side, resting.limit, px)
         # The answer to an earlier fill may have taken it out of the book.
         if takes_part and allows and order.side != locked and order.id in book.orders:
             yield resting

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_MARKET, _LIMIT, _IOC, _SELL = OrderType.MARKET, OrderType.LIMIT, Validity.IOC, Side.SELL
+_LIMIT, _IOC, _SELL = OrderType.LIMIT, Validity.IOC, Side.SELL
 SCAN_ROWS = 4096
 """How far ahead a scan looks; bounds the cost of one order that is never touched."""
 
@@ -101,6 +101,8 @@ class InstrumentBook:
 
     def came_with_entry(self, resting: Resting, kind: OrderType | None) -> None:
         """Remember where in the bar a protective order came, and after which kind of resting entry, if it was one."""
+        if self.matching_row < 0:
+            return
         inside = self.matching_ns != self.series.columns.ts_open_ns[self.matching_row]
         if kind is None and inside:
             return  # A market order inside a bar trades at its close: nothing of the bar is left.
@@ -132,11 +134,12 @@ class InstrumentBook:
         below, above = NEVER_BELOW, NEVER_ABOVE
         for resting in self.orders.values():
             order = resting.order
-            if order.type is _MARKET or order.validity is _IOC:
-                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
-                return row
             trigger = resting.trigger
             level = trigger or resting.limit
+            # Without a level it is a market order, or what is left of a triggered stop.
+            if not level or order.validity is _IOC:
+                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
+                return row
             # A stop to sell and a limit to buy wait below the market, the others above.
             if (order.side is _SELL) is (trigger != 0):
                 below = max(below, level)

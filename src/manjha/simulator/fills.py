@@ -64,9 +64,9 @@ class VenueModels(msgspec.Struct, frozen=True, kw_only=True):
     bands: Mapping[InstrumentId, int] = {}
 
 
-def limit_at_open(side: int, limit: int, opened: int) -> bool:
-    """Tell whether a resting limit order trades at the open: the open is at the limit or better."""
-    return (limit - opened) * side >= 0
+def limit_at_open(side: int, limit: int, opened: int, through: int = 0) -> bool:
+    """Tell whether a limit order trades at the open: it is at the limit or better, by `through` at least."""
+    return (limit - opened) * side >= through
 
 
 def stop_at_open(side: int, trigger: int, opened: int) -> bool:

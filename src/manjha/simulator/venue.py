@@ -27,18 +27,8 @@ from manjha.market.bands import band
 from manjha.risk.gate import DayRules
 from manjha.simulator.auction import is_after_trading, takers
 from manjha.simulator.book import InstrumentBook, Resting
-from manjha.simulator.fills import (
-    LimitFill,
-    MarketFill,
-    Path,
-    VenueModels,
-    fillable,
-    limit_at_open,
-    limit_in_range,
-    stop_at_open,
-    stop_in_range,
-    stop_price,
-)
+from manjha.simulator.fills import MarketFill, VenueModels, fillable
+from manjha.simulator.reach import reach_of
 from manjha.simulator.slippage import NoSlippage
 from manjha.strategy.views import Timeline
 
@@ -70,12 +60,11 @@ class Venue:
         self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
+        self._reach = reach_of(models.rules)
         self._participation = models.rules.participation_ppm
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
-        self._penetrates = models.rules.limit is LimitFill.PENETRATION
-        self._worst = models.rules.path is Path.WORST
         # A stop's turn among what could trade inside the same bar: before entries in the worst case, then targets.
-        self._first = -1 if self._worst else 1
+        self._first = -1 if self._reach.worst else 1
         self._slips = not isinstance(models.slippage, NoSlippage)
 
     # ---- commands
@@ -96,8 +85,7 @@ class Venue:
         resting = Resting(order, order.qty, order.limit, order.trigger, now_ns + self.latency_ns)
         if order.parent is not None:
             resting.rank = self._first if order.trigger else -self._first
-            if book.matching_row >= 0:
-                book.came_with_entry(resting, self._resting_entries.get(order.parent))
+            book.came_with_entry(resting, self._resting_entries.get(order.parent))
         self._enter(book, resting)
         return (OrderAccepted(order.id, now_ns),)
 
@@ -114,6 +102,14 @@ class Venue:
             refusal = f"{traded} have traded already"
         if refusal:
             return (ModifyRejected(command.order_id, now_ns, command.qty, command.limit, command.trigger, refusal),)
+        if (
+            self._reach.worst
+            and command.qty > order.qty
+            and not order.trigger
+            and order.parent in self._resting_entries
+        ):
+            # More of a resting entry came in this bar: its target waits once more.
+            book.came_with_entry(resting, self._resting_entries.get(order.parent))
         if command.qty != order.qty:
             resting.order = msgspec.structs.replace(order, qty=command.qty)
         resting.left = command.qty - traded
@@ -207,6 +203,8 @@ class Venue:
                 resting, px = found
                 order = resting.order
                 tried.add(order.id)
+                if resting.trigger and self._reach.has_trades(book, row):
+                    resting.trigger = 0
                 traded = self._trade(book, order, resting.left, px, row, TsNs(ts_ns))
                 if traded is None:
                     continue
@@ -254,7 +252,7 @@ class Venue:
             order = resting.order
             if order.id in tried or (locked and locked == order.side):
                 continue
-            px = self._open_price(book, resting, row)
+            px = self._reach.at_open(book, resting, row)
             if px:
                 return resting, px
         return None
@@ -267,59 +265,10 @@ class Venue:
             order = resting.order
             if order.id in tried or (locked and locked == order.side):
                 continue
-            px = self._range_price(book, resting, row)
+            px = self._reach.in_range(book, resting, row)
             if px and (best is None or resting.rank < best[0].rank):
                 best = (resting, px)
         return best
-
-    def _open_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
-        """Return the price at which an order trades at the open, 0 for not."""
-        columns = book.series.columns
-        if resting.since_ns > columns.ts_open_ns[row] or resting.row == row:
-            return 0
-        opened, order = columns.open[row], resting.order
-        side = order.side
-        if order.type is _MARKET:
-            return opened
-        if resting.trigger:
-            if not stop_at_open(side, resting.trigger, opened):
-                return 0
-            if order.type is _SL_M:
-                return opened
-            resting.trigger = 0
-        return opened if limit_at_open(side, resting.limit, opened) else 0
-
-    def _range_price(self, book: InstrumentBook, resting: Resting, row: int) -> int:
-        """Return the price at which an order trades inside the bar, 0 for not."""
-        columns, order = book.series.columns, resting.order
-        if resting.row != row and resting.since_ns > columns.ts_open_ns[row]:
-            # It came after the open: a market order trades at the close, if it was there by then.
-            return columns.close[row] if order.type is _MARKET and resting.since_ns <= columns.ts_close_ns[row] else 0
-        if order.type is _MARKET:
-            return 0
-        if resting.trigger:
-            return self._stop_in_range(book, resting, row)
-        if self._worst and resting.after_resting and resting.row == row:
-            # A target does not fill in the bar in which a resting entry filled: the range may have come before it.
-            return 0
-        through = book.instrument.tick if self._penetrates else 0
-        low, high = columns.low[row], columns.high[row]
-        return resting.limit if limit_in_range(order.side, resting.limit, low, high, through) else 0
-
-    def _stop_in_range(self, book: InstrumentBook, resting: Resting, row: int) -> int:
-        """Return the price of a stop that triggers inside the bar, 0 for not; one with a limit becomes a limit."""
-        columns, order = book.series.columns, resting.order
-        if resting.after_stop and resting.row == row and not self._worst:
-            # In the best case a stop does not hit in the bar of a stop entry: the low may have come before it.
-            return 0
-        if not stop_in_range(order.side, resting.trigger, columns.low[row], columns.high[row]):
-            return 0
-        # Where its entry traded inside the bar, the open lies before it.
-        reference = resting.trigger if resting.inside else stop_price(order.side, resting.trigger, columns.open[row])
-        if order.type is _SL_M:
-            return reference
-        resting.trigger = 0
-        return reference if limit_at_open(order.side, resting.limit, reference) else 0
 
     def _trade(
         self, book: InstrumentBook, order: Order, left: int, px: int, row: int, ts_ns: TsNs
