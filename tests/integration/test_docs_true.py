@@ -239,7 +239,11 @@ manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s supertrend
 manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s vwap-reversion -i 5m --index-proxy
 manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s opening-range-breakout -i 5m --index-proxy
 manjha backtest --no-band --no-report --instrument NSE:DORI -s buy-and-hold
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold
+manjha data import kite.csv --instrument NSE:FIRKI
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold --from 2024-03-04
 MANJHA_CASH=1 manjha data list
+MANJHA_FETCH_BURST=no manjha data list
 MANJHA_RULES_FILE=none.toml manjha data verify
 MANJHA_RULES_FILE=none.toml manjha data gaps --instrument NSE:FIRKI
 MANJHA_RULES_FILE=wrong.toml manjha data gaps --instrument NSE:FIRKI

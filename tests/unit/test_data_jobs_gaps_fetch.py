@@ -155,6 +155,22 @@ def test_an_empty_span_is_refused_before_anything_is_asked() -> None:
     assert source.asked == []
 
 
+def test_a_span_that_has_not_come_is_refused_and_not_called_complete() -> None:
+    source = ScriptedSource(daily_piece)
+    with pytest.raises(UsageError, match="2021-06-08 to 2021-06-11 has not come yet: today is 2021-06-07"):
+        run(services(at(MONDAY, parse_clock("11:00"))), source, MONDAY + 1, MONDAY + 4)
+    assert source.asked == []
+
+
+def test_days_stored_in_another_state_of_adjustment_are_missing() -> None:
+    made, source = services(), ScriptedSource(daily_piece)
+    adjusted = msgspec.structs.replace(RAW, adjustment="split")
+    made.store.write(batch({RELIANCE: [daily_bar(MONDAY, 500_0000), daily_bar(MONDAY + 1, 500_0000)]}, DAY), adjusted)
+    assert run(made, source, MONDAY, MONDAY + 1).missing_days == 2
+    assert source.asked == [(MONDAY, MONDAY + 1)]
+    assert run(made, source, MONDAY, MONDAY + 1).missing_days == 0
+
+
 def test_progress_is_told_piece_by_piece() -> None:
     told: list[tuple[int, int]] = []
     made, source = services(), ScriptedSource(daily_piece)

@@ -26,6 +26,7 @@ from tests.fakes.market_data import (
     batch,
     daily_bar,
     listed,
+    minute_bars,
     share,
 )
 
@@ -173,6 +174,23 @@ def test_a_step_on_the_seam_between_two_imports_is_said(tmp_path: Path) -> None:
     assert import_paths(made, paths(tmp_path, "b")).steps == ()
     (step,) = import_paths(made, paths(tmp_path, "a")).steps
     assert step.ratio == 2000
+
+
+def test_a_step_between_the_minutes_of_two_days_is_said_once_with_the_daily_one(tmp_path: Path) -> None:
+    minutes = [*minute_bars(MONDAY, [2_000_0000] * 3), *minute_bars(MONDAY + 1, [1_000_0000] * 3)]
+    alone = imported(batches=(batch({RELIANCE: minutes}, MINUTE),))
+    (step,) = import_paths(services({"a": alone}), paths(tmp_path, "a")).steps
+    assert (step.day, step.ratio) == (MONDAY + 1, 2000)
+    days = batch({RELIANCE: [daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 1_000_0000)]}, DAY)
+    both = services({"a": alone, "b": imported(batches=(days,))})
+    assert import_paths(both, paths(tmp_path, "a", "b")).steps == (step,)
+
+
+def test_a_jump_within_a_day_or_of_two_ticks_is_no_step(tmp_path: Path) -> None:
+    within = batch({RELIANCE: minute_bars(MONDAY, [2_000_0000, 1_000_0000])}, MINUTE)
+    assert import_paths(services({"a": imported(batches=(within,))}), paths(tmp_path, "a")).steps == ()
+    small = imported(daily_bar(MONDAY, 2_000), daily_bar(MONDAY + 1, 1_000))
+    assert import_paths(services({"a": small}), paths(tmp_path, "a")).steps == ()
 
 
 def test_absent_paths_and_empty_folders_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from manjha.domain.actions import CorporateAction
-from manjha.domain.bars import DAY
+from manjha.domain.bars import Interval
 from manjha.domain.errors import ManjhaError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, at, day_of, format_day
@@ -63,10 +63,10 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Touched(msgspec.Struct):
-    """Which daily raw series an import changed, and over which days."""
+    """Which raw series an import changed, by interval and instrument, and from which bar to which."""
 
-    first: dict[InstrumentId, int] = {}
-    last: dict[InstrumentId, int] = {}
+    first: dict[tuple[Interval, InstrumentId], int] = {}
+    last: dict[tuple[Interval, InstrumentId], int] = {}
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
@@ -161,7 +161,7 @@ def _store(
         known = _under_known_ids(batch, joins)
         written = services.store.write(known, provenance, replace=terms.replace)
         writes.append(written)
-        if imported.adjustment == "raw" and batch.interval == DAY and (written.added or written.replaced):
+        if imported.adjustment == "raw" and (written.added or written.replaced):
             _touch(touched, known)
     put = services.actions.put(actions)
     kept = services.quarantine.keep(report.sha256, imported.quarantined) if imported.quarantined else ""
@@ -246,8 +246,9 @@ def _touch(touched: Touched, batch: BarBatch) -> None:
     np.maximum.at(last, code, opened)
     for instrument, begin, end in zip(batch.instruments, first.tolist(), last.tolist(), strict=True):
         if not instrument.is_derivative and end:
-            touched.first[instrument.id] = min(begin, touched.first.get(instrument.id, begin))
-            touched.last[instrument.id] = max(end, touched.last.get(instrument.id, end))
+            key = (batch.interval, instrument.id)
+            touched.first[key] = min(begin, touched.first.get(key, begin))
+            touched.last[key] = max(end, touched.last.get(key, end))
 
 
 def _tally(imported: Imported) -> tuple[Tally, ...]:

@@ -35,6 +35,12 @@ def list_series(
     return sorted(views, key=lambda view: (view.name, view.interval, view.adjustment))
 
 
+def span_ns(span: tuple[TradingDay | None, TradingDay | None]) -> tuple[int, int]:
+    """Return the moments of a span of days, both ends included; None is open."""
+    first, last = span
+    return at(first, 0) if first is not None else 0, at(last + 1, 0) if last is not None else END_OF_TIME_NS
+
+
 def load_bars(
     store: BarStore, instrument: Instrument, interval: Interval, span: tuple[TradingDay | None, TradingDay | None]
 ) -> BarColumns:
@@ -48,9 +54,7 @@ def load_bars(
     first, last = span
     if first is not None and last is not None and first > last:
         raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint="Swap --from and --to.")
-    start = at(first, 0) if first is not None else 0
-    end = at(last + 1, 0) if last is not None else END_OF_TIME_NS
-    bars = store.read(instrument.id, interval, start, end)
+    bars = store.read(instrument.id, interval, *span_ns(span))
     if len(bars):
         return bars
     raise UsageError(
