@@ -57,10 +57,11 @@ def test_problems_conflicts_and_quarantine_are_told(capsys: Captured) -> None:
             FileReport("a.csv", conflicting=2, conflicts=(conflict, overlap)),
             FileReport("b.csv", quarantined=(Tally("zero", 7),), quarantine_file="there.csv"),
             FileReport("c.csv", problem=Problem("no close", "Add it.")),
-        ]
+        ],
+        {INFY: "NSE:INFY"}.__getitem__,
     )
     told = capsys.readouterr().err
-    assert "1m 2021-06-07 09:15 close: stored 1.00, offered 2.00" in told
+    assert "conflict: NSE:INFY 1m 2021-06-07 09:15 close: stored 1.00, offered 2.00" in told
     assert "reaches into the stored bar of 2021-06-07T09:15:00+05:30" in told
     assert "b.csv: 7 rows: zero" in told
     assert "error: c.csv: no close\n  try: Add it.\n" in told

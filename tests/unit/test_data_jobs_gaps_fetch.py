@@ -71,8 +71,12 @@ def test_a_full_series_has_no_gaps() -> None:
 def test_gaps_of_nothing_or_of_an_empty_span_are_refused() -> None:
     with pytest.raises(UsageError, match="NSE:RELIANCE"):
         gaps(MemoryBarStore(), RULES, RELIANCE, DAY, (None, None))
-    with pytest.raises(UsageError, match="is empty"):
+    with pytest.raises(UsageError, match="is empty") as caught:
         gaps(stored([daily_bar(MONDAY, 1_0000)], DAY), RULES, RELIANCE, DAY, (MONDAY + 2, MONDAY))
+    assert caught.value.hint == "Swap --from and --to."
+    with pytest.raises(UsageError, match="is empty") as caught:
+        gaps(stored([daily_bar(MONDAY, 1_0000)], DAY), RULES, RELIANCE, DAY, (TradingDay(MONDAY + 2), None))
+    assert caught.value.hint == "The stored bars do not reach into it: give both ends."
 
 
 def test_only_missing_days_are_asked_for() -> None:

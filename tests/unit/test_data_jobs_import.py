@@ -193,6 +193,25 @@ def test_a_jump_within_a_day_or_of_two_ticks_is_no_step(tmp_path: Path) -> None:
     assert import_paths(services({"a": small}), paths(tmp_path, "a")).steps == ()
 
 
+def test_an_empty_file_is_told_and_its_neighbour_comes_in(tmp_path: Path) -> None:
+    made = services({"a": imported(daily_bar(MONDAY, 1_0000))}, files=MemoryFiles({"a": b"a", "b": b""}))
+    first, second = import_paths(made, paths(tmp_path, "a", "b")).files
+    assert first.outcome == "added"
+    assert second.problem is not None
+    assert second.problem.message == "the file is empty"
+
+
+def test_an_instrument_that_may_be_mistyped_is_noted_once_and_a_bare_one_needs_its_exchange(tmp_path: Path) -> None:
+    made = services({"a": imported(daily_bar(MONDAY, 1_0000))}, instruments=MemoryInstruments([share("SBIN", "X")]))
+    terms = Terms(ImportHints(instrument="NSE:RELIANC"))
+    (report,) = import_paths(made, paths(tmp_path, "a"), terms).files
+    assert report.notes == ("NSE:RELIANC was not known and is new. Did you mean NSE:X?",)
+    assert import_paths(made, paths(tmp_path, "a"), terms).files[0].notes == ()
+    with pytest.raises(UsageError, match="'FIRKI'") as caught:
+        import_paths(made, paths(tmp_path, "a"), Terms(ImportHints(instrument="FIRKI")))
+    assert caught.value.hint.endswith("What is new is named with its exchange: --instrument NSE:FIRKI.")
+
+
 def test_absent_paths_and_empty_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         import_paths(services({}), [tmp_path / "nowhere"])

@@ -54,12 +54,14 @@ class DataServices(msgspec.Struct, frozen=True):
 class Terms(msgspec.Struct, frozen=True):
     """How files are to be taken. `source` goes into the manifest, empty stands for the format's name.
 
-    `replace` lets rows overwrite stored ones that differ.
+    `replace` lets rows overwrite stored ones that differ. `doubt` is what else may have been meant by the name of an
+    instrument that is not known yet.
     """
 
     hints: ImportHints = ImportHints()
     source: str = ""
     replace: bool = False
+    doubt: str = ""
 
 
 class Touched(msgspec.Struct):
@@ -88,8 +90,9 @@ def import_paths(
         raise UsageError(f"no such file or folder: {', '.join(absent)}", hint="Check the path; folders are walked.")
     terms = terms or Terms()
     if terms.hints.instrument:
-        name = typed_name(services.instruments, terms.hints.instrument)
-        terms = msgspec.structs.replace(terms, hints=msgspec.structs.replace(terms.hints, instrument=name))
+        name, doubt = typed_name(services.instruments, terms.hints.instrument)
+        hints = msgspec.structs.replace(terms.hints, instrument=name)
+        terms = msgspec.structs.replace(terms, hints=hints, doubt=doubt)
     touched = Touched()
     reports: list[FileReport] = []
     for item in _opened(services.files, paths):
@@ -106,6 +109,8 @@ def import_paths(
 def import_one(services: DataServices, file: str, data: bytes, terms: Terms, touched: Touched) -> FileReport:
     """Import the content of one file and report; what is wrong with it is part of the report."""
     report = FileReport(file, sha256=hashlib.sha256(data).hexdigest())
+    if not data:
+        return msgspec.structs.replace(report, problem=Problem("the file is empty", "Download or export it again."))
     try:
         imported = services.read(data, file, terms.hints)
         return _store(services, report, imported, terms, touched)
@@ -113,18 +118,25 @@ def import_one(services: DataServices, file: str, data: bytes, terms: Terms, tou
         return msgspec.structs.replace(report, problem=Problem(error.message, error.hint))
 
 
-def typed_name(instruments: InstrumentSource, name: str) -> str:
-    """Return the name of what a user typed where it is known, else what was typed: it may be new.
+def typed_name(instruments: InstrumentSource, name: str) -> tuple[str, str]:
+    """Return the name of what a user typed where it is known, else what was typed, and what else may have been meant.
 
     A contract's name is its id, because its trading symbol does not hold the expiry.
+
+    Raises
+    ------
+    UsageError
+        It is not known and has no exchange, which what is new needs.
     """
     try:
         found = instruments.find(name)
-    except UsageError:
+    except UsageError as error:
+        close = error.hint if error.hint.startswith("Did you mean") else ""
         if ":" in name:
-            return name
-        raise
-    return found.id if found.is_derivative else found.display
+            return name, close
+        new = f"What is new is named with its exchange: --instrument NSE:{name.strip().upper()}."
+        raise UsageError(error.message, hint=f"{close} {new}".strip()) from None
+    return (found.id if found.is_derivative else found.display), ""
 
 
 def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] | FileReport]:
@@ -179,8 +191,13 @@ def _store(
         quarantine_file=kept,
         instruments=news,
         actions=put,
-        notes=(*imported.notes, *_calendar_notes(services.rules, imported.batches)),
+        notes=(*imported.notes, *_doubts(terms, news), *_calendar_notes(services.rules, imported.batches)),
     )
+
+
+def _doubts(terms: Terms, news: int) -> list[str]:
+    """Say that an instrument is new where another one has nearly its name: it may be mistyped."""
+    return [f"{terms.hints.instrument} was not known and is new. {terms.doubt}"] if terms.doubt and news else []
 
 
 def _take_instruments(services: DataServices, imported: Imported, provenance: Provenance) -> int:

@@ -36,7 +36,8 @@ def gaps(
     first = TradingDay(span[0] if span[0] is not None else day_of(min(info.first_ns for info in stored)))
     last = TradingDay(span[1] if span[1] is not None else day_of(max(info.last_ns for info in stored)))
     if first > last:
-        raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint="Swap --from and --to.")
+        swap = "Swap --from and --to." if None not in span else "The stored bars do not reach into it: give both ends."
+        raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint=swap)
     bars = store.read(instrument.id, interval, at(first, 0), at(last + 1, 0))
     found: dict[int, set[int]] = {}
     for ts in bars.ts_open_ns:
