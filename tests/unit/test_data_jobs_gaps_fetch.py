@@ -180,7 +180,7 @@ def test_progress_is_told_piece_by_piece() -> None:
     made, source = services(), ScriptedSource(daily_piece)
     request = FetchRequest(RELIANCE, DAY, MONDAY, TradingDay(MONDAY + 1))
     fetch(made, source, [request], lambda _what, done, total: told.append((done, total)))
-    assert told == [(1, 1)]
+    assert told == [(0, 1), (1, 1)]
 
 
 def test_a_bucket_lets_the_burst_through_and_then_keeps_the_pace() -> None:

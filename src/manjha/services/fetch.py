@@ -72,6 +72,7 @@ def fetch(
     touched = Touched()
     reports: list[FileReport] = []
     problem: Problem | None = None
+    progress(source.name, 0, total)
     try:
         for place, (request, missing) in enumerate(plans):
             for piece in source.fetch(request, missing) if missing else ():
