@@ -169,6 +169,24 @@ def test_a_step_that_an_action_explains_is_not_said(tmp_path: Path) -> None:
     assert import_paths(made, paths(tmp_path, "a")).steps == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "new_shares", "explained"),
+    [
+        (ActionKind.SPLIT, 5, True),
+        (ActionKind.SPLIT, 2, False),
+        (ActionKind.DEMERGER, 1, True),
+        (ActionKind.DIVIDEND, 1, False),
+    ],
+)
+def test_an_action_explains_a_step_of_its_own_size(
+    tmp_path: Path, kind: ActionKind, new_shares: int, *, explained: bool
+) -> None:
+    action = CorporateAction(RELIANCE.id, TradingDay(MONDAY + 1), kind, new_shares=new_shares)
+    bars = [daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 390_0000)]
+    made = services({"a": imported(*bars, actions=(action,))})
+    assert (import_paths(made, paths(tmp_path, "a")).steps == ()) is explained
+
+
 def test_a_step_on_the_seam_between_two_imports_is_said(tmp_path: Path) -> None:
     made = services({"a": imported(daily_bar(MONDAY, 2_000_0000)), "b": imported(daily_bar(MONDAY + 1, 1_000_0000))})
     assert import_paths(made, paths(tmp_path, "b")).steps == ()

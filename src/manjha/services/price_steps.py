@@ -115,6 +115,18 @@ def _concerns(step: Step, bars: BarColumns, changed: Span) -> bool:
 
 
 def _explained(step: Step, actions: Sequence[CorporateAction]) -> bool:
-    """Tell whether a known action accounts for a step: effective that day, or in the week before it."""
-    week = TradingDay(step.day - 7)
-    return any(week < action.ex_day <= step.day and action.kind is not ActionKind.DIVIDEND for action in actions)
+    """Tell whether known actions account for a step: effective that day, or in the week before it.
+
+    Splits and bonuses tell how far the price steps; what else is no dividend may account for any step.
+    """
+    before, after = int(step.close_before), int(step.open_after)
+    is_told = False
+    for action in actions:
+        if step.day - 7 < action.ex_day <= step.day and action.kind is not ActionKind.DIVIDEND:
+            if action.kind not in _RATIOS:
+                return True
+            before, after, is_told = before * action.old_shares, after * action.new_shares, True
+    return is_told and max(before, after) * 1000 < min(before, after) * LEAST
+
+
+_RATIOS = (ActionKind.SPLIT, ActionKind.BONUS)
