@@ -112,6 +112,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "size": ((*GOOD, "--size", "all"), ("all", "capital:0.5")),
     "slippage": ((*GOOD, "--slippage", "some"), ("some", "5bps")),
     "fill": ((*GOOD, "--fill", "now"), ("now", "next-open")),
+    "adjustment": ((*GOOD, "--adjustment", "splits"), ("'splits'", "raw, split, total")),
     "number of instruments": ((*GOOD, "--instrument", "NSE:MANJHA"), ("needs 1 instruments, was given 2",)),
 }
 

@@ -5,6 +5,7 @@ import pytest
 
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import DAY, MINUTE
+from manjha.domain.errors import UsageError
 from manjha.domain.moments import TradingDay, parse_day
 from manjha.ports.market_data import Provenance
 from manjha.research.backtest import BacktestSpec
@@ -29,7 +30,10 @@ BONUS = CorporateAction(RELIANCE.id, TradingDay(MONDAY + 2), ActionKind.BONUS, n
 
 
 def planned(
-    *stored: tuple[Provenance, list[int]], actions: tuple[CorporateAction, ...] = (), minutes: bool = False
+    *stored: tuple[Provenance, list[int]],
+    actions: tuple[CorporateAction, ...] = (),
+    minutes: bool = False,
+    adjustment: str = "",
 ) -> BacktestSpec:
     """Plan a run on days from Monday on, given by their closes in rupees; or on the first minutes of those days."""
     store = MemoryBarStore()
@@ -40,7 +44,8 @@ def planned(
             bars = [daily_bar(MONDAY + i, rupees * 10_000) for i, rupees in enumerate(closes)]
         store.write(batch({RELIANCE: bars}, MINUTE if minutes else DAY), provenance)
     services = BacktestServices(store, MemoryInstruments([RELIANCE]), MemoryActions(actions), shipped_rules(), "test")
-    return plan_backtest(services, BacktestRequest(strategy=BuyAndHold(), instruments=("RELIANCE",)))
+    request = BacktestRequest(strategy=BuyAndHold(), instruments=("RELIANCE",), adjustment=adjustment)
+    return plan_backtest(services, request)
 
 
 def test_raw_bars_beside_adjusted_ones_are_taken_as_raw_with_their_actions() -> None:
@@ -57,11 +62,22 @@ def test_adjusted_bars_alone_are_named_and_actions_are_not_applied_again() -> No
     assert spec.warnings[0].startswith("NSE:RELIANCE: the source gives adjusted prices only (split)")
 
 
-def test_adjusted_bars_that_reach_further_are_named() -> None:
-    (warning,) = planned((RAW, [2000]), (SPLIT, [1000, 1000, 1000])).warnings
-    assert (
-        warning == "NSE:RELIANCE: only 1 raw bars lie in the span and are used; 3 adjusted ones (split) are stored, too"
+def test_adjusted_bars_that_reach_further_are_named_and_taken_on_demand() -> None:
+    stored = (RAW, [2000]), (SPLIT, [1000, 1000, 1000])
+    (warning,) = planned(*stored).warnings
+    assert warning == (
+        "NSE:RELIANCE: only 1 raw bars lie in the span and are used; 3 adjusted ones are stored, too:"
+        " --adjustment split takes them"
     )
+    spec = planned(*stored, adjustment="split")
+    assert (len(spec.bars[0]), [info.adjustment for info in spec.data]) == (3, ["split"])
+    assert [warning.partition(":")[2][:18] for warning in spec.warnings] == ["RELIANCE: the sour"]
+    with pytest.raises(UsageError, match="no total bars of NSE:RELIANCE 1d are stored"):
+        planned(*stored, adjustment="total")
+
+
+def test_a_day_that_only_the_adjusted_bars_have_is_no_warning() -> None:
+    assert planned((RAW, [1000] * 19), (SPLIT, [1000] * 20)).warnings == ()
 
 
 @pytest.mark.parametrize("minutes", [False, True])

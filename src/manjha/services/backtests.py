@@ -49,6 +49,7 @@ class BacktestServices(msgspec.Struct, frozen=True):
 class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks for. Days are included at both ends; None is open.
 
+    `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
     in the report; without it a strategy that trades an index is refused.
     """
@@ -59,6 +60,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[Interval, ...] = ()
     start: TradingDay | None = None
     end: TradingDay | None = None
+    adjustment: str = ""
     initial: Cash = Cash(10_000_000_000)
     sizing: SizingPolicy | None = None
     limits: RiskLimits = RiskLimits()
@@ -188,6 +190,7 @@ class _Loader:
     def __init__(self, services: BacktestServices, request: BacktestRequest) -> None:
         self.services = services
         self.span = (request.start, request.end)
+        self.adjustment = request.adjustment
         self.data: list[SeriesInfo] = []
         self.notes: list[str] = []
         self.warnings: list[str] = []
@@ -199,14 +202,14 @@ class _Loader:
             finer = [have for have in stored if have < interval and (interval == DAY or interval % have == 0)]
             if finer:
                 return self._made(instrument, interval, stored[min(finer)])
-        columns = load_bars(self.services.store, instrument, interval, self.span)
+        columns = load_bars(self.services.store, instrument, interval, self.span, self.adjustment)
         self._note(instrument, stored[interval], columns)
         return columns
 
     def _stored(self, instrument: Instrument) -> dict[Interval, SeriesInfo]:
         """Return the series of each interval that reading the span gives, where several states are stored."""
         found: dict[Interval, SeriesInfo] = {}
-        every = self.services.store.series(instrument.id)
+        every = [info for info in self.services.store.series(instrument.id) if self.adjustment in ("", info.adjustment)]
         for interval in {info.interval: None for info in every}:
             state = self.services.store.adjustment(instrument.id, interval, *span_ns(self.span))
             states = [info for info in every if info.interval == interval]
@@ -223,7 +226,7 @@ class _Loader:
         ]
 
     def _made(self, instrument: Instrument, interval: Interval, info: SeriesInfo) -> BarColumns:
-        columns = load_bars(self.services.store, instrument, info.interval, self.span)
+        columns = load_bars(self.services.store, instrument, info.interval, self.span, self.adjustment)
         first, last = day_of(columns.ts_open_ns[0]), day_of(columns.ts_open_ns[len(columns) - 1])
         self._note(instrument, info, columns)
         sessions = sessions_of(self.services.rules, instrument, first, last)
@@ -271,10 +274,10 @@ class _Loader:
             self.warnings.append(f"{instrument.display}: {len(steps) - _STEPS_SHOWN} more such steps")
         for state in ("split", "total"):
             other = self.services.store.read(instrument.id, columns.interval, *span_ns(self.span), adjustment=state)
-            if len(other) > len(columns):
+            if not self.adjustment and len(columns) * 10 < len(other) * 9:
                 self.warnings.append(
                     f"{instrument.display}: only {len(columns):,} raw bars lie in the span and are used; {len(other):,}"
-                    f" adjusted ones ({state}) are stored, too"
+                    f" adjusted ones are stored, too: --adjustment {state} takes them"
                 )
 
 
