@@ -19,6 +19,14 @@ main(["data", "list"])
 """
 
 
+def test_a_terminal_without_a_rupee_sign_gets_a_question_mark() -> None:
+    code = "from manjha.app.cli.errors import guarded; guarded(lambda: print('₹5'), [])"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("?5\n", "")
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "step"),
     [

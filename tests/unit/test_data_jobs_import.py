@@ -1,6 +1,7 @@
 """Importing: what becomes of good, bad and broken files, over fakes of every port."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -100,6 +101,29 @@ def test_an_archive_that_cannot_be_opened_is_reported_and_its_folder_goes_on(tmp
     made = services({"b": imported(daily_bar(MONDAY, 1_0000))}, files=files)
     summary = import_paths(made, [folder])
     assert [report.outcome for report in summary.files] == ["failed", "added"]
+
+
+def test_links_to_folders_and_pipes_are_not_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    paths(folder, "b")
+    (folder / "a").symlink_to(folder, target_is_directory=True)
+    os.mkfifo(folder / "c")
+    summary = import_paths(services({"b": imported(daily_bar(MONDAY, 1_0000))}), [folder])
+    assert [(report.file, report.outcome) for report in summary.files] == [("b", "added")]
+
+
+def test_actions_may_come_before_the_bars_of_their_share(tmp_path: Path) -> None:
+    split = CorporateAction(InstrumentId("NSE:RELIANCE"), TradingDay(MONDAY + 1), ActionKind.SPLIT, new_shares=5)
+    actions = Imported("corporate-actions", "raw", (), (), actions=(split,), rows=1)
+    bars = imported(daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 400_0000))
+    made = services({"a": actions, "b": bars})
+    summary = import_paths(made, paths(tmp_path, "a", "b"))
+    assert [report.outcome for report in summary.files] == ["added", "added"]
+    assert summary.steps == ()
+    assert len(made.actions.actions(RELIANCE.id)) == 1
+    (alone,) = import_paths(services({"a": actions}), paths(tmp_path, "a")).files
+    assert alone.problem is not None
 
 
 def test_conflicts_are_reported_and_replace_overwrites(tmp_path: Path) -> None:
@@ -250,7 +274,7 @@ def test_lists_and_loads_by_what_people_type(tmp_path: Path) -> None:
     ("span", "what"),
     [
         ((TradingDay(MONDAY + 1), MONDAY), "is empty"),
-        ((TradingDay(MONDAY + 1), None), "Stored is 1d from 2021-06-07 to 2021-06-07"),
+        ((TradingDay(MONDAY + 1), None), "Stored is 1d (raw) from 2021-06-07 to 2021-06-07"),
     ],
 )
 def test_an_empty_span_is_refused_with_what_there_is(

@@ -95,12 +95,18 @@ def import_paths(
         terms = msgspec.structs.replace(terms, hints=hints, doubt=doubt)
     touched = Touched()
     reports: list[FileReport] = []
+    again: list[tuple[int, tuple[str, bytes]]] = []
     for item in _opened(services.files, paths):
         if isinstance(item, FileReport):
             reports.append(item)
             continue
         progress(item[0], len(reports), 0)
         reports.append(import_one(services, *item, terms, touched))
+        if reports[-1].problem and reports[-1].format:
+            again.append((len(reports) - 1, item))
+    for place, item in again:
+        # It was read but not taken, as actions of a share whose bars came after them.
+        reports[place] = import_one(services, *item, terms, touched)
     if not reports:
         raise UsageError(f"no file to import in {', '.join(map(str, paths))}", hint="Name files, archives or folders.")
     return ImportSummary(tuple(reports), find_steps(services.store, services.instruments, services.actions, touched))
@@ -113,6 +119,7 @@ def import_one(services: DataServices, file: str, data: bytes, terms: Terms, tou
         return msgspec.structs.replace(report, problem=Problem("the file is empty", "Download or export it again."))
     try:
         imported = services.read(data, file, terms.hints)
+        report = msgspec.structs.replace(report, format=imported.format)
         return _store(services, report, imported, terms, touched)
     except ManjhaError as error:
         return msgspec.structs.replace(report, problem=Problem(error.message, error.hint))
@@ -143,8 +150,7 @@ def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] |
     """Yield files; one that cannot be opened is a report of its own, and its neighbours in a folder are not lost."""
     for path in paths:
         if path.is_dir():
-            inside = (one for one in sorted(path.iterdir()) if one.name not in _NO_DATA and one.name[0] != ".")
-            yield from _opened(files, inside)
+            yield from _opened(files, (one for one in sorted(path.iterdir()) if _may_hold_data(one)))
             continue
         try:
             yield from files.open_all([path])
@@ -152,6 +158,13 @@ def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] |
             yield FileReport(str(path), problem=Problem(error.message, error.hint))
         except OSError as error:
             yield FileReport(str(path), problem=Problem(f"{path} cannot be read: {error.strerror or error}"))
+
+
+def _may_hold_data(path: Path) -> bool:
+    """Tell whether to open what lies in a folder: no hidden or system's file, no pipe, no link to a folder (a loop)."""
+    if path.name in _NO_DATA or path.name.startswith("."):
+        return False
+    return path.is_file() or (path.is_dir() and not path.is_symlink())
 
 
 def _store(

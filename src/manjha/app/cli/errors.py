@@ -5,6 +5,7 @@ Exit codes: 0 done · 2 what was asked for cannot be · 3 a source outside faile
 """
 
 import errno
+import io
 import os
 import sys
 import traceback
@@ -24,6 +25,9 @@ _MACHINE = (*_FULL, *_CLOSED, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, e
 def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
     """Run a command and return the exit code; every error ends here."""
     code = OK
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no rupee sign shows "?" instead of a traceback.
+        sys.stdout.reconfigure(errors="replace")
     try:
         command()
     except SystemExit as stop:
