@@ -110,6 +110,13 @@ def test_it_gives_the_days_that_were_asked_for_in_order_and_no_others(bench: Ben
     assert bench.days(list(bench.source().fetch(bench.request, SPANS))) == DAYS
 
 
+def test_its_bars_are_in_the_state_of_adjustment_that_it_says(bench: Bench) -> None:
+    source = bench.source()
+    pieces = [piece for piece in source.fetch(bench.request, SPANS) if piece.data]
+    found = [import_bytes(piece.data, piece.file, piece.hints) for piece in pieces]
+    assert {one.adjustment for one in found if one.batches} == {source.adjustment}
+
+
 def test_it_gives_as_many_pieces_as_it_planned(bench: Bench) -> None:
     source = bench.source()
     planned = source.plan(bench.request, SPANS)

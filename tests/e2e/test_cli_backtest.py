@@ -116,6 +116,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "too few instruments": (("-s", "pairs-spread", *GOOD[2:]), ("needs 2 instruments, was given 1", "Repeat")),
     "product": ((*GOOD, "--product", "NRML"), ("NSE:PATANG cannot be held as NRML", "CNC or MIS")),
     "risk without a stop": ((*GOOD, "--size", "risk:1%"), ("needs a stop", "sma-cross", "capital:0.5")),
+    "adjustment": ((*GOOD, "--adjustment", "splits"), ("'splits'", "raw, split, total")),
 }
 
 

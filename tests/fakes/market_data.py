@@ -255,6 +255,10 @@ class ScriptedSource:
     def name(self) -> str:
         return "scripted"
 
+    @property
+    def adjustment(self) -> str:
+        return "raw"
+
     def plan(self, request: FetchRequest, missing: Spans) -> int:
         return len(missing)
 

@@ -211,6 +211,8 @@ FILES = {
     "worse.csv": HEAD + "2024-03-06,FIRKI,205.00,201.00,204.00,205.50,9000\n" * 2,
     "nameless.csv": "date,open,high,low,close\n2024-03-01,404.00,406.00,403.00,405.05\n",
     "words.txt": "hello\n",
+    "empty.csv": "",
+    "short.csv": "date,symbol,open,high,low\n2024-03-01,FIRKI,404.00,406.00,403.00\n",
     "actions.csv": "instrument,ex_day,kind,new_shares\nNSE:FIRKI,2024-03-04,bonus,1\n",
     "index.csv": "time,open,high,low,close\n"
     + "".join(f"2024-03-01 09:{15 + minute}:00,22000.05,22010,21990,22005\n" for minute in range(40)),
@@ -222,6 +224,8 @@ FILES = {
 MISTAKES = """
 manjha data import days.csv other.csv whole.csv bad.csv nameless.csv words.txt
 manjha data import nothing.csv
+manjha data import empty.csv short.csv
+manjha data import nameless.csv --instrument NSE:FIRKE
 manjha data import worse.csv
 manjha data import actions.csv
 manjha data import index.csv --instrument "NSE:NIFTY 50"
@@ -242,7 +246,11 @@ manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s supertrend
 manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s vwap-reversion -i 5m --index-proxy
 manjha backtest --no-band --no-report --instrument "NSE:NIFTY 50" -s opening-range-breakout -i 5m --index-proxy
 manjha backtest --no-band --no-report --instrument NSE:DORI -s buy-and-hold
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold
+manjha data import kite.csv --instrument NSE:FIRKI
+manjha backtest --no-band --no-report --instrument NSE:FIRKI -s buy-and-hold --from 2024-03-04
 MANJHA_CASH=1 manjha data list
+MANJHA_FETCH_BURST=no manjha data list
 MANJHA_RULES_FILE=none.toml manjha data verify
 MANJHA_RULES_FILE=none.toml manjha data gaps --instrument NSE:FIRKI
 MANJHA_RULES_FILE=wrong.toml manjha data gaps --instrument NSE:FIRKI

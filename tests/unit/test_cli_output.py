@@ -1,5 +1,11 @@
 """What commands print of a report."""
 
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+
 import msgspec
 import pytest
 
@@ -22,6 +28,38 @@ Captured = pytest.CaptureFixture[str]
 def test_columns_are_aligned_numbers_to_the_right(capsys: Captured) -> None:
     print_table(("name", "rows"), [("a", 5), ("long", 12345)])
     assert capsys.readouterr().out == "name    rows\na          5\nlong  12,345\n"
+
+
+BAR = """
+import time
+from manjha.app.cli.output import progress_bar
+with progress_bar() as tell:
+    tell("nse", {done}, 5)
+    time.sleep({pause})
+print("result")
+"""
+
+
+@pytest.mark.parametrize(("pause", "shown"), [("0", False), ("1.4", True)])
+def test_a_bar_appears_on_a_terminal_after_a_second_and_goes_away(pause: str, *, shown: bool) -> None:
+    ours, theirs = pty.openpty()
+    code = BAR.format(done=2, pause=pause)
+    command, environment = [sys.executable, "-c", code], os.environ | {"TERM": "xterm"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # What Linux says at the end of a terminal that nobody writes to any more.
+        while piece := os.read(ours, 65_536):
+            said += piece
+    os.close(ours)
+    assert done.stdout == "result\n"
+    assert (b"2/5" in said) is shown
+
+
+def test_without_a_terminal_no_bar_appears() -> None:
+    code = BAR.format(done=2, pause="1.4")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("result\n", "")
 
 
 def test_json_is_one_document(capsys: Captured) -> None:
@@ -57,10 +95,11 @@ def test_problems_conflicts_and_quarantine_are_told(capsys: Captured) -> None:
             FileReport("a.csv", conflicting=2, conflicts=(conflict, overlap)),
             FileReport("b.csv", quarantined=(Tally("zero", 7),), quarantine_file="there.csv"),
             FileReport("c.csv", problem=Problem("no close", "Add it.")),
-        ]
+        ],
+        {INFY: "NSE:INFY"}.__getitem__,
     )
     told = capsys.readouterr().err
-    assert "1m 2021-06-07 09:15 close: stored 1.00, offered 2.00" in told
+    assert "conflict: NSE:INFY 1m 2021-06-07 09:15 close: stored 1.00, offered 2.00" in told
     assert "reaches into the stored bar of 2021-06-07T09:15:00+05:30" in told
     assert "b.csv: 7 rows: zero" in told
     assert "error: c.csv: no close\n  try: Add it.\n" in told

@@ -31,8 +31,12 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         ("zzz = 1\n", "Known are rules_file, store, fetch."),
         ("store = 1\n", "store is a section"),
         ("[rules_file]\nx = 1\n", "rules_file is a value"),
-        ('[store]\ncache_mb = "many"\n', "cache_mb"),
-        ("[store]\ncache_mb = 0\n", "at least 1"),
+        ('[store]\ncache_mb = "many"\n', "store.cache_mb must be a whole number of at least 1, was 'many'"),
+        ("[store]\ncache_mb = 0\n", "store.cache_mb must be a whole number of at least 1, was 0"),
+        ("[fetch]\nburst = 1.5\n", "fetch.burst must be a whole number of at least 1, was 1.5"),
+        ("[fetch]\nburst = true\n", "fetch.burst must be a whole number of at least 1, was True"),
+        ('[fetch]\nnse_url = "nse"\n', "fetch.nse_url must be an address like https://example.com, was 'nse'"),
+        ("rules_file = 5\n", "rules_file must be a path, was 5"),
         ("[store\n", "cannot be read"),
     ],
 )
@@ -47,3 +51,15 @@ def test_an_unknown_variable_is_refused_with_a_close_name(tmp_path: Path) -> Non
     with pytest.raises(SettingsError) as caught:
         load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_FETCH_BURTS": "1"})
     assert caught.value.hint == "Did you mean MANJHA_FETCH_BURST?"
+
+
+def test_a_wrong_value_of_a_variable_is_corrected_there_and_not_in_the_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"fetch\.burst must be a whole number of at least 1, was 'x'") as caught:
+        load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_FETCH_BURST": "x"})
+    assert caught.value.hint == "Correct it in MANJHA_FETCH_BURST."
+
+
+def test_a_home_that_is_a_file_is_refused_as_that(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(SettingsError, match="MANJHA_HOME must be a folder"):
+        load_settings({"MANJHA_HOME": str(tmp_path / "home")})

@@ -71,8 +71,12 @@ def test_a_full_series_has_no_gaps() -> None:
 def test_gaps_of_nothing_or_of_an_empty_span_are_refused() -> None:
     with pytest.raises(UsageError, match="NSE:RELIANCE"):
         gaps(MemoryBarStore(), RULES, RELIANCE, DAY, (None, None))
-    with pytest.raises(UsageError, match="is empty"):
+    with pytest.raises(UsageError, match="is empty") as caught:
         gaps(stored([daily_bar(MONDAY, 1_0000)], DAY), RULES, RELIANCE, DAY, (MONDAY + 2, MONDAY))
+    assert caught.value.hint == "Swap --from and --to."
+    with pytest.raises(UsageError, match="is empty") as caught:
+        gaps(stored([daily_bar(MONDAY, 1_0000)], DAY), RULES, RELIANCE, DAY, (TradingDay(MONDAY + 2), None))
+    assert caught.value.hint == "The stored bars do not reach into it: give both ends."
 
 
 def test_only_missing_days_are_asked_for() -> None:
@@ -155,12 +159,28 @@ def test_an_empty_span_is_refused_before_anything_is_asked() -> None:
     assert source.asked == []
 
 
+def test_a_span_that_has_not_come_is_refused_and_not_called_complete() -> None:
+    source = ScriptedSource(daily_piece)
+    with pytest.raises(UsageError, match="2021-06-08 to 2021-06-11 has not come yet: today is 2021-06-07"):
+        run(services(at(MONDAY, parse_clock("11:00"))), source, MONDAY + 1, MONDAY + 4)
+    assert source.asked == []
+
+
+def test_days_stored_in_another_state_of_adjustment_are_missing() -> None:
+    made, source = services(), ScriptedSource(daily_piece)
+    adjusted = msgspec.structs.replace(RAW, adjustment="split")
+    made.store.write(batch({RELIANCE: [daily_bar(MONDAY, 500_0000), daily_bar(MONDAY + 1, 500_0000)]}, DAY), adjusted)
+    assert run(made, source, MONDAY, MONDAY + 1).missing_days == 2
+    assert source.asked == [(MONDAY, MONDAY + 1)]
+    assert run(made, source, MONDAY, MONDAY + 1).missing_days == 0
+
+
 def test_progress_is_told_piece_by_piece() -> None:
     told: list[tuple[int, int]] = []
     made, source = services(), ScriptedSource(daily_piece)
     request = FetchRequest(RELIANCE, DAY, MONDAY, TradingDay(MONDAY + 1))
     fetch(made, source, [request], lambda _what, done, total: told.append((done, total)))
-    assert told == [(1, 1)]
+    assert told == [(0, 1), (1, 1)]
 
 
 def test_a_bucket_lets_the_burst_through_and_then_keeps_the_pace() -> None:

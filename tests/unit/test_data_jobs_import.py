@@ -1,6 +1,7 @@
 """Importing: what becomes of good, bad and broken files, over fakes of every port."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from tests.fakes.market_data import (
     batch,
     daily_bar,
     listed,
+    minute_bars,
     share,
 )
 
@@ -101,6 +103,29 @@ def test_an_archive_that_cannot_be_opened_is_reported_and_its_folder_goes_on(tmp
     assert [report.outcome for report in summary.files] == ["failed", "added"]
 
 
+def test_links_to_folders_and_pipes_are_not_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    paths(folder, "b")
+    (folder / "a").symlink_to(folder, target_is_directory=True)
+    os.mkfifo(folder / "c")
+    summary = import_paths(services({"b": imported(daily_bar(MONDAY, 1_0000))}), [folder])
+    assert [(report.file, report.outcome) for report in summary.files] == [("b", "added")]
+
+
+def test_actions_may_come_before_the_bars_of_their_share(tmp_path: Path) -> None:
+    split = CorporateAction(InstrumentId("NSE:RELIANCE"), TradingDay(MONDAY + 1), ActionKind.SPLIT, new_shares=5)
+    actions = Imported("corporate-actions", "raw", (), (), actions=(split,), rows=1)
+    bars = imported(daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 400_0000))
+    made = services({"a": actions, "b": bars})
+    summary = import_paths(made, paths(tmp_path, "a", "b"))
+    assert [report.outcome for report in summary.files] == ["added", "added"]
+    assert summary.steps == ()
+    assert len(made.actions.actions(RELIANCE.id)) == 1
+    (alone,) = import_paths(services({"a": actions}), paths(tmp_path, "a")).files
+    assert alone.problem is not None
+
+
 def test_conflicts_are_reported_and_replace_overwrites(tmp_path: Path) -> None:
     made = services({"a": imported(daily_bar(MONDAY, 1_0000)), "b": imported(daily_bar(MONDAY, 2_0000))})
     summary = import_paths(made, paths(tmp_path, "a", "b"))
@@ -168,11 +193,65 @@ def test_a_step_that_an_action_explains_is_not_said(tmp_path: Path) -> None:
     assert import_paths(made, paths(tmp_path, "a")).steps == ()
 
 
+@pytest.mark.parametrize(
+    ("kind", "new_shares", "explained"),
+    [
+        (ActionKind.SPLIT, 5, True),
+        (ActionKind.SPLIT, 2, False),
+        (ActionKind.DEMERGER, 1, True),
+        (ActionKind.DIVIDEND, 1, False),
+    ],
+)
+def test_an_action_explains_a_step_of_its_own_size(
+    tmp_path: Path, kind: ActionKind, new_shares: int, *, explained: bool
+) -> None:
+    action = CorporateAction(RELIANCE.id, TradingDay(MONDAY + 1), kind, new_shares=new_shares)
+    bars = [daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 390_0000)]
+    made = services({"a": imported(*bars, actions=(action,))})
+    assert (import_paths(made, paths(tmp_path, "a")).steps == ()) is explained
+
+
 def test_a_step_on_the_seam_between_two_imports_is_said(tmp_path: Path) -> None:
     made = services({"a": imported(daily_bar(MONDAY, 2_000_0000)), "b": imported(daily_bar(MONDAY + 1, 1_000_0000))})
     assert import_paths(made, paths(tmp_path, "b")).steps == ()
     (step,) = import_paths(made, paths(tmp_path, "a")).steps
     assert step.ratio == 2000
+
+
+def test_a_step_between_the_minutes_of_two_days_is_said_once_with_the_daily_one(tmp_path: Path) -> None:
+    minutes = [*minute_bars(MONDAY, [2_000_0000] * 3), *minute_bars(MONDAY + 1, [1_000_0000] * 3)]
+    alone = imported(batches=(batch({RELIANCE: minutes}, MINUTE),))
+    (step,) = import_paths(services({"a": alone}), paths(tmp_path, "a")).steps
+    assert (step.day, step.ratio) == (MONDAY + 1, 2000)
+    days = batch({RELIANCE: [daily_bar(MONDAY, 2_000_0000), daily_bar(MONDAY + 1, 1_000_0000)]}, DAY)
+    both = services({"a": alone, "b": imported(batches=(days,))})
+    assert import_paths(both, paths(tmp_path, "a", "b")).steps == (step,)
+
+
+def test_a_jump_within_a_day_or_of_two_ticks_is_no_step(tmp_path: Path) -> None:
+    within = batch({RELIANCE: minute_bars(MONDAY, [2_000_0000, 1_000_0000])}, MINUTE)
+    assert import_paths(services({"a": imported(batches=(within,))}), paths(tmp_path, "a")).steps == ()
+    small = imported(daily_bar(MONDAY, 2_000), daily_bar(MONDAY + 1, 1_000))
+    assert import_paths(services({"a": small}), paths(tmp_path, "a")).steps == ()
+
+
+def test_an_empty_file_is_told_and_its_neighbour_comes_in(tmp_path: Path) -> None:
+    made = services({"a": imported(daily_bar(MONDAY, 1_0000))}, files=MemoryFiles({"a": b"a", "b": b""}))
+    first, second = import_paths(made, paths(tmp_path, "a", "b")).files
+    assert first.outcome == "added"
+    assert second.problem is not None
+    assert second.problem.message == "the file is empty"
+
+
+def test_an_instrument_that_may_be_mistyped_is_noted_once_and_a_bare_one_needs_its_exchange(tmp_path: Path) -> None:
+    made = services({"a": imported(daily_bar(MONDAY, 1_0000))}, instruments=MemoryInstruments([share("SBIN", "X")]))
+    terms = Terms(ImportHints(instrument="NSE:RELIANC"))
+    (report,) = import_paths(made, paths(tmp_path, "a"), terms).files
+    assert report.notes == ("NSE:RELIANC was not known and is new. Did you mean NSE:X?",)
+    assert import_paths(made, paths(tmp_path, "a"), terms).files[0].notes == ()
+    with pytest.raises(UsageError, match="'FIRKI'") as caught:
+        import_paths(made, paths(tmp_path, "a"), Terms(ImportHints(instrument="FIRKI")))
+    assert caught.value.hint.endswith("What is new is named with its exchange: --instrument NSE:FIRKI.")
 
 
 def test_absent_paths_and_empty_folders_are_refused(tmp_path: Path) -> None:
@@ -195,7 +274,7 @@ def test_lists_and_loads_by_what_people_type(tmp_path: Path) -> None:
     ("span", "what"),
     [
         ((TradingDay(MONDAY + 1), MONDAY), "is empty"),
-        ((TradingDay(MONDAY + 1), None), "Stored is 1d from 2021-06-07 to 2021-06-07"),
+        ((TradingDay(MONDAY + 1), None), "Stored is 1d (raw) from 2021-06-07 to 2021-06-07"),
     ],
 )
 def test_an_empty_span_is_refused_with_what_there_is(

@@ -40,7 +40,10 @@ def test_cash_is_in_rupees_a_share() -> None:
         ("NSE:INFY,04/09/18,bonus,2,1,,,", "04/09/18"),
         ("NSE:INFY,2018-09-04,bonus,,,,,", "1 for 1"),
         ("NSE:INFY,2018-09-04,split,2.5,1,,,", "'2.5'"),
+        ("NSE:INFY,2018-09-04,split,99999999999999999999,1,,,", "from 1 to 1,000,000"),
         ("NSE:INFY,2018-09-04,dividend,,,,,", "amount of cash"),
+        ("NSE:INFY,2018-09-04,dividend,,,5,2018-09-05,", "on or before the ex_day 2018-09-04, was 2018-09-05"),
+        (",2018-09-04,dividend,,,5,,", "expected an instrument"),
     ],
 )
 def test_a_row_that_cannot_be_understood_refuses_the_file(row: str, said: str) -> None:

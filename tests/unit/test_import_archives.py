@@ -51,6 +51,12 @@ def test_zip_members_and_gz_inside_are_opened_whatever_the_name(tmp_path: Path) 
     assert names(files, tmp_path / "day.dat") == [("day.dat!a.csv", b"1"), ("day.dat!b.csv", b"2")]
 
 
+def test_an_empty_file_is_no_file_less(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"")
+    (tmp_path / "b.zip").write_bytes(zipped({"c.csv": b""}))
+    assert names(Archives(), tmp_path) == [("a.csv", b""), ("b.zip!c.csv", b"")]
+
+
 def test_a_bomb_stops_at_the_bound(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(5_000_000)))
     with pytest.raises(DataError, match="more than 1000000 bytes when decompressed"):

@@ -264,6 +264,55 @@ def test_missing_columns_are_named() -> None:
         import_bytes(KITE.encode(), "x", hints)
 
 
+@pytest.mark.parametrize(
+    ("header", "said", "hint"),
+    [
+        ("date,open,high,low,volume", "without close; it has columns date, open", "Call the missing column close;"),
+        ("date,opne,high,low,clos", "without open, close;", "open and close (is it opne and clos?)"),
+        ("when,open,high,low,close", "without time;", "Call the missing column time;"),
+    ],
+)
+def test_a_table_of_bars_that_lacks_columns_is_told_which(header: str, said: str, hint: str) -> None:
+    with pytest.raises(DataError) as refused:
+        import_bytes(f"{header}\n2021-02-01,10.05,11,10,10.5\n".encode(), "x", INFY)
+    assert said in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_a_forced_format_that_does_not_fit_names_the_column_and_blames_no_download() -> None:
+    with pytest.raises(DataError, match="no nse-cash-old: the column timestamp is missing") as refused:
+        import_bytes(b"date,close\n2021-02-01,10.05\n", "x", ImportHints(format="nse-cash-old"))
+    assert "Leave --format out" in refused.value.hint
+
+
+def test_text_of_two_bytes_a_character_is_read() -> None:
+    assert rows(import_bytes(KITE.encode("utf-16"), "x", INFY)) == rows(import_bytes(KITE.encode(), "x", INFY))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!doctype html><p>Access denied, and a comma", "a web page"),
+        ('{"status":"success","data":{"candles":[]}}', "no rows, an empty list"),
+        ('{"status":"error","message":"Token is invalid","error_type":"TokenException"}', "Token is invalid"),
+    ],
+)
+def test_a_reply_without_bars_is_told_as_what_it_is(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        import_bytes(text.encode(), "x", INFY)
+
+
+def test_bars_after_a_contracts_expiry_are_quarantined() -> None:
+    minutes = [f"{day}T09:{minute}:00+05:30" for day in ("2021-02-25", "2021-02-26") for minute in (15, 16, 17)]
+    hints = ImportHints(instrument="NFO:NIFTY:2021-02-25:FUT", interval=Interval(60))
+    imported = import_bytes(table(minutes), "x", hints)
+    assert {one.reason for one in imported.quarantined} == {"the contract had expired on that day"}
+    assert (imported.bad_rows, len(imported.batches[0].close)) == (3, 3)
+    late = ImportHints(instrument="NFO:NIFTY:2021-01-28:FUT", interval=Interval(60))
+    with pytest.raises(DataError, match="6 times: the contract had expired"):
+        import_bytes(table(minutes), "x", late)
+
+
 @pytest.mark.parametrize("name", ["BOMBAY:X", "NFO:NIFTY24JANFUT", "NFO:NIFTY:2024-13-01:FUT", "NSE:"])
 def test_an_instrument_that_names_nothing_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError):
@@ -279,7 +328,8 @@ def test_a_word_that_is_none_is_a_usage_error(hints: dict[str, str]) -> None:
 def test_an_unknown_format_lists_all() -> None:
     with pytest.raises(UsageError) as refused:
         import_bytes(KITE.encode(), "x", ImportHints(format="nse-udiff"))
-    assert "nse-cash-udiff" in refused.value.hint
+    assert "Did you mean nse-fo-udiff or nse-cash-udiff" in refused.value.hint
+    assert "ohlcv" in refused.value.hint
 
 
 def test_float32_parquet_is_put_onto_paise() -> None:

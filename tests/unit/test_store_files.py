@@ -1,5 +1,8 @@
 """The parts of the store that the contract does not show: files, cache, manifest, damage, export."""
 
+import errno
+import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 
 from manjha.adapters.files.actions import ActionFile, read_actions
 from manjha.adapters.files.bar_store import ParquetBarStore
-from manjha.adapters.files.durable import exclusive
+from manjha.adapters.files.durable import exclusive, write_whole
 from manjha.adapters.files.export import export_bars
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import DAY, MINUTE
@@ -201,3 +204,44 @@ def test_export_is_in_rupees_and_indian_time(tmp_path: Path) -> None:
     assert str(frame["time"][0]) == "2021-01-01 09:15:00+05:30"
     with pytest.raises(UsageError, match="xlsx"):
         export_bars(tmp_path / "a.xlsx", bars)
+
+
+def full_disk(_descriptor: int, _data: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_of_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "shelf.parquet"
+    write_whole(path, b"old")
+    monkeypatch.setattr(os, "write", full_disk)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(path, b"new")
+    assert caught.value.filename == str(path)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {"shelf.parquet": b"old"}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_FULL, "free some space"),
+        (sqlite3.SQLITE_READONLY, "rights"),
+        (sqlite3.SQLITE_CANTOPEN, "rights"),
+        (sqlite3.SQLITE_BUSY, "Another program"),
+        (sqlite3.SQLITE_CORRUPT, "move the store away"),
+    ],
+)
+def test_a_manifest_is_called_damaged_only_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("refused")
+        error.sqlite_errorcode = code
+        raise error
+
+    ParquetBarStore(tmp_path).write(batch({RELIANCE: [daily_bar(JAN, 1_0000)]}, DAY), RAW)
+    monkeypatch.setattr(sqlite3, "connect", refused)
+    with pytest.raises(DataError) as caught:
+        ParquetBarStore(tmp_path).partitions()
+    assert said in caught.value.hint

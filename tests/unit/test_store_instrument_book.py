@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from manjha.adapters.files.instrument_shelf import Version, in_force, settle
 from manjha.adapters.files.instruments import InstrumentBook
-from manjha.domain.errors import UsageError
+from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind, Right, index_id, option_id
 from manjha.domain.moments import TradingDay, parse_day
 from manjha.domain.money import Px, Qty
@@ -158,3 +158,18 @@ def test_a_second_process_sees_what_the_first_put(tmp_path: Path) -> None:
     assert two.get(RELIANCE.id) == RELIANCE
     one.put([FINER], TradingDay(DAY + 1))
     assert two.get(RELIANCE.id) == FINER
+
+
+@pytest.mark.parametrize("name", ["NSE.parquet", "joins.json"])
+def test_a_damaged_file_of_instruments_is_told_by_its_name(tmp_path: Path, name: str) -> None:
+    InstrumentBook(tmp_path).put([RELIANCE], DAY)
+    (tmp_path / name).write_text("something else")
+    with pytest.raises(DataError, match=name) as caught:
+        InstrumentBook(tmp_path).find("RELIANCE")
+    assert "move it away" in caught.value.hint
+
+
+def test_a_damaged_file_of_contracts_is_told_where_all_are_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "NFO-2021-06.parquet").write_text("something else")
+    with pytest.raises(DataError, match="cannot be read"):
+        InstrumentBook(tmp_path).find("NFO:NIFTY21JUNFUT")

@@ -17,6 +17,7 @@ DEFAULTS: Mapping[str, Any] = {
     "also": (),
     "start": "",
     "end": "",
+    "adjustment": "",
     "cash": "10 lakh",
     "size": "",
     "slippage": "1tick",
@@ -50,6 +51,7 @@ def make_request(strategy: Strategy, instruments: tuple[str, ...], words: Mappin
         also=tuple(parse_interval(text) for text in chosen["also"]),
         start=start,
         end=end,
+        adjustment=_one_of("--adjustment", chosen["adjustment"].lower(), _STATES),
         initial=parse_amount(str(chosen["cash"])),
         sizing=parse_sizing(chosen["size"]),
         fills=FillRules(
@@ -66,12 +68,13 @@ def make_request(strategy: Strategy, instruments: tuple[str, ...], words: Mappin
     )
 
 
+_STATES = {state: state for state in ("", "raw", "split", "total")}
 _PRODUCTS = {str(product): product for product in (Product.CNC, Product.MIS, Product.NRML)}
 
 
 def _one_of(option: str, text: str, choices: Mapping[str, Any]) -> Any:
     if text not in choices:
-        raise UsageError(f"{option} expects one of {', '.join(choices)}, was {text!r}")
+        raise UsageError(f"{option} expects one of {', '.join(filter(None, choices))}, was {text!r}")
     return choices[text]
 
 

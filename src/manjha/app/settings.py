@@ -15,6 +15,7 @@ FILE = "manjha.toml"
 PREFIX = "MANJHA_"
 _NEAR = 0.75
 """How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
+_COUNT, _ADDRESS, _PATH = "a whole number of at least 1", "an address like https://example.com", "a path"
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
 
 
@@ -56,16 +57,41 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     variables = os.environ if environment is None else environment
     home = _home(variables)
     chosen = _from_file(home / FILE)
+    where: dict[str, str] = {}
     for name, value in sorted(variables.items()):
         if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
-            _place(chosen, name, value)
-    try:
-        found = msgspec.convert(chosen, Settings, strict=False, dec_hook=lambda _type, text: home / str(text))
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"a setting cannot be used: {error}", hint=f"Correct it in {home / FILE}.") from None
-    if found.store.cache_mb < 1 or found.fetch.per_minute < 1 or found.fetch.burst < 1:
-        raise SettingsError("store.cache_mb, fetch.per_minute and fetch.burst must be at least 1")
+            where[_place(chosen, name, value)] = name
+    _check_values(chosen, where, home / FILE)
+    found = msgspec.convert(chosen, Settings, strict=False, dec_hook=lambda _type, text: home / str(text))
     return msgspec.structs.replace(found, home=home)
+
+
+def _check_values(chosen: Mapping[str, Any], where: Mapping[str, str], file: Path) -> None:
+    """Raise `SettingsError` for a value of the wrong kind, with its place: a variable of `where`, or the file."""
+    for key, value in chosen.items():
+        for name, one in value.items() if isinstance(value, dict) else [("", value)]:
+            setting = f"{key}.{name}" if name else key
+            expected = _expected(key, name)
+            if not _is_one(one, expected):
+                raise SettingsError(
+                    f"{setting} must be {expected}, was {one!r}", hint=f"Correct it in {where.get(setting, file)}."
+                )
+
+
+def _expected(key: str, name: str) -> str:
+    if not name:
+        return _PATH
+    section = next(field.default for field in msgspec.structs.fields(Settings) if field.name == key)
+    return _COUNT if isinstance(getattr(section, name), int) else _ADDRESS
+
+
+def _is_one(value: object, expected: str) -> bool:
+    if expected == _COUNT:
+        try:
+            return not isinstance(value, float | bool) and int(str(value)) >= 1
+        except ValueError:
+            return False
+    return isinstance(value, str) and (expected == _PATH or value.startswith(("http://", "https://")))
 
 
 def _home(variables: Mapping[str, str]) -> Path:
@@ -82,6 +108,10 @@ def _from_file(path: Path) -> dict[str, Any]:
         chosen = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except NotADirectoryError:
+        raise SettingsError(
+            f"MANJHA_HOME must be a folder, {path.parent} is a file", hint="Set MANJHA_HOME to a folder."
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}", hint="Correct it, or move it away.") from None
     for key, value in chosen.items():
@@ -96,8 +126,8 @@ def _from_file(path: Path) -> dict[str, Any]:
     return chosen
 
 
-def _place(chosen: dict[str, Any], variable: str, value: str) -> None:
-    """Put the value of an environment variable where the setting of that name belongs."""
+def _place(chosen: dict[str, Any], variable: str, value: str) -> str:
+    """Put the value of an environment variable where the setting of that name belongs, and return that one's name."""
     targets = {PREFIX + key.upper(): ("", key) for key in _known() if not _known(key)}
     for section in _known():
         targets |= {f"{PREFIX}{section}_{name}".upper(): (section, name) for name in _known(section)}
@@ -105,6 +135,7 @@ def _place(chosen: dict[str, Any], variable: str, value: str) -> None:
     section, name = targets[variable]
     target = chosen.setdefault(section, {}) if section else chosen
     target[name] = value
+    return f"{section}.{name}" if section else name
 
 
 def _known(section: str = "") -> list[str]:

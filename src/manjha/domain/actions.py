@@ -8,6 +8,9 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Px
 
+SHARES_MAX = 1_000_000
+"""Largest count on either side of a ratio; more is a mistake, and would not fit a quantity."""
+
 
 class ActionKind(StrEnum):
     """What happened."""

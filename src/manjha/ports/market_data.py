@@ -266,6 +266,11 @@ class HistorySource(Protocol):
         """Return the name that `--source` takes."""
         ...
 
+    @property
+    def adjustment(self) -> str:
+        """Return the state of adjustment that its bars are in: what is stored in another one is missing here."""
+        ...
+
     def plan(self, request: FetchRequest, missing: Sequence[tuple[TradingDay, TradingDay]]) -> int:
         """Return how many pieces `fetch` would give now for the missing spans. Raises `UsageError` as it does."""
         ...

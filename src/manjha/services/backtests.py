@@ -8,8 +8,8 @@ from manjha.domain.actions import CorporateAction
 from manjha.domain.bars import DAY, BarColumns, Interval, format_interval
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind
-from manjha.domain.moments import TradingDay, date_from_day, day_of
-from manjha.domain.money import Cash, Px, Qty
+from manjha.domain.moments import TradingDay, date_from_day, day_of, format_day
+from manjha.domain.money import Cash, Px, Qty, format_px
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, RiskPerTrade, SizingPolicy, TargetUnit
 from manjha.engine.bars import in_sessions, resample, sessions_of
@@ -22,13 +22,16 @@ from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
 from manjha.risk.gate import FITTING
 from manjha.risk.limits import RiskLimits
-from manjha.services.stored import load_bars
+from manjha.services.price_steps import steps_of, unexplained
+from manjha.services.stored import load_bars, span_ns
 from manjha.simulator.fills import FillRules, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
 
 LADDER: tuple[SlippageModel, ...] = (NoSlippage(), FixedTicks(1), BasisPoints(2), BasisPoints(5), BasisPoints(10))
 """Slippage of the uncertainty band's rows."""
+
+_STEPS_SHOWN = 5
 
 FULL = NANO * 95 // 100
 """Share of capital that the default sizing uses in all, in 1e-9; the rest pays charges and gaps."""
@@ -47,6 +50,7 @@ class BacktestServices(msgspec.Struct, frozen=True):
 class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks for. Days are included at both ends; None is open.
 
+    `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
     in the report; without it a strategy that trades an index is refused.
     """
@@ -57,6 +61,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[Interval, ...] = ()
     start: TradingDay | None = None
     end: TradingDay | None = None
+    adjustment: str = ""
     initial: Cash = Cash(10_000_000_000)
     sizing: SizingPolicy | None = None
     limits: RiskLimits = RiskLimits()
@@ -215,34 +220,45 @@ class _Loader:
     def __init__(self, services: BacktestServices, request: BacktestRequest) -> None:
         self.services = services
         self.span = (request.start, request.end)
+        self.adjustment = request.adjustment
         self.data: list[SeriesInfo] = []
         self.notes: list[str] = []
         self.warnings: list[str] = []
-        self._adjusted: set[InstrumentId] = set()
+        self._states: dict[InstrumentId, str] = {}
 
     def load(self, instrument: Instrument, interval: Interval) -> BarColumns:
-        stored = {info.interval: info for info in self.services.store.series(instrument.id)}
+        stored = self._stored(instrument)
         if interval not in stored:
             finer = [have for have in stored if have < interval and (interval == DAY or interval % have == 0)]
             if finer:
                 return self._made(instrument, interval, stored[min(finer)])
-        columns = load_bars(self.services.store, instrument, interval, self.span)
-        self._note(instrument, stored[interval])
+        columns = load_bars(self.services.store, instrument, interval, self.span, self.adjustment)
+        self._note(instrument, stored[interval], columns)
         return columns
+
+    def _stored(self, instrument: Instrument) -> dict[Interval, SeriesInfo]:
+        """Return the series of each interval that reading the span gives, where several states are stored."""
+        found: dict[Interval, SeriesInfo] = {}
+        every = [info for info in self.services.store.series(instrument.id) if self.adjustment in ("", info.adjustment)]
+        for interval in {info.interval: None for info in every}:
+            state = self.services.store.adjustment(instrument.id, interval, *span_ns(self.span))
+            states = [info for info in every if info.interval == interval]
+            found[interval] = next((info for info in states if info.adjustment == state), states[0])
+        return found
 
     def actions_of_raw(self, instruments: Sequence[Instrument]) -> list[CorporateAction]:
         """Return the actions of instruments whose prices are raw; adjusted prices have them inside already."""
         return [
             action
             for instrument in instruments
-            if instrument.id not in self._adjusted
+            if self._states.get(instrument.id, "raw") == "raw"
             for action in self.services.actions.actions(instrument.id)
         ]
 
     def _made(self, instrument: Instrument, interval: Interval, info: SeriesInfo) -> BarColumns:
-        columns = load_bars(self.services.store, instrument, info.interval, self.span)
+        columns = load_bars(self.services.store, instrument, info.interval, self.span, self.adjustment)
         first, last = day_of(columns.ts_open_ns[0]), day_of(columns.ts_open_ns[len(columns) - 1])
-        self._note(instrument, info)
+        self._note(instrument, info, columns)
         sessions = sessions_of(self.services.rules, instrument, first, last)
         inside = in_sessions(columns, sessions)
         if len(inside) < len(columns):
@@ -255,14 +271,44 @@ class _Loader:
         )
         return made
 
-    def _note(self, instrument: Instrument, info: SeriesInfo) -> None:
+    def _note(self, instrument: Instrument, info: SeriesInfo, columns: BarColumns) -> None:
         self.data.append(info)
-        if info.adjustment != "raw":
-            self._adjusted.add(instrument.id)
+        traded = self._states.setdefault(instrument.id, info.adjustment)
+        if info.adjustment != traded:
+            self.warnings.append(
+                f"{instrument.display}: {format_interval(info.interval)} bars are {info.adjustment}, the traded ones"
+                f" {traded}: prices before a corporate action do not fit each other"
+            )
+        elif info.adjustment != "raw":
             self.warnings.append(
                 f"{instrument.display}: the source gives adjusted prices only ({info.adjustment}); quantities and "
                 "charges of the past differ from what would have been traded"
             )
+        else:
+            self._note_raw(instrument, columns)
+
+    def _note_raw(self, instrument: Instrument, columns: BarColumns) -> None:
+        """Warn of jumps that no action explains, and of adjusted bars that reach further than the raw ones."""
+        steps = (
+            []
+            if instrument.is_derivative
+            else unexplained(steps_of(columns, instrument.display), self.services.actions)
+        )
+        for step in steps[:_STEPS_SHOWN]:
+            self.warnings.append(
+                f"{step.name} steps on {format_day(step.day)} from {format_px(step.close_before)} to"
+                f" {format_px(step.open_after)} (×{step.ratio / 1000:.3g}) and no corporate action is known for that:"
+                " the run trades the jump"
+            )
+        if len(steps) > _STEPS_SHOWN:
+            self.warnings.append(f"{instrument.display}: {len(steps) - _STEPS_SHOWN} more such steps")
+        for state in ("split", "total"):
+            other = self.services.store.read(instrument.id, columns.interval, *span_ns(self.span), adjustment=state)
+            if not self.adjustment and len(columns) * 10 < len(other) * 9:
+                self.warnings.append(
+                    f"{instrument.display}: only {len(columns):,} raw bars lie in the span and are used; {len(other):,}"
+                    f" adjusted ones are stored, too: --adjustment {state} takes them"
+                )
 
 
 def _tradable(

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from manjha.domain.actions import CorporateAction
-from manjha.domain.bars import DAY
+from manjha.domain.bars import Interval
 from manjha.domain.errors import ManjhaError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, at, day_of, format_day
@@ -54,19 +54,21 @@ class DataServices(msgspec.Struct, frozen=True):
 class Terms(msgspec.Struct, frozen=True):
     """How files are to be taken. `source` goes into the manifest, empty stands for the format's name.
 
-    `replace` lets rows overwrite stored ones that differ.
+    `replace` lets rows overwrite stored ones that differ. `doubt` is what else may have been meant by the name of an
+    instrument that is not known yet.
     """
 
     hints: ImportHints = ImportHints()
     source: str = ""
     replace: bool = False
+    doubt: str = ""
 
 
 class Touched(msgspec.Struct):
-    """Which daily raw series an import changed, and over which days."""
+    """Which raw series an import changed, by interval and instrument, and from which bar to which."""
 
-    first: dict[InstrumentId, int] = {}
-    last: dict[InstrumentId, int] = {}
+    first: dict[tuple[Interval, InstrumentId], int] = {}
+    last: dict[tuple[Interval, InstrumentId], int] = {}
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
@@ -88,16 +90,23 @@ def import_paths(
         raise UsageError(f"no such file or folder: {', '.join(absent)}", hint="Check the path; folders are walked.")
     terms = terms or Terms()
     if terms.hints.instrument:
-        name = typed_name(services.instruments, terms.hints.instrument)
-        terms = msgspec.structs.replace(terms, hints=msgspec.structs.replace(terms.hints, instrument=name))
+        name, doubt = typed_name(services.instruments, terms.hints.instrument)
+        hints = msgspec.structs.replace(terms.hints, instrument=name)
+        terms = msgspec.structs.replace(terms, hints=hints, doubt=doubt)
     touched = Touched()
     reports: list[FileReport] = []
+    again: list[tuple[int, tuple[str, bytes]]] = []
     for item in _opened(services.files, paths):
         if isinstance(item, FileReport):
             reports.append(item)
             continue
         progress(item[0], len(reports), 0)
         reports.append(import_one(services, *item, terms, touched))
+        if reports[-1].problem and reports[-1].format:
+            again.append((len(reports) - 1, item))
+    for place, item in again:
+        # It was read but not taken, as actions of a share whose bars came after them.
+        reports[place] = import_one(services, *item, terms, touched)
     if not reports:
         raise UsageError(f"no file to import in {', '.join(map(str, paths))}", hint="Name files, archives or folders.")
     return ImportSummary(tuple(reports), find_steps(services.store, services.instruments, services.actions, touched))
@@ -106,33 +115,42 @@ def import_paths(
 def import_one(services: DataServices, file: str, data: bytes, terms: Terms, touched: Touched) -> FileReport:
     """Import the content of one file and report; what is wrong with it is part of the report."""
     report = FileReport(file, sha256=hashlib.sha256(data).hexdigest())
+    if not data:
+        return msgspec.structs.replace(report, problem=Problem("the file is empty", "Download or export it again."))
     try:
         imported = services.read(data, file, terms.hints)
+        report = msgspec.structs.replace(report, format=imported.format)
         return _store(services, report, imported, terms, touched)
     except ManjhaError as error:
         return msgspec.structs.replace(report, problem=Problem(error.message, error.hint))
 
 
-def typed_name(instruments: InstrumentSource, name: str) -> str:
-    """Return the name of what a user typed where it is known, else what was typed: it may be new.
+def typed_name(instruments: InstrumentSource, name: str) -> tuple[str, str]:
+    """Return the name of what a user typed where it is known, else what was typed, and what else may have been meant.
 
     A contract's name is its id, because its trading symbol does not hold the expiry.
+
+    Raises
+    ------
+    UsageError
+        It is not known and has no exchange, which what is new needs.
     """
     try:
         found = instruments.find(name)
-    except UsageError:
+    except UsageError as error:
+        close = error.hint if error.hint.startswith("Did you mean") else ""
         if ":" in name:
-            return name
-        raise
-    return found.id if found.is_derivative else found.display
+            return name, close
+        new = f"What is new is named with its exchange: --instrument NSE:{name.strip().upper()}."
+        raise UsageError(error.message, hint=f"{close} {new}".strip()) from None
+    return (found.id if found.is_derivative else found.display), ""
 
 
 def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] | FileReport]:
     """Yield files; one that cannot be opened is a report of its own, and its neighbours in a folder are not lost."""
     for path in paths:
         if path.is_dir():
-            inside = (one for one in sorted(path.iterdir()) if one.name not in _NO_DATA and one.name[0] != ".")
-            yield from _opened(files, inside)
+            yield from _opened(files, (one for one in sorted(path.iterdir()) if _may_hold_data(one)))
             continue
         try:
             yield from files.open_all([path])
@@ -140,6 +158,13 @@ def _opened(files: Files, paths: Iterable[Path]) -> Iterator[tuple[str, bytes] |
             yield FileReport(str(path), problem=Problem(error.message, error.hint))
         except OSError as error:
             yield FileReport(str(path), problem=Problem(f"{path} cannot be read: {error.strerror or error}"))
+
+
+def _may_hold_data(path: Path) -> bool:
+    """Tell whether to open what lies in a folder: no hidden or system's file, no pipe, no link to a folder (a loop)."""
+    if path.name in _NO_DATA or path.name.startswith("."):
+        return False
+    return path.is_file() or (path.is_dir() and not path.is_symlink())
 
 
 def _store(
@@ -161,7 +186,7 @@ def _store(
         known = _under_known_ids(batch, joins)
         written = services.store.write(known, provenance, replace=terms.replace)
         writes.append(written)
-        if imported.adjustment == "raw" and batch.interval == DAY and (written.added or written.replaced):
+        if imported.adjustment == "raw" and (written.added or written.replaced):
             _touch(touched, known)
     put = services.actions.put(actions)
     kept = services.quarantine.keep(report.sha256, imported.quarantined) if imported.quarantined else ""
@@ -179,8 +204,13 @@ def _store(
         quarantine_file=kept,
         instruments=news,
         actions=put,
-        notes=(*imported.notes, *_calendar_notes(services.rules, imported.batches)),
+        notes=(*imported.notes, *_doubts(terms, news), *_calendar_notes(services.rules, imported.batches)),
     )
+
+
+def _doubts(terms: Terms, news: int) -> list[str]:
+    """Say that an instrument is new where another one has nearly its name: it may be mistyped."""
+    return [f"{terms.hints.instrument} was not known and is new. {terms.doubt}"] if terms.doubt and news else []
 
 
 def _take_instruments(services: DataServices, imported: Imported, provenance: Provenance) -> int:
@@ -246,8 +276,9 @@ def _touch(touched: Touched, batch: BarBatch) -> None:
     np.maximum.at(last, code, opened)
     for instrument, begin, end in zip(batch.instruments, first.tolist(), last.tolist(), strict=True):
         if not instrument.is_derivative and end:
-            touched.first[instrument.id] = min(begin, touched.first.get(instrument.id, begin))
-            touched.last[instrument.id] = max(end, touched.last.get(instrument.id, end))
+            key = (batch.interval, instrument.id)
+            touched.first[key] = min(begin, touched.first.get(key, begin))
+            touched.last[key] = max(end, touched.last.get(key, end))
 
 
 def _tally(imported: Imported) -> tuple[Tally, ...]:

@@ -60,11 +60,11 @@ def fetch(
     Raises
     ------
     UsageError
-        A span is empty, or the source never has what is asked for.
+        A span is empty or has not come yet, or the source never has what is asked for.
     OutsideTable
         A span lies outside the market calendar.
     """
-    plans = [(request, _missing(services, request)) for request in requests]
+    plans = [(request, _missing(services, request, source.adjustment)) for request in requests]
     days = sum(
         len(held_days(services.rules, request.instrument, *span)) for request, missing in plans for span in missing
     )
@@ -72,6 +72,7 @@ def fetch(
     touched = Touched()
     reports: list[FileReport] = []
     problem: Problem | None = None
+    progress(source.name, 0, total)
     try:
         for place, (request, missing) in enumerate(plans):
             for piece in source.fetch(request, missing) if missing else ():
@@ -108,16 +109,24 @@ def _import(services: DataServices, source: str, piece: Fetched, touched: Touche
     return import_one(services, piece.file, piece.data, Terms(hints=hints, source=source), touched)
 
 
-def _missing(services: DataServices, request: FetchRequest) -> Spans:
+def _missing(services: DataServices, request: FetchRequest, adjustment: str) -> Spans:
     if request.start > request.end:
         raise UsageError(
             f"the span {format_day(request.start)} to {format_day(request.end)} is empty",
             hint="Swap --from and --to.",
         )
+    today = day_of(services.clock.now_ns())
+    if request.start > today:
+        raise UsageError(
+            f"the span {format_day(request.start)} to {format_day(request.end)} has not come yet: today is"
+            f" {format_day(today)}",
+            hint="Give --from a day of the past, or set this machine's clock.",
+        )
     end = _last_complete_day(services, request)
     if request.start > end:
         return ()
-    return missing_spans(services.store, services.rules, request.instrument, request.interval, (request.start, end))
+    span = (request.start, end)
+    return missing_spans(services.store, services.rules, request.instrument, request.interval, span, adjustment)
 
 
 def _last_complete_day(services: DataServices, request: FetchRequest) -> int:

@@ -36,7 +36,8 @@ def gaps(
     first = TradingDay(span[0] if span[0] is not None else day_of(min(info.first_ns for info in stored)))
     last = TradingDay(span[1] if span[1] is not None else day_of(max(info.last_ns for info in stored)))
     if first > last:
-        raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint="Swap --from and --to.")
+        swap = "Swap --from and --to." if None not in span else "The stored bars do not reach into it: give both ends."
+        raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint=swap)
     bars = store.read(instrument.id, interval, at(first, 0), at(last + 1, 0))
     found: dict[int, set[int]] = {}
     for ts in bars.ts_open_ns:
@@ -63,15 +64,20 @@ def held_days(rules: MarketRules, instrument: Instrument, first: int, last: int)
 
 
 def missing_spans(
-    store: BarStore, rules: MarketRules, instrument: Instrument, interval: Interval, span: tuple[int, int]
+    store: BarStore,
+    rules: MarketRules,
+    instrument: Instrument,
+    interval: Interval,
+    span: tuple[int, int],
+    adjustment: str = "",
 ) -> list[tuple[TradingDay, TradingDay]]:
-    """Return the spans of trading days, both ends included, that a download should ask for.
+    """Return the spans of trading days, both ends included, that a download in a state of adjustment should ask for.
 
     A day is missing if it has no bar; the last day stored also if its last bar is not the session's, as when it was
     fetched while the market was open. Minutes missing inside other days are taken to be minutes without a trade.
     """
     days = held_days(rules, instrument, *span)
-    bars = store.read(instrument.id, interval, at(span[0], 0), at(span[1] + 1, 0))
+    bars = store.read(instrument.id, interval, at(span[0], 0), at(span[1] + 1, 0), adjustment=adjustment)
     seen = {day_of(ts) for ts in bars.ts_open_ns}
     if len(bars) and interval != DAY and not _ends_with_session(rules, instrument, interval, bars.ts_open_ns[-1]):
         seen.discard(day_of(bars.ts_open_ns[-1]))

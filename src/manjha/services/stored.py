@@ -35,10 +35,20 @@ def list_series(
     return sorted(views, key=lambda view: (view.name, view.interval, view.adjustment))
 
 
+def span_ns(span: tuple[TradingDay | None, TradingDay | None]) -> tuple[int, int]:
+    """Return the moments of a span of days, both ends included; None is open."""
+    first, last = span
+    return at(first, 0) if first is not None else 0, at(last + 1, 0) if last is not None else END_OF_TIME_NS
+
+
 def load_bars(
-    store: BarStore, instrument: Instrument, interval: Interval, span: tuple[TradingDay | None, TradingDay | None]
+    store: BarStore,
+    instrument: Instrument,
+    interval: Interval,
+    span: tuple[TradingDay | None, TradingDay | None],
+    adjustment: str = "",
 ) -> BarColumns:
-    """Return stored bars of a span of days, both ends included; None is open.
+    """Return stored bars of a span of days, both ends included; None is open. Without an `adjustment` raw ones first.
 
     Raises
     ------
@@ -48,13 +58,12 @@ def load_bars(
     first, last = span
     if first is not None and last is not None and first > last:
         raise UsageError(f"the span {format_day(first)} to {format_day(last)} is empty", hint="Swap --from and --to.")
-    start = at(first, 0) if first is not None else 0
-    end = at(last + 1, 0) if last is not None else END_OF_TIME_NS
-    bars = store.read(instrument.id, interval, start, end)
+    bars = store.read(instrument.id, interval, *span_ns(span), adjustment=adjustment)
     if len(bars):
         return bars
+    bars_of = f"{adjustment} bars of" if adjustment else "bars of"
     raise UsageError(
-        f"no bars of {instrument.display} {format_interval(interval)} are stored"
+        f"no {bars_of} {instrument.display} {format_interval(interval)} are stored"
         + (f" from {format_day(first)}" if first is not None else "")
         + (f" to {format_day(last)}" if last is not None else ""),
         hint=_what_there_is(store, instrument),
@@ -63,7 +72,7 @@ def load_bars(
 
 def _what_there_is(store: BarStore, instrument: Instrument) -> str:
     there = [
-        f"{format_interval(info.interval)} from {format_day(day_of(info.first_ns))} to"
+        f"{format_interval(info.interval)} ({info.adjustment}) from {format_day(day_of(info.first_ns))} to"
         f" {format_day(day_of(info.last_ns))}"
         for info in store.series(instrument.id)
     ]

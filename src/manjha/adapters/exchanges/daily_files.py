@@ -68,6 +68,11 @@ class DailyFiles:
         """Return the name that `--source` takes."""
         return self._archive.name
 
+    @property
+    def adjustment(self) -> str:
+        """Return the state of adjustment of its bars."""
+        return "raw"
+
     def plan(self, request: FetchRequest, missing: Spans) -> int:
         """Return how many days' files are wanted. Raises `UsageError` for what the exchange does not publish."""
         segment = self._segment(request)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from manjha.adapters.files.durable import exclusive, write_whole
-from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.actions import SHARES_MAX, ActionKind, CorporateAction
 from manjha.domain.errors import DataError, ManjhaError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import format_day, parse_day
@@ -80,8 +80,8 @@ def read_actions(text: str, file: str, resolve: Callable[[str], InstrumentId]) -
 
 def _action(cells: dict[str, str], resolve: Callable[[str], InstrumentId]) -> CorporateAction:
     new, old = int(cells.get("new_shares") or 1), int(cells.get("old_shares") or 1)
-    if new < 1 or old < 1:
-        raise DataError(f"expected a ratio of whole positive shares, was {new} for {old}")
+    if not (1 <= new <= SHARES_MAX and 1 <= old <= SHARES_MAX):
+        raise DataError(f"expected a ratio of whole shares from 1 to {SHARES_MAX:,}, was {new} for {old}")
     return CorporateAction(
         instrument=resolve(cells["instrument"]),
         ex_day=parse_day(cells["ex_day"]),

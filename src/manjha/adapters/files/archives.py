@@ -28,7 +28,7 @@ class Archives:
         self._limit = limit
 
     def open_all(self, paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-        """Yield a display name ("day.zip!fo.csv") and the decompressed content of each file.
+        """Yield a display name ("day.zip!fo.csv") and the decompressed content of each file, also of an empty one.
 
         Folders are walked by name at any depth; hidden files, resource forks and symbolic links below a given folder
         are skipped. What the user names is opened whatever its name, but a resource fork never is.
@@ -82,8 +82,6 @@ class Archives:
     def _opened(self, name: str, data: bytes, depth: int) -> Iterator[tuple[str, bytes]]:
         if data.startswith(_RESOURCE_FORK):
             self.skipped.append(f"{name}: a resource fork of macOS, no data")
-        elif not data:
-            self.skipped.append(f"{name}: empty")
         elif data.startswith((_ZIP, _GZ)) and depth == DEPTH_MAX:
             raise DataError(f"{name}: archives in archives, more than {DEPTH_MAX} deep")
         elif data.startswith(_ZIP):

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY = ".tmp"
@@ -11,10 +11,27 @@ TEMPORARY = ".tmp"
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Put a file in place so that a reader, or a machine that comes back, sees the old one or the new one."""
+    """Put a file in place so that a reader, or a machine that comes back, sees the old one or the new one.
+
+    Raises
+    ------
+    OSError
+        The machine refuses, with the file's name; nothing of it is left, not even on a full disk.
+    """
     make_folder(path.parent)
     temporary = path.with_name(path.name + TEMPORARY)
-    descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
+    try:
+        _write(temporary, data)
+        temporary.rename(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    sync_folder(path.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
     try:
         rest = memoryview(data)
         while rest:
@@ -22,8 +39,6 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    temporary.rename(path)
-    sync_folder(path.parent)
 
 
 def make_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from manjha.adapters.files.durable import write_whole
+from manjha.domain.errors import DataError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, date_from_day
 
@@ -116,15 +117,27 @@ def in_force(versions: list[Version], day: TradingDay | None) -> Instrument:
 
 
 def read_shelf(path: Path) -> Shelf:
-    """Read a file; none there is an empty shelf."""
+    """Read a file; none there is an empty shelf. Raises `DataError` for one that something else has changed."""
     if not path.exists():
         return Shelf({})
-    frame = pl.read_parquet(path)
-    instruments = msgspec.convert(frame.drop("from_day", "to_day").to_dicts(), list[Instrument])
+    try:
+        frame = pl.read_parquet(path)
+        instruments = msgspec.convert(frame.drop("from_day", "to_day").to_dicts(), list[Instrument])
+    except (pl.exceptions.PolarsError, msgspec.ValidationError) as error:
+        raise damaged(path, error) from error
     versions: dict[InstrumentId, list[Version]] = {}
     for first, last, instrument in zip(frame["from_day"], frame["to_day"], instruments, strict=True):
         versions.setdefault(instrument.id, []).append(Version(first, last, instrument))
     return Shelf(versions)
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """Return the error that names a file of instruments which cannot be read."""
+    first = str(error).strip().split("\n")[0]
+    return DataError(
+        f"the instruments in {path} cannot be read: {first}",
+        hint="Restore it from a copy, or move it away and import again the files that named its instruments.",
+    )
 
 
 def write_shelf(path: Path, shelf: Shelf) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from manjha.adapters.files.durable import exclusive, write_whole
 from manjha.adapters.files.instrument_shelf import (
     Shelf,
+    damaged,
     in_force,
     read_shelf,
     shelf_name,
@@ -124,7 +125,10 @@ class InstrumentBook:
         """Return ids that were joined to others; see the port."""
         stamp = _stamp(self._joins_path)
         if self._joins[0] != stamp:
-            joined = msgspec.json.decode(self._joins_path.read_bytes(), type=dict[str, str]) if stamp else {}
+            try:
+                joined = msgspec.json.decode(self._joins_path.read_bytes(), type=dict[str, str]) if stamp else {}
+            except msgspec.DecodeError as error:
+                raise damaged(self._joins_path, error) from error
             self._joins = (stamp, {InstrumentId(old): InstrumentId(new) for old, new in joined.items()})
         return self._joins[1]
 
@@ -146,7 +150,10 @@ class InstrumentBook:
         if not paths:
             return []
         same = pl.col("symbol").str.to_uppercase() == symbol
-        ids = pl.scan_parquet(paths).filter(same).select(pl.col("id").unique().sort(descending=True)).collect()
+        try:
+            ids = pl.scan_parquet(paths).filter(same).select(pl.col("id").unique().sort(descending=True)).collect()
+        except pl.exceptions.PolarsError as error:
+            raise damaged(self._folder, error) from error
         return [InstrumentId(name) for name in ids["id"].to_list()]
 
     def _shelf(self, name: str) -> Shelf:

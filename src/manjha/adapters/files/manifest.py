@@ -116,10 +116,19 @@ class Manifest:
                 database.execute("PRAGMA synchronous = FULL")
                 yield database
         except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"the store's manifest {self._path} cannot be used: {error}",
-                hint="Restore it from a copy, or move the store away and import again.",
-            ) from error
+            raise DataError(f"the store's manifest {self._path} cannot be used: {error}", hint=_hint(error)) from error
+
+
+def _hint(error: sqlite3.DatabaseError) -> str:
+    """Return the next step: a manifest that the machine keeps from being written is not damaged."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return "What was stored before is whole: free some space and run again, or set MANJHA_HOME elsewhere."
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return "Change the rights of this place, or set MANJHA_HOME to another."
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "Another program holds it: end that one, or wait and run again."
+    return "Restore it from a copy, or move the store away and import again."
 
 
 def _apply(database: sqlite3.Connection, change: Change, provenance: Provenance | None) -> None:

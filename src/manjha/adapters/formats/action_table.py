@@ -2,10 +2,10 @@
 
 from manjha.adapters.formats.reading import Reading, TableFormat
 from manjha.adapters.formats.sketch import Sketch
-from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.actions import SHARES_MAX, ActionKind, CorporateAction
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import parse_day
+from manjha.domain.moments import format_day, parse_day
 from manjha.domain.money import Px, parse_px
 from manjha.ports.market_data import Imported
 
@@ -47,15 +47,21 @@ def _action(cells: dict[str, str]) -> CorporateAction:
         raise DataError(f"expected new_shares other than old_shares for a {kind}, was {new} for {old}")
     if kind in _AMOUNTS and cash <= 0:
         raise DataError(f"expected an amount of cash a share for a {kind}, was {cells.get('cash', '') or 'none'}")
+    ex_day = parse_day(cells["exday"])
+    known = parse_day(cells["knownday"]) if cells.get("knownday") else None
+    if known is not None and known > ex_day:
+        raise DataError(f"expected a known_day on or before the ex_day {format_day(ex_day)}, was {format_day(known)}")
+    if not cells["instrument"]:
+        raise DataError("expected an instrument, was none")
     return CorporateAction(
         # As people type it; who stores it knows the id.
         instrument=InstrumentId(cells["instrument"]),
-        ex_day=parse_day(cells["exday"]),
+        ex_day=ex_day,
         kind=kind,
         new_shares=new,
         old_shares=old,
         cash=cash,
-        known_day=parse_day(cells["knownday"]) if cells.get("knownday") else None,
+        known_day=known,
         source=cells.get("source", "") or "user",
     )
 
@@ -63,8 +69,8 @@ def _action(cells: dict[str, str]) -> CorporateAction:
 def _shares(text: str) -> int:
     if not text:
         return 1
-    if not text.isdigit() or int(text) < 1:
-        raise DataError(f"expected a whole number of shares, was {text!r}")
+    if not text.isdecimal() or not 1 <= int(text[:20]) <= SHARES_MAX:
+        raise DataError(f"expected a whole number of shares from 1 to {SHARES_MAX:,}, was {text!r}")
     return int(text)
 
 

@@ -134,7 +134,7 @@ def daily_batch(
     """Pack sifted rows with a `day` into daily bars from the session's open to its close."""
     frame = settle_duplicates(frame, findings, "day")
     frame = Sessions(clock, tuple(instruments)).join(frame)
-    frame = findings.split(frame.with_columns(reason=_closed_fault()))
+    frame = findings.split(frame.with_columns(reason=pl.col("fault")))
     frame = frame.with_columns(ts=pl.col("session_open"), ts_close=pl.col("session_close"))
     return pack(frame, instruments, DAY, findings)
 
@@ -147,7 +147,7 @@ def intraday_batch(
     frame = Sessions(clock, tuple(instruments)).join(frame)
     grid = min(interval, 60) * SECOND_NS
     off = pl.when(pl.col("ts") % grid != 0).then(pl.lit("the time is not on the interval's grid"))
-    frame = findings.split(frame.with_columns(reason=_closed_fault().fill_null(off)))
+    frame = findings.split(frame.with_columns(reason=pl.col("fault").fill_null(off)))
     frame = inside_session(frame, findings).sort("inst", "ts")
     following = pl.col("ts").shift(-1).over("inst")
     end = pl.min_horizontal(pl.col("ts") + interval * SECOND_NS, "session_close", following)
@@ -188,7 +188,10 @@ def pack(frame: pl.DataFrame, instruments: Sequence[Instrument], interval: Inter
         said = "; ".join(
             [*(f"{count:,} times: {why}" for why, count in findings.reasons.most_common(3)), *findings.notes]
         )
-        raise DataError(f"{findings.file}: no row can be used ({said or 'the table is empty'})")
+        raise DataError(
+            f"{findings.file}: no row can be used ({said or 'the table is empty'})",
+            hint="Check the instrument, its expiry, and the days and zone of the file.",
+        )
     frame = frame.sort("inst", "ts")
     used = frame["inst"].unique().sort()
     places = pl.Series(np.searchsorted(used.to_numpy(), frame["inst"].to_numpy()), dtype=pl.Int64)
@@ -211,11 +214,3 @@ def column(values: pl.Series) -> memoryview:
     """Return an int64 column as a memoryview of format "q"."""
     array = np.ascontiguousarray(values.to_numpy(), dtype=np.int64)
     return memoryview(array.tobytes()).cast("q")
-
-
-def _closed_fault() -> pl.Expr:
-    return (
-        pl.when(pl.col("session_open").is_null())
-        .then(pl.lit("the exchange was closed on that day"))
-        .otherwise(pl.lit(None, dtype=pl.String))
-    )

@@ -26,14 +26,20 @@ _NAMES = {
     "volume": ("volume", "v", "vol", "qty", "quantity", "totaltradedquantity", "tottrdqty"),
     "oi": ("oi", "openinterest", "openint"),
 }
+_PRICES = ("open", "high", "low", "close")
 SYMBOL = ("symbol", "ticker", "code", "tradingsymbol", "scrip", "stock", "instrument", "name")
 _RIGHT = ("optiontype", "right", "optntp", "opttype", "cepe")
 
 
 def has_prices(sketch: Sketch) -> bool:
     """Tell whether there are a time and four prices."""
-    prices = ("open", "high", "low", "close")
-    return has_time(sketch.columns) and all(any(n in sketch.columns for n in _NAMES[price]) for price in prices)
+    return not missing(sketch)
+
+
+def missing(sketch: Sketch) -> list[str]:
+    """Return which of a time and the four prices are not among the columns."""
+    prices = [price for price in _PRICES if not any(name in sketch.columns for name in _NAMES[price])]
+    return prices if has_time(sketch.columns) else ["time", *prices]
 
 
 def price_columns(table: Table) -> dict[str, pl.Series]:

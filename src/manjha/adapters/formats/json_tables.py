@@ -10,6 +10,8 @@ from manjha.adapters.formats.sketch import Sketch
 from manjha.adapters.formats.tabular import FILE_BYTES_MAX, Table
 from manjha.domain.errors import DataError
 
+NOTHING = "Nothing to import: check the dates asked for."
+
 
 def parse(data: bytes, file: str) -> Any:
     """Parse JSON. Raises `DataError`."""
@@ -35,6 +37,8 @@ def table_of_rows(rows: Any, names: Sequence[str], file: str) -> Table:
     """Return a list of lists as a table; rows may be shorter than the names. Raises `DataError`."""
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise DataError(f"{file}: expected rows of {', '.join(names)}, found none")
+    if not rows:
+        raise DataError(f"{file}: no rows, an empty list", hint=NOTHING)
     width = max((len(row) for row in rows), default=0)
     used = names[:width]
     return table_of_columns({name: [_at(row, place) for row in rows] for place, name in enumerate(used)}, file)
@@ -46,7 +50,7 @@ def table_of_columns(columns: dict[str, Any], file: str) -> Table:
     if len(lengths) != 1 or not all(isinstance(values, list) for values in columns.values()):
         raise DataError(f"{file}: expected lists of equal length, found lengths {sorted(lengths)}")
     if lengths == {0}:
-        raise DataError(f"{file}: no rows, an empty list", hint="Nothing to import: check the dates asked for.")
+        raise DataError(f"{file}: no rows, an empty list", hint=NOTHING)
     frame = pl.DataFrame({name: _column(name, values) for name, values in columns.items()})
     return Table(Sketch(tuple(columns)), frame)
 

@@ -71,10 +71,12 @@ class CandlesJson(msgspec.Struct, frozen=True):
     clock: SessionClock = regular_session
 
     def matches(self, head: bytes) -> bool:
-        """Tell by the key "candles", or by a list that begins with a stamped candle."""
+        """Tell by the key "candles", by a list that begins with a stamped candle, or by Kite's words of an error."""
         candle = rb'\[\s*\[\s*"\d{4}-\d{2}-\d{2}T[^"]*"\s*,\s*-?[\d.]+'
         return is_json(head) and (
-            b'"candles"' in head or re.match(candle, head.strip(b"\xef\xbb\xbf \t\r\n")) is not None
+            b'"candles"' in head
+            or b'"error_type"' in head
+            or re.match(candle, head.strip(b"\xef\xbb\xbf \t\r\n")) is not None
         )
 
     def read(self, data: bytes, file: str, hints: ImportHints) -> Imported:

@@ -80,6 +80,12 @@ def honest_errors(file: str, name: str) -> Iterator[None]:
     """Turn what polars raises on cells that nobody foresaw into a `DataError`; nothing is half done here."""
     try:
         yield
+    except pl.exceptions.ColumnNotFoundError as error:
+        column = str(error).split("\n")[0].removesuffix(" not found").strip('"')
+        raise DataError(
+            f"{file}: no {name}: the column {column} is missing",
+            hint="Leave --format out, or compare the header with docs/formats.md.",
+        ) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OverflowError) as error:
         first = str(error).split("\n")[0]
         raise DataError(f"{file}: cannot be read as {name}: {first}", hint="Check the file; it may be cut.") from error

@@ -1,5 +1,8 @@
 """All formats, in the order in which they are tried, and the one way in for bytes."""
 
+import codecs
+import difflib
+
 import msgspec
 
 from manjha.adapters.formats import (
@@ -17,7 +20,7 @@ from manjha.adapters.formats import (
 )
 from manjha.adapters.formats.reading import TableFormat
 from manjha.adapters.formats.sessions import SessionClock, regular_session
-from manjha.adapters.formats.sketch import HEAD_BYTES, is_parquet, sketch_of
+from manjha.adapters.formats.sketch import HEAD_BYTES, Sketch, is_parquet, sketch_of
 from manjha.adapters.formats.tabular import read_table
 from manjha.domain.errors import DataError, UsageError
 from manjha.ports.market_data import Imported, ImportFormat, ImportHints
@@ -54,7 +57,7 @@ class Parquet(msgspec.Struct, frozen=True):
         for one in self.tables:
             if one.recognise(table.sketch):
                 return one.read_table(table, file, hints)
-        raise _unknown(file, ", ".join(table.sketch.columns))
+        raise _unknown(file, table.sketch)
 
 
 def all_formats(clock: SessionClock = regular_session) -> tuple[ImportFormat, ...]:
@@ -75,7 +78,9 @@ def detect(head: bytes, formats: tuple[ImportFormat, ...] = FORMATS, *, file: st
             raise DataError(
                 f"{file}: an archive that cannot be opened: damaged or encrypted", hint="Download it again."
             )
-        raise _unknown(file, ", ".join(sketch_of(head[:HEAD_BYTES]).columns))
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            raise DataError(f"{file}: a web page, no data", hint="Download the file again, in a browser if need be.")
+        raise _unknown(file, sketch_of(head[:HEAD_BYTES]))
     return found
 
 
@@ -86,7 +91,10 @@ def by_name(name: str, formats: tuple[ImportFormat, ...] = FORMATS) -> ImportFor
     """Return the format that `--format` names. Raises `UsageError` listing all."""
     found = next((one for one in formats if one.name == name), None)
     if found is None:
-        raise UsageError(f"unknown format {name!r}", hint=f"One of: {', '.join(one.name for one in formats)}.")
+        names = [one.name for one in formats]
+        close = difflib.get_close_matches(name, names, 3)
+        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise UsageError(f"unknown format {name!r}", hint=f"{hint}One of: {', '.join(names)}.")
     return found
 
 
@@ -95,6 +103,8 @@ def import_bytes(
 ) -> Imported:
     """Read a decompressed file of any format. Raises `DataError` or `UsageError`, nothing else."""
     hints = _checked(hints or ImportHints())
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", errors="replace").encode()
     formats = FORMATS if clock is regular_session else all_formats(clock)
     chosen = by_name(hints.format, formats) if hints.format else detect(data[:HEAD_BYTES], formats, file=file)
     return chosen.read(data, file, hints)
@@ -113,9 +123,21 @@ def _checked(hints: ImportHints) -> ImportHints:
     return hints
 
 
-def _unknown(file: str, columns: str) -> DataError:
-    seen = f"columns {columns[:300]}" if columns else "no table and no JSON of a known kind"
+def _unknown(file: str, sketch: Sketch) -> DataError:
+    seen = f"columns {', '.join(sketch.columns)[:300]}" if sketch.columns else "no table and no JSON of a known kind"
+    lacking = generic.missing(sketch)
+    if 0 < len(lacking) <= _FEW:
+        close = [near for name in lacking for near in difflib.get_close_matches(name, sketch.columns, 1)]
+        likely = f" (is it {' and '.join(close)}?)" if close else ""
+        return DataError(
+            f"{file}: the format is not known; a table of bars without {', '.join(lacking)}; it has {seen}",
+            hint=f"Call the missing column {' and '.join(lacking)}{likely}; docs/formats.md lists what else is read.",
+        )
     return DataError(
         f"{file}: the format is not known; it has {seen}",
         hint="docs/formats.md lists what is read; a table needs a time, open, high, low, close. --format forces one.",
     )
+
+
+_FEW = 2
+# Columns that a table may lack and still be taken for one of bars.

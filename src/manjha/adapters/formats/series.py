@@ -158,11 +158,13 @@ def bar_opens(
     rest = (pl.col("session_close") - pl.col("session_open")) % span
     shorter = (pl.col("ts") == pl.col("session_close")) & (rest > 0)
     opened = placed.with_columns(ts=pl.col("ts") - pl.when(shorter).then(rest).otherwise(span))
-    return opened.drop("session_open", "session_close", "day")
+    return opened.drop("session_open", "session_close", "day", "fault")
 
 
 def _label(reading: Reading, placed: pl.DataFrame, interval: Interval) -> str:
     """Find by the first and the last stamp of the days whether stamps label the open or the close."""
+    if placed["session_open"].null_count() == placed.height:
+        return "open"  # No day of theirs had a session: they are quarantined as that, whatever they label.
     at_open = (pl.col("ts") == pl.col("session_open")).any()
     at_close = (pl.col("ts") == pl.col("session_close")).any()
     last = (pl.col("ts") == pl.col("session_close") - interval * SECOND_NS).any()

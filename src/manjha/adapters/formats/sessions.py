@@ -37,16 +37,36 @@ class Sessions(msgspec.Struct, frozen=True):
     instruments: tuple[Instrument, ...]
 
     def join(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Add `session_open` and `session_close` by the columns `inst` and `day`; null where there was no session."""
+        """Add `session_open` and `session_close` by the columns `inst` and `day`; null where there was no session.
+
+        `fault` then says why: the exchange was closed, or the contract had expired.
+        """
         kinds, examples = _kinds(self.instruments)
         frame = frame.with_columns(kind=pl.Series(kinds, dtype=pl.Int32).gather(frame["inst"]))
         asked = frame.select("kind", "day").unique(maintain_order=True)
-        answers = [self.clock(examples[kind], TradingDay(day)) for kind, day in asked.iter_rows()]
+        ended = [_has_expired(examples[kind], day) for kind, day in asked.iter_rows()]
+        answers = [
+            None if over else self.clock(examples[kind], TradingDay(day))
+            for over, (kind, day) in zip(ended, asked.iter_rows(), strict=True)
+        ]
         asked = asked.with_columns(
+            fault=pl.Series(
+                [_fault(over, answer) for over, answer in zip(ended, answers, strict=True)], dtype=pl.String
+            ),
             session_open=pl.Series([a[0] if a else None for a in answers], dtype=pl.Int64),
             session_close=pl.Series([a[1] if a else None for a in answers], dtype=pl.Int64),
         )
         return frame.join(asked, on=["kind", "day"], how="left", maintain_order="left").drop("kind")
+
+
+def _has_expired(instrument: Instrument, day: int) -> bool:
+    return instrument.expiry is not None and day > instrument.expiry
+
+
+def _fault(over: bool, answer: tuple[int, int] | None) -> str | None:  # noqa: FBT001 - one of two reasons
+    if over:
+        return "the contract had expired on that day"
+    return None if answer else "the exchange was closed on that day"
 
 
 def _kinds(instruments: Sequence[Instrument]) -> tuple[list[int], list[Instrument]]:

@@ -33,7 +33,7 @@ def _read(reading: Reading) -> Imported:
     if table.any_of(*_OI) and not reading.hints.instrument and not table.has("expiry"):
         raise DataError(
             f"{reading.file}: ticks with open interest are of derivatives, but no expiry is told",
-            hint="Import one contract at a time: --instrument NFO:MCX:2025-11-25:FUT.",
+            hint="Import one contract at a time, a file each: --instrument NFO:MCX:2025-11-25:FUT.",
         )
     interval = reading.hints.interval or MINUTE
     if interval == DAY:
@@ -45,8 +45,7 @@ def _read(reading: Reading) -> Imported:
     good, instruments = identify(reading)(good)
     good = good.with_columns(ts=on_utc(stamps, good["ts"], reading)).with_columns(day=day_expr())
     placed = Sessions(reading.clock, tuple(instruments)).join(_majority_day(good, reading.findings))
-    closed = pl.when(pl.col("session_open").is_null()).then(pl.lit("the exchange was closed on that day"))
-    placed = reading.findings.split(placed.with_columns(reason=closed))
+    placed = reading.findings.split(placed.with_columns(reason=pl.col("fault")))
     # Ticks of one second are stored in any order; the day's volume so far tells it.
     ordered = placed.sort("inst", "ts", "total", "row")
     rising = _rising(ordered, reading.findings)
@@ -60,7 +59,7 @@ def _refuse_many(reading: Reading) -> None:
     if name and reading.hints.instrument and reading.table.text(name).n_unique() > 1:
         raise DataError(
             f"{reading.file}: ticks of {reading.table.text(name).n_unique()} symbols, --instrument names one",
-            hint="Leave --instrument out, or split the file by symbol.",
+            hint="Split the file by symbol" + ("." if reading.table.any_of(*_OI) else ", or leave --instrument out."),
         )
 
 

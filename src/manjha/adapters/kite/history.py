@@ -68,6 +68,11 @@ class KiteHistory:
         """Return the name that `--source` takes."""
         return "kite"
 
+    @property
+    def adjustment(self) -> str:
+        """Return the state of adjustment of its bars."""
+        return "split"
+
     def plan(self, request: FetchRequest, missing: Spans) -> int:
         """Return the number of requests, with the list of instruments. Raises `UsageError` for what Kite has not."""
         pieces = len(_pieces(request, missing))

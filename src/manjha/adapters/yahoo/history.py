@@ -59,6 +59,11 @@ class YahooHistory:
         """Return the name that `--source` takes."""
         return "yahoo"
 
+    @property
+    def adjustment(self) -> str:
+        """Return the state of adjustment of its bars."""
+        return "split"
+
     def plan(self, request: FetchRequest, missing: Spans) -> int:
         """Return the number of requests. Raises `UsageError` for what Yahoo does not have, or has no more."""
         yahoo_symbol(request.instrument)

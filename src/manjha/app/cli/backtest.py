@@ -24,6 +24,7 @@ def backtest(
     also: Annotated[list[str] | None, typer.Option("--also-interval", help="Further bars that it may see.")] = None,
     start: Annotated[str, typer.Option("--from", help="First day, like 2021-01-01.")] = "",
     end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     cash: Annotated[str, typer.Option("--cash", help="Capital: 1000000, 10 lakh, 1cr.")] = "10 lakh",
     size: Annotated[str, typer.Option("--size", help="qty:100, capital:0.5, risk:1%, volatility:15%.")] = "",
@@ -50,6 +51,7 @@ def backtest(
     made = found(**parse_params(param or []))
     words = {
         "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
+        "adjustment": adjustment,
         "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
         "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
     }  # fmt: skip

@@ -60,7 +60,7 @@ def import_(
     if json:
         print_json(summary_json(summary))
     else:
-        print_files(summary.files)
+        print_files(summary.files, lambda name: services.instruments.get(name).display)
         print_steps(summary.steps)
     raise typer.Exit(USAGE if summary.failed else OK)
 
@@ -84,14 +84,14 @@ def fetch(
     from manjha.services.fetch import Wanted, fetch_named
 
     settings = load_settings()
-    chosen = history_source(source, settings)
+    services, chosen = data_services(settings), history_source(source, settings)
     wanted = Wanted(tuple(instrument), _interval(interval), parse_day(start), parse_day(end))
     with progress_bar() as progress:
-        summary = fetch_named(data_services(settings), chosen, wanted, progress)
+        summary = fetch_named(services, chosen, wanted, progress)
     if json:
         print_json(fetch_json(summary))
     else:
-        print_fetch(summary)
+        print_fetch(summary, lambda name: services.instruments.get(name).display)
     failed = any(report.problem for report in summary.files)
     raise typer.Exit(SOURCE if summary.problem else USAGE if failed else OK)
 

@@ -1,7 +1,7 @@
 """What `manjha data` writes: tables for people, JSON for programs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +11,7 @@ from manjha.adapters.files.integrity import SetAside
 from manjha.app.cli.errors import say, say_error
 from manjha.app.cli.output import print_table
 from manjha.domain.bars import format_interval
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import clock_ns, format_clock, format_day, format_ts
 from manjha.domain.money import format_px
 from manjha.ports.market_data import Conflict
@@ -30,8 +31,8 @@ _NEXT_TRADING_DAY = 4
 _PRICES = ("open", "high", "low", "close")
 
 
-def print_files(reports: Sequence[FileReport]) -> None:
-    """Write one line a file, the sum, and below it what needs a person's eye."""
+def print_files(reports: Sequence[FileReport], named: Callable[[InstrumentId], str] = str) -> None:
+    """Write one line a file, the sum, and below it what needs a person's eye; `named` gives what people call an id."""
     headers = ("file", "format", "rows", "added", "unchanged", "conflicts", "quarantined", "")
     rows: list[tuple[str | int, ...]] = [
         (_base(r.file), r.format or "-", r.rows, r.added, r.unchanged, r.conflicting, _quarantined(r), r.outcome)
@@ -45,7 +46,7 @@ def print_files(reports: Sequence[FileReport]) -> None:
         say(f"note: {note}" + (f" (and the like of {count - 1} more files)" if count > 1 else ""))
     _print_problems(reports)
     for report in reports:
-        _print_remarks(report)
+        _print_remarks(report, named)
 
 
 def _notes(reports: Sequence[FileReport]) -> list[tuple[str, int]]:
@@ -72,13 +73,13 @@ def _print_problems(reports: Sequence[FileReport]) -> None:
         say_error(messages[-1], hint)
 
 
-def _print_remarks(report: FileReport) -> None:
+def _print_remarks(report: FileReport, named: Callable[[InstrumentId], str]) -> None:
     for tally in report.quarantined:
         say(f"quarantined: {_base(report.file)}: {tally.count:,} rows: {tally.what}")
     if report.quarantine_file:
         say(f"  the rows are in {report.quarantine_file}")
     for conflict in report.conflicts[:_SHOWN]:
-        say(f"conflict: {_conflict_text(conflict)}")
+        say(f"conflict: {_conflict_text(conflict, named(conflict.instrument))}")
     if report.conflicting:
         kept = "the stored rows were kept; `--replace` overwrites them"
         say(f"  {report.conflicting:,} rows of {_base(report.file)} contradict others: {kept}")
@@ -98,12 +99,12 @@ def print_steps(steps: Sequence[Step]) -> None:
         say("  No corporate action is known for that, and a backtest would trade the jump. Import the action, if any.")
 
 
-def print_fetch(summary: FetchSummary) -> None:
+def print_fetch(summary: FetchSummary, named: Callable[[InstrumentId], str] = str) -> None:
     """Write what a download gave."""
     if not summary.missing_days:
-        print("nothing is missing")
+        print("nothing is missing (today counts once its session is over)")
     if summary.files:
-        print_files(summary.files)
+        print_files(summary.files, named)
         print_steps(summary.steps)
     if summary.problem:
         say_error(summary.problem.message, summary.problem.hint)
@@ -280,11 +281,9 @@ def _step_json(step: Step) -> dict[str, Any]:
     }
 
 
-def _conflict_text(conflict: Conflict) -> str:
+def _conflict_text(conflict: Conflict, name: str) -> str:
     stored, offered = _value(conflict.field, conflict.stored), _value(conflict.field, conflict.offered)
-    where = (
-        f"{conflict.instrument} {format_interval(conflict.interval)} {_short(conflict.ts_open_ns, conflict.interval)}"
-    )
+    where = f"{name} {format_interval(conflict.interval)} {_short(conflict.ts_open_ns, conflict.interval)}"
     if conflict.field == "ts_open":
         return f"{where} reaches into the stored bar of {stored}"
     return f"{where} {conflict.field}: stored {stored}, offered {offered}"

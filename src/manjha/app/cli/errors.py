@@ -4,6 +4,8 @@ Exit codes: 0 done · 2 what was asked for cannot be · 3 a source outside faile
 130 interrupted. Tracebacks go to a file, not to the screen.
 """
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -14,10 +16,18 @@ from manjha.domain.errors import InvariantBroken, ManjhaError, SourceError
 
 OK, USAGE, SOURCE, BUG, INTERRUPTED, PIPE = 0, 2, 3, 70, 130, 141
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_MACHINE = (*_FULL, *_CLOSED, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EMFILE)
+"""What the machine refuses, and no change of ours could mend."""
+
 
 def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
     """Run a command and return the exit code; every error ends here."""
     code = OK
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows no rupee sign shows "?" instead of a traceback.
+        sys.stdout.reconfigure(errors="replace")
     try:
         command()
     except SystemExit as stop:
@@ -33,10 +43,23 @@ def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
 
 
 def _explain(error: Exception, args: Sequence[str]) -> int:
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        say_error(*_refused_by_machine(error))
+        return USAGE
     if not isinstance(error, ManjhaError) or isinstance(error, InvariantBroken):
         return _crashed(error, args)
     say_error(error.message, error.hint)
     return SOURCE if isinstance(error, SourceError) else USAGE
+
+
+def _refused_by_machine(error: OSError) -> tuple[str, str]:
+    """Return which file the machine refused and why, and the next step."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if error.errno in _FULL:
+        return what, "What was stored before is whole: free some space and run again, or set MANJHA_HOME elsewhere."
+    if error.errno in _CLOSED:
+        return what, "Change the rights of this place, or choose another: MANJHA_HOME, --out, --report."
+    return what, "Check the path: MANJHA_HOME, --out, --report."
 
 
 def say_error(message: str, hint: str = "") -> None:

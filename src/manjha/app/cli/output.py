@@ -1,7 +1,7 @@
 """How results look: aligned tables for people, JSON for programs, a progress bar after the first second."""
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,26 +31,31 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function to tell progress to. A bar appears on a terminal once a second has passed, else nothing."""
+    """Give a function to tell progress to. A bar appears on a terminal once a second has passed, else nothing.
+
+    It does not wait to be told something: the first answer of a slow server may take long.
+    """
     if not sys.stderr.isatty():
         yield lambda _what, _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task("", total=None)
 
     def tell(what: str, done: int, total: int) -> None:
         bar.update(task, description=what[-60:], completed=done, total=total or None)
-        if time.monotonic() - started > _PATIENCE_S:
-            bar.start()
 
+    patience = threading.Timer(_PATIENCE_S, bar.start)
+    patience.daemon = True
+    patience.start()
     try:
         yield tell
     finally:
+        patience.cancel()
+        patience.join()
         bar.stop()
 
 
