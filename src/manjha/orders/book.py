@@ -1,7 +1,6 @@
 """The book of our own orders in one run: what became of each, and which are still open."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 import msgspec
 
@@ -108,13 +107,11 @@ class OrderBook:
         if phase is not record.phase:
             self._move(record, phase, fill.ts_ns)
 
-    def open_orders(self, instrument: InstrumentId | None = None) -> Iterator[OrderRecord]:
-        """Yield the open orders, oldest first, of one instrument or all."""
+    def open_orders(self, instrument: InstrumentId | None = None) -> list[OrderRecord]:
+        """Return the open orders of one instrument or all, oldest first: a copy, as the book goes on changing."""
         if instrument is not None:
-            yield from list(self.open_by_instrument.get(instrument, {}).values())
-            return
-        for records in list(self.open_by_instrument.values()):
-            yield from list(records.values())
+            return list(self.open_by_instrument[instrument].values())
+        return [record for records in self.open_by_instrument.values() for record in records.values()]
 
     def _move(self, record: OrderRecord, phase: Phase, ts_ns: TsNs) -> None:
         was_open, is_open = record.phase in OPEN_PHASES, phase in OPEN_PHASES

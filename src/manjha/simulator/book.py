@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 _LIMIT, _IOC, _SELL = OrderType.LIMIT, Validity.IOC, Side.SELL
-SCAN_ROWS = 4096
-"""How far ahead a scan looks; bounds the cost of one order that is never touched."""
+SCAN_ROWS = 512
+"""How far ahead a scan looks at a time: most orders trade or go sooner, and a scan of more would be for nothing."""
 
 
 class Resting(msgspec.Struct, gc=False):
@@ -44,13 +44,13 @@ class Resting(msgspec.Struct, gc=False):
 class InstrumentBook:
     """The resting orders of one instrument, in the order they came, and what today's bar has given.
 
-    `touch_row` is where the last scan stopped (-1: the book has changed since); `below` and `above` are the levels that
-    it looked for.
+    `touch_row` is where the last scan stopped (-1: the book has changed since), the same as `scanned` where it had
+    found nothing so far; `below` and `above` are the levels that it looked for.
     """
 
     __slots__ = (
         "above", "band_high", "band_low", "below", "high", "instrument", "low", "matching_ns", "matching_row",
-        "orders", "series", "touch_row", "used", "used_row",
+        "orders", "scanned", "series", "touch_row", "used", "used_row",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, series: Series) -> None:
@@ -60,6 +60,7 @@ class InstrumentBook:
         self.high: NDArray[np.int64] = np.asarray(series.columns.high)
         self.orders: dict[OrderId, Resting] = {}
         self.touch_row = -1
+        self.scanned = -1
         self.below = 0
         self.above = 0
         self.matching_row = -1
@@ -115,15 +116,17 @@ class InstrumentBook:
         rows = self.series.rows
         if rows is None:
             touch = self.touch_row
-            if touch < first:
-                touch = self.touch_row = self._scan(first)
+            while touch < first or touch == self.scanned < last:
+                touch = self.touch_row = self._scan(max(first, touch))
             return touch if touch < last else last
         row = int(rows[first - 1] if first > 0 else -1) + 1
         if row >= len(self.low):
             return last
-        if self.touch_row < row:
-            self.touch_row = self._scan(row)
-        return min(int(np.searchsorted(rows, self.touch_row)), last)
+        touch, at = self.touch_row, int(np.searchsorted(rows, self.touch_row))
+        while touch < row or (touch == self.scanned and at < last):
+            touch = self.touch_row = self._scan(max(row, touch))
+            at = int(np.searchsorted(rows, touch))
+        return min(at, last)
 
     def is_quiet_open(self, row: int) -> bool:
         """Tell whether no order can trade at the open of the bar that the last scan stopped at."""
@@ -138,7 +141,7 @@ class InstrumentBook:
             level = trigger or resting.limit
             # Without a level it is a market order, or what is left of a triggered stop.
             if not level or order.validity is _IOC:
-                self.below, self.above = NEVER_ABOVE, NEVER_BELOW
+                self.below, self.above, self.scanned = NEVER_ABOVE, NEVER_BELOW, -1
                 return row
             # A stop to sell and a limit to buy wait below the market, the others above.
             if (order.side is _SELL) is (trigger != 0):
@@ -146,4 +149,7 @@ class InstrumentBook:
             elif level < above:
                 above = level
         self.below, self.above = below, above
-        return int(first_touch(self.low, self.high, row, min(len(self.low), row + SCAN_ROWS), below, above))
+        end = min(len(self.low), row + SCAN_ROWS)
+        touch = int(first_touch(self.low, self.high, row, end, below, above))
+        self.scanned = end if touch == end < len(self.low) else -1
+        return touch
