@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,7 @@ def name_of(order_id: OrderId, orders: dict[OrderId, Order]) -> str:
     return order.tag if order.purpose is Purpose.SIGNAL else f"{order.tag}:{order.purpose}"
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(runs(exits=False))
 def test_orders_trade_as_in_the_plain_exchange(run: Run) -> None:
@@ -153,6 +155,7 @@ def test_orders_trade_as_in_the_plain_exchange(run: Run) -> None:
     assert by_engine(bars, asks, chosen) == NaiveVenue(chosen).play(bars, asks)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(runs(exits=True))
 def test_stops_and_targets_trade_as_in_the_plain_exchange(run: Run) -> None:

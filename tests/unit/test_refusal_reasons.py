@@ -102,7 +102,7 @@ def change_remembered(ctx: Context) -> None:
     ctx.market.modify(REMEMBERED.pop(), limit=91)
 
 
-def limited(**limits: Any) -> Mapping[str, Any]:
+def limited(**limits: Any) -> dict[str, Any]:
     return {"limits": RiskLimits(**limits)}
 
 
