@@ -74,6 +74,14 @@ def ask(side: str, qty: int = 75, name: str = FUTURE.symbol, **terms: Any) -> Ca
     return lambda ctx: getattr(ctx[name], side)(qty, **terms)
 
 
+def both(first: Callable[[Context], None], second: Callable[[Context], None]) -> Callable[[Context], None]:
+    def act(ctx: Context) -> None:
+        first(ctx)
+        second(ctx)
+
+    return act
+
+
 @pytest.mark.parametrize(("side", "gained"), [("buy", 75 * 130), ("sell", -75 * 130)])
 def test_a_future_is_settled_in_cash_at_the_close_of_its_index(side: str, gained: int) -> None:
     result = play({0: ask(side)}, {FUTURE: (22_010, 22_020, 22_060, 22_170)})
@@ -129,7 +137,7 @@ def test_the_margin_of_an_expired_contract_is_free_again(held: Instrument) -> No
 
 def test_orders_in_an_expired_contract_are_gone() -> None:
     kept = FillRules(orders_end_with_day=False)
-    script: Script = {0: lambda ctx: [ask("buy", limit=21_900)(ctx), ask("buy", stop=21_000, target=23_000)(ctx)]}
+    script: Script = {0: both(ask("buy", limit=21_900), ask("buy", stop=21_000, target=23_000))}
     result = play(script, {FUTURE: (22_010, 22_020, 22_060, 22_170, 21_800)}, fills=kept)
     assert len(result.fills) == 1
     ended = {record.order.purpose: (record.phase, record.done_ns) for record in result.orders}
@@ -173,6 +181,6 @@ def test_a_hedged_short_option_needs_less_margin_than_a_naked_one() -> None:
     prices = {near: (100.0, 100.0, 80.0, 60.0), far: (40.0, 40.0, 30.0, 20.0)}
     naked = play({0: ask("sell", name=near.symbol)}, prices)
     hedged = play(
-        {0: lambda ctx: [ask("buy", name=far.symbol)(ctx), ask("sell", name=near.symbol)(ctx)]}, prices
+        {0: both(ask("buy", name=far.symbol), ask("sell", name=near.symbol))}, prices
     )  # fmt: skip
     assert 0 < hedged.peak_margin < naked.peak_margin // 2
