@@ -65,6 +65,7 @@ def test_a_sale_pays_for_the_purchase_decided_with_it(swapped: bool, unit: Targe
     sizing = CapitalFraction(NANO * 95 // 100)
     result = run_backtest(spec_of(planned(plan, unit=unit), *bars, contract_notes=False, sizing=sizing))
     first, second = ("BETA", "ALPHA") if swapped else ("ALPHA", "BETA")
+    assert "a sale at the market pays for a purchase" in dict(result.assumptions)["funds"]
     assert sorted(trades(result)) == sorted([("BUY", first, 9500), ("SELL", first, 9500), ("BUY", second, 9489)])
     assert not result.refusals
     assert int(result.curve.cash.min()) > 0

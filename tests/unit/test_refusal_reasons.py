@@ -123,7 +123,9 @@ IN_A_BACKTEST: dict[RefusalReason, Case] = {
     RefusalReason.MARGIN: Case({1: buy(10**6)}),
     RefusalReason.ORDER_VALUE: Case({1: buy()}, changes=limited(order_value_max=Cash(9_999_999))),
     RefusalReason.POSITION_VALUE: Case({1: buy(6), 2: buy(6)}, changes=limited(position_value_max=Cash(10_000_000))),
-    RefusalReason.OPEN_ORDERS: Case({1: buy(limit=90), 2: buy()}, changes=limited(open_orders_max=1) | {"fills": KEPT}),
+    RefusalReason.OPEN_ORDERS: Case(
+        {1: buy(limit=90), 2: buy()}, changes={**limited(open_orders_max=1), "fills": KEPT}
+    ),
     RefusalReason.DAY_LOSS: Case({0: buy(), 2: buy()}, rows=FALLING, changes=limited(day_loss_max=Cash(500_000))),
     RefusalReason.VALIDITY: Case({1: buy(validity=Validity.TTL)}),
     RefusalReason.LEG_GROUP: Case({1: lambda ctx: ctx.legs(GROUP)}),

@@ -29,6 +29,7 @@ def assumptions_of(spec: "BacktestSpec") -> tuple[tuple[str, str], ...]:
         ("charges", "one rate card for every fill" if spec.rates else "dated table by instrument and product"),
         ("day-end rounding", "as the contract note" if spec.contract_notes else "none, exact by fill"),
         ("sizing", _sizing(spec.sizing)),
+        ("funds", "a sale at the market pays for a purchase decided with it, as far as it is not held back"),
         ("sessions", "taken from the data" if spec.sessions_from_data else "exchange calendar by date"),
         ("square-off", "one minute before the broker's time, market order"),
         ("rights and demergers", "paid out in cash at their value"),
