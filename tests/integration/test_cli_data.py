@@ -85,7 +85,11 @@ def test_import_list_gaps_verify_and_export(imported: Path, tmp_path: Path) -> N
     gaps = json.loads(manjha("data", "gaps", *wanted, "--json").out)
     assert [gap["day"] for gap in gaps["gaps"]] == ["2021-06-08"]
     assert json.loads(manjha("data", "verify", "--json").out) == {"files": 1, "problems": []}
-    assert manjha("data", "export", "--instrument", "INFY", "--out", tmp_path / "out.csv").code == 0
+    exported = manjha("data", "export", "--instrument", "INFY", "--out", tmp_path / "out.csv")
+    assert (exported.code, exported.out[:27]) == (0, "1 raw bars of NSE:INFY writ")
+    refused = manjha("data", "export", "--instrument", "INFY", "--out", tmp_path / "a.csv", "--adjustment", "split")
+    assert (refused.code, (tmp_path / "a.csv").exists()) == (2, False)
+    assert "no split bars of NSE:INFY 1d are stored" in refused.err
     assert (tmp_path / "out.csv").read_text().splitlines()[
         1
     ] == "2021-06-07T09:15:00+05:30,1400.0,1420.0,1390.0,1410.55,2000,0"

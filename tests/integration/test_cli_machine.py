@@ -27,6 +27,17 @@ def test_a_terminal_without_a_rupee_sign_gets_a_question_mark() -> None:
     assert (done.stdout, done.stderr) == ("?5\n", "")
 
 
+def test_rights_told_in_words_alone_are_understood() -> None:
+    code = (
+        "from manjha.app.cli.errors import guarded\n"
+        "def refused(): raise PermissionError('Permission denied (os error 13): /data/x.parquet')\n"
+        "raise SystemExit(guarded(refused, []))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Permission denied (os error 13): /data/x.parquet\n  try: Change the rights")
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "step"),
     [

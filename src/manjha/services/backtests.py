@@ -225,6 +225,7 @@ class _Loader:
         self.notes: list[str] = []
         self.warnings: list[str] = []
         self._states: dict[InstrumentId, str] = {}
+        self._beside: dict[tuple[InstrumentId, Interval], dict[str, SeriesInfo]] = {}
 
     def load(self, instrument: Instrument, interval: Interval) -> BarColumns:
         stored = self._stored(instrument)
@@ -239,11 +240,15 @@ class _Loader:
     def _stored(self, instrument: Instrument) -> dict[Interval, SeriesInfo]:
         """Return the series of each interval that reading the span gives, where several states are stored."""
         found: dict[Interval, SeriesInfo] = {}
-        every = [info for info in self.services.store.series(instrument.id) if self.adjustment in ("", info.adjustment)]
-        for interval in {info.interval: None for info in every}:
-            state = self.services.store.adjustment(instrument.id, interval, *span_ns(self.span))
-            states = [info for info in every if info.interval == interval]
-            found[interval] = next((info for info in states if info.adjustment == state), states[0])
+        for info in self.services.store.series(instrument.id):
+            if self.adjustment in ("", info.adjustment):
+                self._beside.setdefault((instrument.id, info.interval), {})[info.adjustment] = info
+        for (name, interval), states in self._beside.items():
+            if name == instrument.id:
+                found[interval] = next(iter(states.values()))
+                if len(states) > 1:
+                    state = self.services.store.adjustment(name, interval, *span_ns(self.span))
+                    found[interval] = states.get(state, found[interval])
         return found
 
     def actions_of_raw(self, instruments: Sequence[Instrument]) -> list[CorporateAction]:
@@ -302,9 +307,9 @@ class _Loader:
             )
         if len(steps) > _STEPS_SHOWN:
             self.warnings.append(f"{instrument.display}: {len(steps) - _STEPS_SHOWN} more such steps")
-        for state in ("split", "total"):
+        for state in sorted(self._beside[instrument.id, columns.interval].keys() - {"raw"}):
             other = self.services.store.read(instrument.id, columns.interval, *span_ns(self.span), adjustment=state)
-            if not self.adjustment and len(columns) * 10 < len(other) * 9:
+            if len(columns) * 10 < len(other) * 9:
                 self.warnings.append(
                     f"{instrument.display}: only {len(columns):,} raw bars lie in the span and are used; {len(other):,}"
                     f" adjusted ones are stored, too: --adjustment {state} takes them"

@@ -72,12 +72,10 @@ class CandlesJson(msgspec.Struct, frozen=True):
 
     def matches(self, head: bytes) -> bool:
         """Tell by the key "candles", by a list that begins with a stamped candle, or by Kite's words of an error."""
+        failed = rb'\{[^{\[]*"error_type"'
         candle = rb'\[\s*\[\s*"\d{4}-\d{2}-\d{2}T[^"]*"\s*,\s*-?[\d.]+'
-        return is_json(head) and (
-            b'"candles"' in head
-            or b'"error_type"' in head
-            or re.match(candle, head.strip(b"\xef\xbb\xbf \t\r\n")) is not None
-        )
+        begin = head.strip(b"\xef\xbb\xbf \t\r\n")
+        return is_json(head) and (b'"candles"' in head or re.match(rb"%b|%b" % (failed, candle), begin) is not None)
 
     def read(self, data: bytes, file: str, hints: ImportHints) -> Imported:
         """Read a whole reply. Raises `DataError`, also for one that says it failed."""

@@ -173,6 +173,7 @@ def export(
     interval: IntervalText = "1d",
     start: From = "",
     end: To = "",
+    adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     json: Json = False,
 ) -> None:
     """Write stored bars to a file, in rupees and Indian time."""
@@ -180,16 +181,18 @@ def export(
     from manjha.app.bootstrap import bar_store, instrument_book
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
-    from manjha.services.stored import load_bars
+    from manjha.services.stored import load_bars, span_ns
 
     settings = load_settings()
-    found = instrument_book(settings).find(instrument)
-    bars = load_bars(bar_store(settings), found, _interval(interval), (_day(start), _day(end)))
+    store, found = bar_store(settings), instrument_book(settings).find(instrument)
+    span, state = (_day(start), _day(end)), _choice("--adjustment", adjustment, ("raw", "split", "total"))
+    bars = load_bars(store, found, _interval(interval), span, state)
+    state = state or store.adjustment(found.id, bars.interval, *span_ns(span))
     export_bars(out, bars)
     if json:
-        print_json({"file": str(out), "instrument": found.id, "rows": len(bars)})
+        print_json({"file": str(out), "instrument": found.id, "adjustment": state, "rows": len(bars)})
     else:
-        print(f"{len(bars):,} bars of {found.display} written to {out}")
+        print(f"{len(bars):,} {state} bars of {found.display} written to {out}")
 
 
 def _interval(text: str) -> "Interval":

@@ -43,7 +43,8 @@ def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
 
 
 def _explain(error: Exception, args: Sequence[str]) -> int:
-    if isinstance(error, OSError) and error.errno in _MACHINE:
+    # What polars says of rights has no number, only words.
+    if isinstance(error, OSError) and (error.errno in _MACHINE or isinstance(error, PermissionError)):
         say_error(*_refused_by_machine(error))
         return USAGE
     if not isinstance(error, ManjhaError) or isinstance(error, InvariantBroken):
@@ -54,10 +55,10 @@ def _explain(error: Exception, args: Sequence[str]) -> int:
 
 def _refused_by_machine(error: OSError) -> tuple[str, str]:
     """Return which file the machine refused and why, and the next step."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
     if error.errno in _FULL:
         return what, "What was stored before is whole: free some space and run again, or set MANJHA_HOME elsewhere."
-    if error.errno in _CLOSED:
+    if isinstance(error, PermissionError) or error.errno in _CLOSED:
         return what, "Change the rights of this place, or choose another: MANJHA_HOME, --out, --report."
     return what, "Check the path: MANJHA_HOME, --out, --report."
 
