@@ -1,6 +1,7 @@
 """A strategy sees its resting orders, gives them new terms and takes them back."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from manjha.domain.commands import RefusalReason
 from manjha.domain.errors import UsageError
 from manjha.domain.money import RUPEE
 from manjha.domain.orders import Phase, Product, Purpose
@@ -118,3 +120,31 @@ def test_words_that_name_nothing_are_told_what_was_expected() -> None:
         play([flat(100)] * 3, {0: lambda ctx: ctx.buy(10, product="MISS")})
     with pytest.raises(UsageError, match="product of wrong expects one of CNC"):
         type("Wrong", (Strategy,), {"__doc__": "Wrong.", "product": "intraday"})
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ({"limit": 0}, "limit of an order expects a price above zero, was 0"),
+        ({"stop": -5}, "stop of an order expects a price above zero, was -5"),
+        ({"target": "95"}, "target of an order expects a price in rupees, was '95'"),
+        ({"trail": 0.0}, "trail of an order expects a price above zero"),
+    ],
+)
+def test_a_price_that_is_none_is_an_error_and_not_another_order(terms: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        play([flat(100)] * 3, {0: lambda ctx: ctx.buy(10, **terms)})
+
+
+def test_a_term_of_none_is_as_if_it_were_not_given() -> None:
+    given = {"limit": None, "trigger": None, "stop": None, "target": None, "trail": None}
+    assert trades(play([flat(100)] * 3, {0: lambda ctx: ctx.buy(10, **given)})) == [(10, 100)]
+
+
+@pytest.mark.parametrize(("side", "limit", "trigger"), [("buy", 101, 102), ("sell", 99, 98)])
+def test_a_stop_whose_limit_lies_before_its_trigger_is_refused(side: str, limit: float, trigger: float) -> None:
+    def ask(ctx: Context) -> None:
+        getattr(ctx, side)(10, limit=limit, trigger=trigger, product=Product.MIS)
+
+    result = play([flat(100)] * 3, {0: ask})
+    assert [(r.reason, r.detail[:5]) for r in result.refusals] == [(RefusalReason.STOP_SIDE, "limit")]

@@ -10,7 +10,7 @@ from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReas
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Qty
-from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
+from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
 from manjha.domain.sizing import FixedQty, TargetUnit
 from manjha.engine.closes import recent_daily_closes
 from manjha.engine.state import EngineState
@@ -24,8 +24,6 @@ from manjha.strategy.asked import (
     Request,
     TargetRequest,
     TimerRequest,
-    member,
-    whole,
 )
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
@@ -116,10 +114,7 @@ def close_out(
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
     instrument = state.instruments[request.instrument]
-    qty, product, validity, instead = request.qty, request.product, request.validity, Instead.NOTHING
-    # A strategy of a user may give a number of another library, or a word.
-    if type(qty) is not int or type(product) is not Product or type(validity) is not Validity:
-        qty, product, validity = whole(qty), member(Product, product, "product"), member(Validity, validity, "validity")
+    qty, instead = request.qty, Instead.NOTHING
     if qty == 0:
         instead = _for_want_of_funds(state)
         px = request.limit or request.trigger or state.marks.get(request.instrument, 0)
@@ -135,7 +130,7 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
             request.side,
             part,
             request.type,
-            product,
+            request.product,
             now_ns,
             request.limit,
             request.trigger,
@@ -143,7 +138,7 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
             _SIGNAL,
             None,
             None,
-            validity,
+            request.validity,
             _REGULAR,
             _NONE,
             0,
@@ -254,7 +249,7 @@ def _modify(state: EngineState, request: ModifyRequest, now_ns: TsNs, out: list[
         state,
         ModifyOrder(
             request.order_id,
-            (request.qty if type(request.qty) is int else whole(request.qty)) or record.qty,
+            request.qty or record.qty,
             request.limit or record.limit,
             request.trigger or record.trigger,
         ),

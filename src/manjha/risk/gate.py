@@ -6,12 +6,12 @@ position: funds, value limits, day loss, the trading switch. Everything counted 
 
 from collections.abc import Mapping
 from itertools import takewhile
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
-from manjha.domain.instrument import Instrument, InstrumentId, Kind
+from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash, format_px
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
@@ -19,6 +19,7 @@ from manjha.market.bands import protection_band
 from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
+from manjha.risk.checks import FITTING, Refusal, kinds, misfit, prices, stop_side
 from manjha.risk.funds import affordable, available, to_be_freed
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk
@@ -37,27 +38,9 @@ class DayRules(NamedTuple):
     auction_end_ns: int = 0
 
 
-class Refusal(Exception):  # noqa: N818 - a control-flow value that never leaves this module
-    """Why a check said no; caught in `Gate.submit` and `Gate.modify` and turned into a value."""
-
-    def __init__(self, reason: RefusalReason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-
-
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _SIGNAL, _CNC, _MIS, _REGULAR, _TTL = Purpose.SIGNAL, Product.CNC, Product.MIS, Variety.REGULAR, Validity.TTL
 _MARKET, _BUY = OrderType.MARKET, Side.BUY
-_SHARES, _CONTRACTS = frozenset({Product.CNC, Product.MIS}), frozenset({Product.NRML, Product.MIS})
-FITTING: Mapping[Kind, frozenset[Product]] = {
-    Kind.EQUITY: _SHARES,
-    Kind.ETF: _SHARES,
-    Kind.FUTURE: _CONTRACTS,
-    Kind.OPTION: _CONTRACTS,
-    Kind.INDEX: frozenset(),
-}
-"""Which products each kind of instrument can be held as; an index as none."""
 
 
 class Gate:
@@ -187,12 +170,11 @@ class Gate:
     def _fits(self, record: OrderRecord, command: ModifyOrder) -> Instrument:
         """Check new terms against the order itself: tick, quantity, type."""
         order, instrument = record.order, self.instruments[record.order.instrument]
-        if command.limit % instrument.tick or command.trigger % instrument.tick:
-            raise Refusal(RefusalReason.OFF_TICK, f"tick is {format_px(instrument.tick)}")
         if command.qty <= record.filled:
             raise Refusal(RefusalReason.QUANTITY, f"{record.filled} are filled already")
         if bool(command.limit) != bool(order.limit) or bool(command.trigger) != bool(order.trigger):
             raise Refusal(RefusalReason.ORDER_TYPE, f"{order.type} keeps the prices that it has")
+        prices(order.side, command.limit, command.trigger, instrument)
         return instrument
 
     def _entry_terms(self, record: OrderRecord, command: ModifyOrder, instrument: Instrument, now_ns: TsNs) -> None:
@@ -226,7 +208,7 @@ class Gate:
                 self._late_intraday(today, now_ns)
             if terms.limit and instrument.is_derivative:
                 self._protected(terms, instrument)
-        _stop_side(terms, terms.limit or terms.trigger)
+        stop_side(terms, terms.limit or terms.trigger)
         if not opening:
             return 0
         # What the order holds already is there for its new terms.
@@ -258,16 +240,16 @@ class Gate:
         if instrument is None:
             raise Refusal(RefusalReason.UNKNOWN_INSTRUMENT, order.instrument)
         if order.variety is not _REGULAR or order.validity is _TTL or order.disclosed or order.protection_bps:
-            _kinds(order)
+            kinds(order)
         qty, freeze = order.qty, instrument.freeze
         if qty <= 0 or qty % instrument.lot:
             raise Refusal(RefusalReason.QUANTITY, f"{qty} of {instrument.display}, lot {instrument.lot}")
         if freeze and qty > freeze:
             raise Refusal(RefusalReason.ABOVE_FREEZE, f"{qty} of {instrument.display}, limit {freeze}")
-        if order.type is not _MARKET and (order.limit % instrument.tick or order.trigger % instrument.tick):
-            raise Refusal(RefusalReason.OFF_TICK, f"tick of {instrument.display} is {format_px(instrument.tick)}")
+        if order.type is not _MARKET:
+            prices(order.side, order.limit, order.trigger, instrument)
         if order.product not in FITTING[instrument.kind]:
-            _misfit(order, instrument)
+            misfit(order, instrument)
         return instrument
 
     def _session(self, order: Order, instrument: Instrument, now_ns: TsNs, opening: int) -> None:
@@ -283,7 +265,7 @@ class Gate:
         if order.limit and instrument.is_derivative and today is not None:
             self._protected(order, instrument)
         if order.exits is not None:
-            _stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
+            stop_side(order, order.limit or order.trigger or self.marks.get(order.instrument, 0))
         if instrument.expiry is not None and (today is None or day_of(now_ns) > instrument.expiry):
             raise Refusal(RefusalReason.EXPIRED, instrument.display)
 
@@ -353,18 +335,6 @@ class Gate:
                 raise Refusal(RefusalReason.DAY_LOSS, f"lost {format_cash(loss)} since the session opened")
 
 
-def _kinds(order: Order) -> None:
-    """Refuse, by name, what is declared but not traded yet."""
-    if order.variety is not Variety.REGULAR:
-        raise Refusal(RefusalReason.VARIETY, order.variety)
-    if order.validity is Validity.TTL:
-        raise Refusal(RefusalReason.VALIDITY, order.validity)
-    if order.disclosed:
-        raise Refusal(RefusalReason.DISCLOSED, str(order.disclosed))
-    if order.protection_bps:
-        raise Refusal(RefusalReason.PROTECTION, f"{order.protection_bps} bps")
-
-
 def working_exits(opens: Mapping[OrderId, OrderRecord], side: Side, product: Product) -> int:
     """Return the signed quantity that open orders on this side will already take from the position.
 
@@ -375,24 +345,3 @@ def working_exits(opens: Mapping[OrderId, OrderRecord], side: Side, product: Pro
         for record in opens.values()
         if record.order.side is side and record.order.product is product and record.order.parent is None
     )
-
-
-def _misfit(order: Order, instrument: Instrument) -> NoReturn:
-    if not instrument.is_tradable:
-        raise Refusal(RefusalReason.NOT_TRADABLE, instrument.display)
-    if order.product is Product.MTF:
-        raise Refusal(RefusalReason.PRODUCT, "MTF is not traded yet")
-    fits = " or ".join(sorted(FITTING[instrument.kind]))
-    raise Refusal(RefusalReason.PRODUCT, f"{order.product} for {instrument.display}; use {fits}")
-
-
-def _stop_side(order: Order, px: int) -> None:
-    """Refuse a stop that would trigger at once or a target that is already reached."""
-    exits = order.exits
-    if exits is None or not px:
-        return
-    sign = int(order.side)
-    if exits.stop and (px - exits.stop) * sign <= 0:
-        raise Refusal(RefusalReason.STOP_SIDE, f"stop {format_px(exits.stop)} against {format_px(px)}")
-    if exits.target and (exits.target - px) * sign <= 0:
-        raise Refusal(RefusalReason.STOP_SIDE, f"target {format_px(exits.target)} against {format_px(px)}")

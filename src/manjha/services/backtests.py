@@ -20,7 +20,7 @@ from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.drive import Progress
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
-from manjha.risk.gate import FITTING
+from manjha.risk.checks import FITTING
 from manjha.risk.limits import RiskLimits
 from manjha.services.price_steps import steps_of, unexplained
 from manjha.services.stored import load_bars, span_ns

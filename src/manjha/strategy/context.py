@@ -1,7 +1,7 @@
 """What a strategy can see and ask for. The engine owns it and turns what is asked into orders after the callback."""
 
 from collections.abc import Callable, Iterator, Sequence, Sized
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,31 +10,22 @@ from manjha.domain.bars import Interval, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
-from manjha.domain.money import RUPEE, Cash, Px, Qty, px_from_float
-from manjha.domain.orders import Exits, LegGroup, OrderType, Product, Side, Validity, WorkingOrder
+from manjha.domain.money import RUPEE, Cash
+from manjha.domain.orders import LegGroup, Product, Side, WorkingOrder
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.strategy.asked import (
     CancelRequest,
     LegsRequest,
     ModifyRequest,
-    OrderRequest,
     Request,
     TargetRequest,
     TimerRequest,
 )
+from manjha.strategy.terms import order_request, price, whole
 from manjha.strategy.views import Line, Series, Timeline
 
-NO_EXITS: Exits | None = None
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
-_BUY, _SELL, _DAY, _NO_PX = Side.BUY, Side.SELL, Validity.DAY, Px(0)
-_MARKET, _NEVER = OrderType.MARKET, TsNs(0)
-_KINDS = {
-    (False, False): OrderType.MARKET,
-    (False, True): OrderType.LIMIT,
-    (True, False): OrderType.SL_M,
-    (True, True): OrderType.SL,
-}
-"""The kind of an order by whether it has a trigger and whether it has a limit."""
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Account(Protocol):
@@ -128,11 +119,11 @@ class Market:
 
     def buy(self, qty: int = 0, **terms: Any) -> None:
         """Ask to buy. See `Context.order` for the terms."""
-        self._ctx.ask(self, _BUY, qty, terms)
+        self._ctx.requests.append(order_request(self.instrument, _BUY, qty, self._ctx.product, terms))
 
     def sell(self, qty: int = 0, **terms: Any) -> None:
         """Ask to sell, or to sell short. See `Context.order` for the terms."""
-        self._ctx.ask(self, _SELL, qty, terms)
+        self._ctx.requests.append(order_request(self.instrument, _SELL, qty, self._ctx.product, terms))
 
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much: a signal of −1…1, a weight of equity, lots, or a quantity."""
@@ -149,10 +140,12 @@ class Market:
         if self._resting:
             self._ctx.requests.append(CancelRequest(self.instrument.id, None if order is None else order.id))
 
-    def modify(self, order: WorkingOrder, *, qty: int = 0, limit: float = 0.0, trigger: float = 0.0) -> None:
-        """Ask for new terms of a resting order: whole quantity, prices in rupees; 0 leaves a term as it is."""
+    def modify(
+        self, order: WorkingOrder, *, qty: int = 0, limit: float | None = None, trigger: float | None = None
+    ) -> None:
+        """Ask for new terms of a resting order: whole quantity, prices in rupees; 0 and None leave a term as it is."""
         tick = self.instrument.tick
-        terms = (Qty(qty), px_from_float(limit, tick), px_from_float(trigger, tick))
+        terms = (whole(qty), price(limit, tick, "limit"), price(trigger, tick, "trigger"))
         self._ctx.requests.append(ModifyRequest(order.id, *terms))
 
     def orders(self) -> tuple[WorkingOrder, ...]:
@@ -246,11 +239,11 @@ class Context:
 
     def buy(self, qty: int = 0, **terms: Any) -> None:
         """Ask to buy the first instrument. See `order`."""
-        self.ask(self.market, _BUY, qty, terms)
+        self.requests.append(order_request(self.market.instrument, _BUY, qty, self.product, terms))
 
     def sell(self, qty: int = 0, **terms: Any) -> None:
         """Ask to sell the first instrument. See `order`."""
-        self.ask(self.market, _SELL, qty, terms)
+        self.requests.append(order_request(self.market.instrument, _SELL, qty, self.product, terms))
 
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much of the first instrument."""
@@ -282,38 +275,16 @@ class Context:
             Units; 0 sizes by the run's policy.
         terms
             `limit`, `trigger` (stop entry), `stop`, `target`, `trail` (distance): prices in rupees, put onto the tick;
-            `exit_ns` (a moment at which to close again); `product`; `validity` (DAY or IOC); `tag`.
+            `exit_ns` (a moment at which to close again); `product`; `validity` (DAY or IOC); `tag`. None is none.
 
         Raises
         ------
         UsageError
-            An unknown term.
+            An unknown term, a quantity that is not whole, a price that is not above zero.
         DataError
             A price that is not finite.
         """
-        self.ask(market, side, qty, terms)
-
-    def ask(self, market: Market, side: Side, qty: int, terms: dict[str, Any]) -> None:
-        """Ask for an order, as `order` does; takes the terms out of the mapping that it is given."""
-        limit = trigger = _NO_PX
-        kind, product, tag, exits, validity = _MARKET, self.product, "", NO_EXITS, _DAY
-        if terms:
-            tick = market.instrument.tick
-            limit = _px(terms.pop("limit"), tick) if "limit" in terms else _NO_PX
-            trigger = _px(terms.pop("trigger"), tick) if "trigger" in terms else _NO_PX
-            kind = _KINDS[bool(trigger), bool(limit)]
-            exits = _exits(tick, terms) if terms else NO_EXITS
-            if terms:
-                product, tag, validity = (
-                    terms.pop("product", product),
-                    terms.pop("tag", ""),
-                    terms.pop("validity", _DAY),
-                )
-            if terms:
-                _unknown(terms)
-        self.requests.append(
-            OrderRequest(market.instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag, validity)
-        )
+        self.requests.append(order_request(market.instrument, side, qty, self.product, terms))
 
     def legs(self, group: LegGroup) -> None:
         """Ask for several legs as one; refused by name until groups are traded."""
@@ -370,27 +341,6 @@ class Context:
             return lines[0]
         make: Callable[..., Any] = type(out)
         return make(*lines) if hasattr(out, "_fields") else tuple(lines)
-
-
-def _px(given: float | None, tick: Px) -> Px:
-    """Return a price that was given, on the tick; 0 for none."""
-    return px_from_float(given, tick) if given else _NO_PX
-
-
-def _exits(tick: Px, terms: dict[str, Any]) -> Exits | None:
-    """Take the exits out of the terms."""
-    stop = _px(terms.pop("stop"), tick) if "stop" in terms else _NO_PX
-    target = _px(terms.pop("target"), tick) if "target" in terms else _NO_PX
-    trail = _px(terms.pop("trail"), tick) if "trail" in terms else _NO_PX
-    exit_ns = TsNs(int(terms.pop("exit_ns"))) if "exit_ns" in terms else _NEVER
-    if not (stop or target or trail or exit_ns):
-        return NO_EXITS
-    return Exits(stop, target, trail, exit_ns)
-
-
-def _unknown(terms: dict[str, Any]) -> NoReturn:
-    known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
-    raise UsageError(f"an order has no term {next(iter(terms))!r}", hint=f"It has: {known}.")
 
 
 def _input(series: Series, name: str) -> NDArray[Any]:

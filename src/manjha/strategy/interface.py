@@ -16,9 +16,9 @@ from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import TargetUnit
-from manjha.strategy.asked import member
 from manjha.strategy.context import Context
 from manjha.strategy.params import Param, Value, bind, collect
+from manjha.strategy.terms import member
 from manjha.strategy.views import Floats
 
 
