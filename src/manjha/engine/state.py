@@ -228,7 +228,8 @@ class EngineState:
         """Show the strategy its position in an instrument, after it changed without a trade."""
         position = self.portfolio.positions.get((self.origin.strategy, instrument, self.ctx.product))
         if position is not None:
-            self.ctx.markets[instrument].show(position.qty, position.cost)
+            market = self.ctx.markets[instrument]
+            market.position, market.cost_e4 = position.qty, position.cost
 
     def held(self, instrument: InstrumentId, product: Product) -> Qty:
         """Return the signed quantity this strategy holds."""

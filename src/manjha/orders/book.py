@@ -12,7 +12,11 @@ from manjha.domain.orders import Fill, Order, OrderId, Phase
 from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
-_FULL, _PART, _ALARM = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM
+_FULL, _PART, _ALARM, _FILLED = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM, Phase.FILLED
+_COMPLETED_BY_FILL = frozenset(
+    phase for phase in OPEN_PHASES if TRANSITIONS[phase, Happening.FULLY_FILLED] == (Phase.FILLED, Verdict.NORMAL)
+)
+"""Phases in which the last fill ends an order in the usual way, by the table: what nearly every fill does."""
 
 
 class AskedTerms(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +47,7 @@ class OrderRecord(msgspec.Struct, gc=False):
     trigger: Px
     reserved: int = 0
     phase: Phase = Phase.SENT
-    filled: Qty = Qty(0)
+    filled: int = 0
     turnover: int = 0
     reason: str = ""
     closed_ns: TsNs = TsNs(0)
@@ -98,8 +102,13 @@ class OrderBook:
     def fill(self, record: OrderRecord, fill: Fill) -> None:
         """Count a fill, whatever the phase."""
         qty = fill.qty
-        filled = record.filled = Qty(record.filled + qty)
+        filled = record.filled = record.filled + qty
         record.turnover += fill.px * qty
+        if filled == record.qty and record.phase in _COMPLETED_BY_FILL:
+            order, record.phase, record.closed_ns = record.order, _FILLED, fill.ts_ns
+            del self.open_by_instrument[order.instrument][order.id]
+            self.open_count -= 1
+            return
         happening = _FULL if filled >= record.qty else _PART
         phase, verdict = TRANSITIONS[record.phase, happening]
         if verdict is _ALARM or filled > record.qty:

@@ -292,6 +292,14 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
     )
 
 
+def _average(turnover: int, filled: int) -> Px:
+    """Return a mean price half up; of one fill, and mostly of several, it comes out even."""
+    if not filled:
+        return Px(0)
+    mean, rest = divmod(turnover, filled)
+    return Px(mean) if not rest else Px(divide(turnover, filled))
+
+
 def _fill_charges(lines: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
     """Return what was booked with each fill, shape (fills, 9); a row has the first of the lines."""
     charges = np.zeros((len(lines), len(LINES)), np.int64)
@@ -306,8 +314,8 @@ def _orders(state: EngineState) -> list[OrderRecord]:
         OrderRecord(
             r.order,
             r.phase,
-            r.filled,
-            Px(divide(r.turnover, r.filled)) if r.filled else Px(0),
+            Qty(r.filled),
+            _average(r.turnover, r.filled),
             r.order.decided_ns,
             r.closed_ns,
             r.reason,

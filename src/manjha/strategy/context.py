@@ -109,10 +109,6 @@ class Market:
         row = self.series.row()
         return row >= 0 and self.series.columns.ts_close_ns[row] == self._ctx.now_ns
 
-    def show(self, position: int, cost_e4: int) -> None:
-        """Take over the position as it is now. Called by the engine."""
-        self.position, self.cost_e4 = position, cost_e4
-
     def bars(self, interval: Interval) -> Series:
         """Return another interval's series that was asked for with the run. Raises `UsageError` if it was not."""
         return self._ctx.series(self.instrument.id, interval)

@@ -94,7 +94,8 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     if sells and product is _CNC and state.book.open_by_instrument[fill.instrument]:
         fit_sales(state, fill, position.qty, out)
     if product is ctx.product:
-        ctx.markets[fill.instrument].show(position.qty, position.cost)
+        market = ctx.markets[fill.instrument]
+        market.position, market.cost_e4 = position.qty, position.cost
     if state.calls_on_fill:
         state.strategy.on_fill(ctx, fill)
         carry_out(state, fill.ts_ns, out)
