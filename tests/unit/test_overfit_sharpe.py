@@ -1,8 +1,8 @@
 """Probabilistic and deflated Sharpe ratio, track record and backtest length: the papers' own examples.
 
 Sources: D. Bailey, M. López de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012; the same,
-"The Deflated Sharpe Ratio", Journal of Portfolio Management 40(5), 2014, section "A numerical example"; D. Bailey,
-J. Borwein, M. López de Prado, Q. Zhu, "Pseudo-Mathematics and Financial Charlatanism", Notices of the AMS 61(5), 2014.
+"The Deflated Sharpe Ratio", Journal of Portfolio Management 40(5), 2014, section "A numerical example"; D. Bailey, J.
+Borwein, M. López de Prado, Q. Zhu, "Pseudo-Mathematics and Financial Charlatanism", Notices of the AMS 61(5), 2014.
 """
 
 import math

@@ -24,12 +24,13 @@ BLOCKS_MAX = 20
 class Overfitting(msgspec.Struct, frozen=True, eq=False):
     """What happened to the trial that was best in one half of the periods in the other half, over all C halvings.
 
-    `logits`, `inside`, `outside` have shape (C,), in lexicographic order of the blocks of the first half: ln(ω/(1 − ω))
-    of the relative rank ω that the picked trial has outside, and its Sharpe ratio of one period inside and outside.
+    `logits`, `inside`, `outside` have shape (C,), in lexicographic order of the blocks of the first half: ln(ω/(1 −
+    ω)) of the relative rank ω that the picked trial has outside, and its Sharpe ratio of one period inside and
+    outside.
 
-    `probability` is the share of logits ≤ 0: the pick is no better than the median trial outside. `slope`, `intercept`
-    and `r_squared` are of the straight line of `outside` over `inside`; a slope below 0 says that the better it looked,
-    the worse it did. NaN where `inside` does not vary. `loss` is the share of `outside` below 0.
+    `probability` is the share of logits ≤ 0: the pick is no better than the median trial outside. `slope`,
+    `intercept` and `r_squared` are of the straight line of `outside` over `inside`; a slope below 0 says that the
+    better it looked, the worse it did. NaN where `inside` does not vary. `loss` is the share of `outside` below 0.
 
     `first_order` is the least of F_mean(x) − F_pick(x) over all x, F the share of halvings at or below x, of the mean
     trial's ratio outside and of the picked one's; `second_order` the least of that difference's integral up to x. At
@@ -57,7 +58,8 @@ def backtest_overfitting(trials: ArrayLike, *, blocks: int = 16) -> Overfitting:
     ----------
     trials
         Shape (T, N), N ≥ 2: returns of trials over the same periods, oldest first. The oldest T mod S rows are left
-        out, so that blocks are equal. The measure is the Sharpe ratio; a trial that does not vary in a half counts with 0.
+        out, so that blocks are equal. The measure is the Sharpe ratio; a trial that does not vary in a half counts
+        with 0.
     blocks
         S, even, 2 … 20. Each needs at least two rows. 16 (12,870 halvings) is what the authors use.
 
@@ -71,8 +73,8 @@ def backtest_overfitting(trials: ArrayLike, *, blocks: int = 16) -> Overfitting:
     Notes
     -----
     D. Bailey, J. Borwein, M. López de Prado, Q. Zhu, "The Probability of Backtest Overfitting", Journal of
-    Computational Finance 20(4), 2017. Ties rank in the middle; ω = rank ÷ (N + 1). Memory does not grow with the number of halvings
-    beyond the three results of each.
+    Computational Finance 20(4), 2017. Ties rank in the middle; ω = rank ÷ (N + 1). Memory does not grow with the
+    number of halvings beyond the three results of each.
     """
     table = matrix(trials)
     if table.shape[1] < 2:

@@ -20,9 +20,10 @@ ALIKE = 0.5
 class Independence(StrEnum):
     """How trials that resemble each other are counted.
 
-    ALL: each trial counts, which deflates most. CORRELATION: N̂ = ρ̄ + (1 − ρ̄)N, ρ̄ the mean correlation of all pairs,
-    taken as 0 where it is negative (Bailey and López de Prado, 2014, appendix 3). CLUSTERS: the number of clusters by
-    average linkage over the distance √((1 − ρ)/2), cut at ρ = 0.5 (in the spirit of López de Prado and Lewis, 2019).
+    ALL: each trial counts, which deflates most. CORRELATION: N̂ = ρ̄ + (1 − ρ̄)N, ρ̄ the mean correlation of all
+    pairs, taken as 0 where it is negative (Bailey and López de Prado, 2014, appendix 3). CLUSTERS: the number of
+    clusters by average linkage over the distance √((1 − ρ)/2), cut at ρ = 0.5 (in the spirit of López de Prado and
+    Lewis, 2019).
     """
 
     ALL = "all"
@@ -85,8 +86,8 @@ def expected_maximum_sharpe(variance: float, trials: float) -> float:
 def deflated_sharpe(record: TrackRecord, *, variance: float, trials: float) -> float:
     """Return the probability that the true Sharpe ratio is above what the best of N skill-less trials shows.
 
-    The probabilistic Sharpe ratio against `expected_maximum_sharpe(variance, trials)`. 0 … 1; NaN as there. Bailey and
-    López de Prado, 2014, equation 2.
+    The probabilistic Sharpe ratio against `expected_maximum_sharpe(variance, trials)`. 0 … 1; NaN as there. Bailey
+    and López de Prado, 2014, equation 2.
     """
     return probabilistic_sharpe(record, benchmark=expected_maximum_sharpe(variance, trials))
 

@@ -15,9 +15,10 @@ FEWEST = 3
 class Plateau(msgspec.Struct, frozen=True):
     """The neighbourhood of a parameter set.
 
-    `score` is the share of neighbours that reach `keep` × its performance, 0 … 1; NaN with fewer than three neighbours,
-    or where its own performance is not above 0. `median` is the neighbours' median performance ÷ its own, NaN likewise.
-    `edges` are the parameters (columns) in which it lies at the end of what was searched: the best may lie beyond.
+    `score` is the share of neighbours that reach `keep` × its performance, 0 … 1; NaN with fewer than three
+    neighbours, or where its own performance is not above 0. `median` is the neighbours' median performance ÷ its own,
+    NaN likewise. `edges` are the parameters (columns) in which it lies at the end of what was searched: the best may
+    lie beyond.
     """
 
     score: float
@@ -32,8 +33,8 @@ def plateau(
     """Return how much of its neighbourhood keeps the performance of a parameter set.
 
     Neighbours are the trials that differ from it by at most one step in every parameter, a step leading to the next
-    value that was tried (a grid); with `radius`, those within `radius` × the searched range in every parameter (random
-    or guided searches).
+    value that was tried (a grid); with `radius`, those within `radius` × the searched range in every parameter
+    (random or guided searches).
 
     Parameters
     ----------

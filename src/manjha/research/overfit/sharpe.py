@@ -61,8 +61,8 @@ def sharpe_of_columns(trials: Floats) -> Floats:
 def probabilistic_sharpe(record: TrackRecord, *, benchmark: float = 0.0) -> float:
     """Φ((s − s*) ÷ standard error of s): the probability that the true Sharpe ratio is above s* = `benchmark`.
 
-    0 … 1. NaN where the record's ratio or its error is not defined. D. Bailey and M. López de Prado, "The Sharpe Ratio
-    Efficient Frontier", Journal of Risk 15(2), 2012, equation 9.
+    0 … 1. NaN where the record's ratio or its error is not defined. D. Bailey and M. López de Prado, "The Sharpe
+    Ratio Efficient Frontier", Journal of Risk 15(2), 2012, equation 9.
     """
     error = record.spread
     return NAN if math.isnan(error) else NORMAL.cdf((record.sharpe - benchmark) / error)
@@ -71,8 +71,8 @@ def probabilistic_sharpe(record: TrackRecord, *, benchmark: float = 0.0) -> floa
 def minimum_track_record(record: TrackRecord, *, benchmark: float = 0.0, confidence: float = 0.95) -> float:
     """1 + (1 − γ₃s + (γ₄ − 1)s²/4) × (Φ⁻¹(confidence) ÷ (s − s*))²: periods until s is above s* at this confidence.
 
-    Number of periods, not rounded; +infinity where s ≤ s*, because no length is enough. NaN where the record's ratio or
-    its error is not defined. Bailey and López de Prado, 2012, equation 11. Raises `UsageError` for a confidence
+    Number of periods, not rounded; +infinity where s ≤ s*, because no length is enough. NaN where the record's ratio
+    or its error is not defined. Bailey and López de Prado, 2012, equation 11. Raises `UsageError` for a confidence
     outside 0.5 … 1.
     """
     probability("confidence", confidence)

@@ -14,9 +14,9 @@ from manjha.research.overfit.resampling import block_length, resampled_means
 class Superiority(msgspec.Struct, frozen=True):
     """P-values of "no trial is better than the benchmark"; small is evidence of an edge. Each lies in 0 … 1.
 
-    `white` is the reality check (means as they are, all recentred). The others are Hansen's test with means in units of
-    their own errors: `lower` recentres no trial that is worse than the benchmark, `upper` all, `consistent` those that
-    are not hopeless, and is the one to quote. `best` is the column with the largest statistic, `statistic` its
+    `white` is the reality check (means as they are, all recentred). The others are Hansen's test with means in units
+    of their own errors: `lower` recentres no trial that is worse than the benchmark, `upper` all, `consistent` those
+    that are not hopeless, and is the one to quote. `best` is the column with the largest statistic, `statistic` its
     √T × mean ÷ error, at least 0.
     """
 
@@ -47,8 +47,9 @@ def superiority(excess: ArrayLike, *, seed: Seed, samples: int = 2_000, block: f
     Returns
     -------
     Superiority
-        P-values are (number of resamples at or above the statistic + 1) ÷ (samples + 1), so that none is zero. Columns
-        that do not vary cannot be scaled by their error; they count with 0. All p-values are 1 where no column varies.
+        P-values are (number of resamples at or above the statistic + 1) ÷ (samples + 1), so that none is zero.
+        Columns that do not vary cannot be scaled by their error; they count with 0. All p-values are 1 where no
+        column varies.
 
     Raises
     ------
