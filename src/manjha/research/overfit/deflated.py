@@ -102,7 +102,8 @@ def minimum_backtest_years(trials: float, *, sharpe_year: float = 1.0) -> float:
     at_least("number of trials", trials, 1)
     if not sharpe_year > 0:
         raise UsageError(f"the annual Sharpe ratio must be positive, got {sharpe_year:g}")
-    return (_standard_maximum(trials) / sharpe_year) ** 2
+    ratio = _standard_maximum(trials) / sharpe_year
+    return ratio * ratio
 
 
 def _standard_maximum(trials: float) -> float:

@@ -93,7 +93,7 @@ class Judgement(msgspec.Struct, frozen=True, eq=False):
     needed_after_search: float
     backtest_years: float
     overfitting: Overfitting | None
-    superiority: Superiority | None
+    superiority: Superiority
     plateau: Plateau | None
     verdict: Verdict
     notes: tuple[str, ...]
@@ -183,7 +183,7 @@ def _effective(table: Floats, count: int, way: Independence) -> float:
     if way is Independence.ALL or columns < 2:
         return float(max(count, 1))
     share = (effective_trials(table, way) - 1.0) / (columns - 1.0)
-    return 1.0 + share * max(count - 1.0, 0.0)
+    return float(1.0 + share * max(count - 1.0, 0.0))
 
 
 def _halvings(table: Floats, how: JudgeOptions, notes: list[str]) -> Overfitting | None:

@@ -83,7 +83,9 @@ def minimum_track_record(record: TrackRecord, *, benchmark: float = 0.0, confide
     if above <= 0:
         return math.inf
     variance = record.spread**2 * (record.count - 1)
-    return 1.0 + variance * (NORMAL.inv_cdf(confidence) / above) ** 2
+    # A product, because a power of Python's floats raises where a product is infinite.
+    ratio = NORMAL.inv_cdf(confidence) / above
+    return 1.0 + variance * ratio * ratio
 
 
 def annualised(ratio: float, periods: float) -> float:
