@@ -66,6 +66,8 @@ def test_trades_that_fill_the_whole_data_have_one_arrangement() -> None:
 def test_trades_outside_the_data_are_named(enters: int, leaves: int) -> None:
     with pytest.raises(DataError, match=f"trade 0 enters at bar {enters} and leaves at bar {leaves} of 500"):
         random_entries(PRICES, entries=[enters], exits=[leaves], sides=[1], seed=1)
+    with pytest.raises(DataError, match="2 sides need as many entries and exits"):
+        random_entries(PRICES, entries=[enters], exits=[leaves], sides=[1, 1], seed=1)
     with pytest.raises(DataError, match="prices must be above zero, row 1"):
         random_entries([1.0, 0.0, 1.0], entries=[0], exits=[1], sides=[1], seed=1)
 

@@ -54,6 +54,7 @@ def test_drawn_anew_the_end_varies_as_the_sum_does() -> None:
     assert (fan.final_return[-1] - fan.final_return[0]) / (2 * 1.645) == pytest.approx(spread, rel=0.05)
 
 
+@pytest.mark.slow
 def test_bands_hold_the_truth_at_their_rate() -> None:
     """Ends of histories from a known source fall below the 5 %, 50 % and 95 % bands about that often.
 
@@ -61,10 +62,10 @@ def test_bands_hold_the_truth_at_their_rate() -> None:
     a normal end lies below the 5 % band with probability Φ(−1.645 ÷ √2) = 12.2 %.
     """
     below = []
-    for seed in range(250):
+    for seed in range(150):
         fan = resample_returns(noise(seed), seed=seed, paths=200, block=1)
         below.append(np.prod(1 + noise(10_000 + seed)) - 1 < fan.final_return)
-    assert np.mean(below, axis=0) == pytest.approx([0.122, 0.317, 0.5, 0.683, 0.878], abs=0.08)
+    assert np.mean(below, axis=0) == pytest.approx([0.122, 0.317, 0.5, 0.683, 0.878], abs=0.09)
 
 
 def test_blocks_widen_the_bands_of_returns_that_follow_each_other() -> None:
@@ -135,9 +136,25 @@ def test_mornings_stay_mornings() -> None:
     assert len(closes) == 10
 
 
+def test_bars_without_any_order_in_their_numbers_keep_them_all_the_same() -> None:
+    slots = np.random.default_rng(4).integers(0, 3, 400)
+    bars = market()
+    told = Candles(bars.open, bars.high, bars.low, bars.close, slots)
+    assert np.array_equal(next(resample_candles(told, paths=1, seed=3, block=1e9, slots=slots)).volume, slots)
+
+
+def test_a_market_that_outgrows_every_price_is_an_error() -> None:
+    close = np.array([1, 10**7, 1, 10**7, 1, 10**7, 1, 10**7])
+    wild = Candles(close, close, close, close, close)
+    with pytest.raises(DataError, match="outgrows every price"):
+        list(resample_candles(wild, paths=50, seed=1, block=1))
+
+
 def test_bad_input_is_named() -> None:
     bars = market()
     broken = Candles(bars.open, bars.low, bars.low, bars.close, bars.volume)
+    with pytest.raises(DataError, match="at least 3, in columns of equal length"):
+        resample_candles(Candles(bars.open, bars.high, bars.low, bars.close, bars.volume[1:]), paths=1, seed=1)
     with pytest.raises(DataError, match="outside its high and low"):
         resample_candles(broken, paths=1, seed=1)
     with pytest.raises(DataError, match="as many numbers within the session"):

@@ -102,6 +102,7 @@ def test_copies_are_one_trial_and_strangers_are_many() -> None:
 def test_clusters_find_the_families() -> None:
     family = np.repeat(noise(4, 500, 5), 8, axis=1)
     assert effective_trials(family + noise(5, 500, 40) * 0.3, Independence.CLUSTERS) == 5
+    assert effective_trials(np.zeros((50, 3)), Independence.CLUSTERS) == 1
     flat = np.column_stack([family, np.zeros((500, 3))])
     assert effective_trials(flat, Independence.CLUSTERS) == 6
 
@@ -124,5 +125,9 @@ def test_bad_input_is_named() -> None:
         expected_maximum_sharpe(-1.0, 3)
     with pytest.raises(UsageError, match="between 0 and 1"):
         minimum_track_record(PAPER, confidence=1.0)
+    with pytest.raises(UsageError, match="must be positive, got 0"):
+        minimum_backtest_years(10, sharpe_year=0)
+    with pytest.raises(DataError, match="at least 2 numbers in a row"):
+        track_record([0.1])
     with pytest.raises(UsageError, match="4001 trials are more"):
         effective_trials(noise(1, 3, 4001), Independence.CLUSTERS)

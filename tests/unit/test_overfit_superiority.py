@@ -105,4 +105,9 @@ def test_bad_input_is_named() -> None:
         superiority(noise(1), seed=1, samples=10)
     with pytest.raises(UsageError, match="block length must be at least 1"):
         superiority(noise(1), seed=1, block=0.5)
+
+
+def test_blocks_of_degenerate_series_are_bounded() -> None:
     assert block_length(np.zeros(100)) == 1.0
+    assert block_length(np.arange(90.0)) == pytest.approx(float(optimal_block_length(np.arange(90.0)).iloc[0, 0]))
+    assert block_length(np.tile([1.0, -1.0], 50)) <= 30

@@ -69,10 +69,10 @@ def test_thresholds_can_be_set_and_each_number_has_its_say() -> None:
 
 
 def test_noise_is_hardly_ever_called_an_edge() -> None:
-    found = [judge(table, best_of(table), seed=1, options=QUICK) for table in map(noise, range(60))]
+    found = [judge(table, best_of(table), seed=1, options=QUICK) for table in map(noise, range(40))]
     said = [one.verdict.likelihood for one in found]
-    assert said.count(Likelihood.EDGE) <= 2
-    assert said.count(Likelihood.LUCK) >= 25
+    assert said.count(Likelihood.EDGE) <= 1
+    assert said.count(Likelihood.LUCK) >= 15
 
 
 def test_a_planted_edge_is_called_one() -> None:
@@ -144,6 +144,8 @@ def test_a_plateau_and_a_benchmark_have_their_say() -> None:
     edge = judge(table, 4, seed=1, options=QUICK, context=Context(parameters=np.arange(9.0)[::-1, None] * [1.0, 0.0]))
     assert edge.plateau is not None
     assert edge.plateau.edges == ()
+    corner = judge(table, 0, seed=1, options=QUICK, context=Context(parameters=grid))
+    assert corner.notes[-1].startswith("the parameters lie at the edge")
 
 
 def test_bad_input_is_named() -> None:

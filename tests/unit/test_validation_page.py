@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from manjha.research.overfit import Thresholds
 
@@ -13,6 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "validation.md").read_text(encoding
 EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_every_example_prints_what_the_page_shows() -> None:
     assert len(EXAMPLES) == PAGE.count("```python") == 4
     for code, shown in EXAMPLES:

@@ -46,7 +46,7 @@ def against_benchmark(
     # Ruin ends the comparison of a history: its logarithm would be infinite, so it is very small instead.
     gap = np.log(np.maximum(1.0 + own, 1e-300)) - np.log(np.maximum(1.0 + other, 1e-300))
     ahead = 0
-    for size in batches(samples, 3 * len(gap)):
+    for size in batches(samples, 6 * len(gap)):
         ahead += int(np.sum(gap[stationary_rows(rng, size, len(gap), block=block)].sum(axis=1) > 0.0))
     test = superiority(excess[:, None], seed=rng, samples=samples, block=block)
     return Against(

@@ -112,7 +112,7 @@ def resample_returns(returns: ArrayLike, *, seed: Seed, paths: int = 1_000, bloc
     rng = generator(seed)
 
     def drawn() -> Iterator[Floats]:
-        for size in batches(paths, 4 * len(values)):
+        for size in batches(paths, 6 * len(values)):
             yield _compounded(values[stationary_rows(rng, size, len(values), block=block)])
 
     return _fan(drawn(), _compounded(values[None, :])[0])

@@ -11,6 +11,8 @@ from manjha.research.overfit.inputs import Floats, Int64s, at_least, batches, se
 
 SMALL_RUN = 5
 """Correlations in a row that must be small before those after them are taken for none (K of Politis and White)."""
+VANISHING = 1e-300
+"""In place of a spectrum of zero, whose block would be endless: the bound on the length decides then."""
 LAGS_MAX = 1_000
 """Most lags that are looked at for a block length: correlation over more is a trend, not a block."""
 
@@ -45,7 +47,8 @@ def resampled_means(
     """
     count = len(table)
     done = 0
-    for size in batches(samples, max(count, table.shape[1])):
+    # Drawing rows takes half a dozen tables of this shape at a time.
+    for size in batches(samples, 6 * max(count, table.shape[1])):
         rows = stationary_rows(rng, size, count, block=block)
         rows += np.arange(size)[:, None] * count
         weights = np.bincount(rows.ravel(), minlength=size * count).reshape(size, count)
@@ -74,9 +77,7 @@ def block_length(values: ArrayLike) -> float:
     weight = np.minimum(1.0, 2.0 * (1.0 - at / widest))
     g = 2.0 * float(np.sum(weight * at * covariance[1 : widest + 1]))
     spectrum = float(covariance[0] + 2.0 * np.sum(weight * covariance[1 : widest + 1]))
-    if spectrum == 0.0:
-        return 1.0
-    best = (g**2 / spectrum**2) ** (1.0 / 3.0) * count ** (1.0 / 3.0)
+    best = (g**2 / max(spectrum**2, VANISHING)) ** (1.0 / 3.0) * count ** (1.0 / 3.0)
     return float(min(max(best, 1.0), math.ceil(min(3.0 * math.sqrt(count), count / 3.0))))
 
 
