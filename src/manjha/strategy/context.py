@@ -141,7 +141,7 @@ class Market:
     ) -> None:
         """Ask for new terms of a resting order: whole quantity, prices in rupees; 0 and None leave a term as it is."""
         tick = self.instrument.tick
-        terms = (whole(qty), price(limit, tick, "limit"), price(trigger, tick, "trigger"))
+        terms = (whole(qty), price(limit or None, tick, "limit"), price(trigger or None, tick, "trigger"))
         self._ctx.requests.append(ModifyRequest(order.id, *terms))
 
     def orders(self) -> tuple[WorkingOrder, ...]:
