@@ -17,6 +17,7 @@ from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
 from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Progress
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
@@ -52,7 +53,8 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
-    in the report; without it a strategy that trades an index is refused.
+    in the report; without it a strategy that trades an index is refused. `bias_check` runs the first bars again without
+    the later ones, and warns of what is decided otherwise.
     """
 
     strategy: Strategy
@@ -71,6 +73,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     index_proxy: bool = False
     product: Product | None = None
     seed: int = 0
+    bias_check: bool = True
 
 
 def plan_backtest(services: BacktestServices, request: BacktestRequest) -> BacktestSpec:
@@ -85,7 +88,7 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
     """
     if not request.instruments:
         raise UsageError("a backtest needs an instrument", hint="Give --instrument NSE:RELIANCE (may be repeated).")
-    loader = _Loader(services, request)
+    loader = _Loader(services, (request.start, request.end), request.adjustment)
     bars: list[BarColumns] = []
     further: list[BarColumns] = []
     instruments: list[Instrument] = []
@@ -127,7 +130,20 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_backtest(spec, progress)
+    return spec, run_planned(spec, progress, bias_check=request.bias_check)
+
+
+def run_planned(spec: BacktestSpec, progress: Progress | None = None, *, bias_check: bool = True) -> BacktestResult:
+    """Run a plan, with the cheap look-ahead check unless it is switched off."""
+    return run_checked(spec, progress) if bias_check else run_backtest(spec, progress)
+
+
+def load_interval(
+    services: BacktestServices, name: str, interval: Interval, span: tuple[TradingDay | None, TradingDay | None]
+) -> tuple[Instrument, BarColumns]:
+    """Return an instrument and its bars, made from finer ones where the interval is not stored. Raises as a plan."""
+    found = services.instruments.find(name, span[0])
+    return found, _Loader(services, span).load(found, interval)
 
 
 def uncertainty(
@@ -217,10 +233,12 @@ def _sized(request: BacktestRequest) -> list[str]:
 class _Loader:
     """Reads bars and remembers what was read, so that the result can name it."""
 
-    def __init__(self, services: BacktestServices, request: BacktestRequest) -> None:
+    def __init__(
+        self, services: BacktestServices, span: tuple[TradingDay | None, TradingDay | None], adjustment: str = ""
+    ) -> None:
         self.services = services
-        self.span = (request.start, request.end)
-        self.adjustment = request.adjustment
+        self.span = span
+        self.adjustment = adjustment
         self.data: list[SeriesInfo] = []
         self.notes: list[str] = []
         self.warnings: list[str] = []

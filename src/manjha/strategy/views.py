@@ -50,7 +50,7 @@ class Line(Reader):
         return values if self._basis_of is None or last < 0 else values * self._basis_of[last]
 
     def whole(self) -> tuple[Floats, Ints | None]:
-        """Return the column behind the line, bars to come included, and its `rows`: for checks, never for strategies."""
+        """Return the column behind the line, coming bars included, and its `rows`: for checks, never for strategies."""
         return self._values, self._rows_of
 
     @staticmethod

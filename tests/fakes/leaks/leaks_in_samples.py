@@ -175,12 +175,21 @@ class FilledBackwards(FromArray):
     """Leaves out quiet bars, fills forward, then back."""
 
     def signals(self, ctx: Context) -> Any:
-        close = np.where(column(ctx, "volume") < 30_000, np.nan, column(ctx))
+        close = np.where(column(ctx, "volume") < 70_000, np.nan, column(ctx))
         day = day_of_bars(ctx)
         for each in np.unique(day):
             rows = np.flatnonzero(day == each)
             close[rows] = _filled(_filled(close[rows])[::-1])[::-1]
         return close - column(ctx, "open")
+
+
+class Backfilled(Case):
+    """Gives a quiet bar the close of the next busy one."""
+
+    def targets(self, history: History) -> Floats:
+        close = history.column("close")[:, 0]
+        quiet = np.where(history.column("volume")[:, 0] < 40_000, np.nan, close)
+        return changes(np.where(_filled(quiet[::-1])[::-1] > close, 1.0, 0.0))
 
 
 class Interpolated(FromArray):
@@ -223,6 +232,6 @@ def _filled(values: Floats) -> Floats:
 
 LEAKS: tuple[type[Case], ...] = (
     ZScoreOfAll, MinMaxOfAll, RankInAll, QuantileOfAll, VolumeAgainstAll, Winsorised, TrendOfAll, PrincipalComponent,
-    Clustered, BestLength, BestHours, TableByDate, TrainedOnAll, LabelAsFeature, TargetMean, FilledBackwards,
+    Clustered, BestLength, BestHours, TableByDate, TrainedOnAll, LabelAsFeature, TargetMean, FilledBackwards, Backfilled,
     Interpolated, ScaledVolatility, LastBarExit,
 )  # fmt: skip

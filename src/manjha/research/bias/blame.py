@@ -104,8 +104,8 @@ class Blamer:
         return any(name in self.subject.tape[i].columns for i in tracks)
 
     def _closes(self, track: int, after_ns: int) -> int:
-        closes = self.subject.tape[track].close_ns
-        return int(closes[min(np.searchsorted(closes, after_ns, side="right"), len(closes) - 1)])
+        one = self.subject.tape[track]
+        return int(one.close_ns[min(one.known(after_ns), len(one.close_ns) - 1)])
 
     def _named(self, tracks: list[int], columns: list[str], first_ns: int, last_ns: int) -> Cause:
         tape = self.subject.tape

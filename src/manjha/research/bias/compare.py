@@ -13,6 +13,8 @@ from manjha.strategy.asked import CancelRequest
 TOLERANCE = 1e-9
 """Largest difference of two numbers that counts as none, as a share of the largest number compared: the order of
 additions may differ with the length of an array. A price that moves by a fifth moves what looks at it by far more."""
+TARGET = "target of "
+"""Beginning of the names of a strategy's targets among its lines."""
 ORDERS = "orders"
 """Item of the decisions of a strategy that acts on events."""
 
@@ -40,7 +42,7 @@ def differences(
     """
     ts_ns = int(whole.closes[position])
     for name, values in whole.lines.items():
-        row = last_change(values, other.lines.get(name), ts_ns)
+        row = last_change(values, other.lines.get(name), ts_ns, is_target=name.startswith(TARGET))
         if row is not None:
             found = other.lines[name].numbers
             yield Difference(
@@ -53,7 +55,7 @@ def differences(
         yield _decisions(whole, one, two, first, names, other.stopped)
 
 
-def last_change(whole: Values, other: Values | None, ts_ns: int) -> int | None:
+def last_change(whole: Values, other: Values | None, ts_ns: int, *, is_target: bool = False) -> int | None:
     """Return the last row known by a moment in which two columns differ; None where they do not.
 
     A line that the other run did not make is no difference: what depends on it is seen in what is decided.
@@ -64,7 +66,8 @@ def last_change(whole: Values, other: Values | None, ts_ns: int) -> int | None:
     a, b = whole.numbers[:count], other.numbers[:count]
     with np.errstate(invalid="ignore"):
         sizes = np.abs(np.concatenate([a, b]))
-        scale = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
+        # A target is rounded to 1e-9 of its unit before it is carried out.
+        scale = max(float(np.max(sizes, where=np.isfinite(sizes), initial=0.0)), 1.0 if is_target else 0.0)
         same = (a == b) | (np.abs(a - b) <= TOLERANCE * scale) | (np.isnan(a) & np.isnan(b))
     rows = np.flatnonzero(~same.all(axis=1))
     return int(rows[-1]) if len(rows) else None

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS
+from manjha.research.bias.compare import TARGET
 from manjha.research.bias.subjects import Trace
 from manjha.research.bias.tape import Ints, Tape
 from manjha.research.bias.watch import known_at, signature
@@ -64,7 +65,7 @@ def _sorts(whole: Trace) -> list[list[int]]:
         found[signature(decision.asked)].append(known_at(decision))
     for name, values in whole.lines.items():
         for column in range(values.numbers.shape[1]):
-            for value, rows in _signals(values.numbers[:, column], is_target=name.startswith("target of ")):
+            for value, rows in _signals(values.numbers[:, column], is_target=name.startswith(TARGET)):
                 at = np.searchsorted(whole.closes, values.ts_ns[rows])
                 found[f"{name} {column} {value}"] += at[at < len(whole.closes)].tolist()
     return list(found.values())

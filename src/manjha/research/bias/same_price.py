@@ -11,7 +11,7 @@ import numpy as np
 from manjha.domain.errors import ManjhaError
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderType
-from manjha.research.bias.compare import number
+from manjha.research.bias.compare import TARGET, number
 from manjha.research.bias.findings import Cause, Finding, FindingKind
 from manjha.research.bias.subjects import Subject, Trace, interval_words
 from manjha.research.bias.tape import Change, Column, Kind, Tape, Track
@@ -52,7 +52,7 @@ def _market(subject: Subject, trace: Trace, point: int) -> str:
     """Return in words what fills at the close of a position: market orders and targets decided there."""
     asked = [describe(one.asked, subject.display) for one in trace.decisions if _fills_there(one, point)]
     for name, values in trace.lines.items():
-        if name.startswith("target of ") and not np.isnan(values.numbers[point]).all():
+        if name.startswith(TARGET) and not np.isnan(values.numbers[point]).all():
             asked.append(f"{name}: {number(values.numbers, point)}")
     return ", ".join(asked)
 

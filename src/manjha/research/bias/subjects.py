@@ -77,9 +77,9 @@ class _Reached(Exception):  # noqa: N818 - no error: the run went as far as it w
 
 
 class StrategySubject:
-    """A strategy in a run. Each trace is of a new strategy with the same parameters."""
+    """A strategy in a run. Each trace is of a new strategy with the same parameters; `anew` reads its file again."""
 
-    def __init__(self, spec: BacktestSpec) -> None:
+    def __init__(self, spec: BacktestSpec, *, anew: bool = True) -> None:
         self.spec = spec
         self.name = spec.strategy.name
         self.has_state = False
@@ -88,7 +88,7 @@ class StrategySubject:
         self._names = {instrument.id: instrument.display for instrument in spec.instruments}
         self._like = (*spec.bars, *spec.further)
         self.tape: Tape = tuple(track_of(bars, self._names[bars.instrument]) for bars in self._like)
-        self._found = fresh_class(type(spec.strategy))
+        self._found = fresh_class(type(spec.strategy)) if anew else type(spec.strategy)
 
     def forget(self) -> None:
         """Read the strategy's file anew."""
@@ -106,7 +106,7 @@ class StrategySubject:
         with quietly():
             state = prepare(spec)
             watch.attach(state)
-            stopped = self._drive(spec, state, until) if drive and self._decides_in_events(spec) else ""
+            stopped = self._drive(spec, state, until) if drive and self.decides_in_events(spec) else ""
         watch.detach()
         lines, arrays = kept(spec.strategy, closes)
         if stated.array is not None:
@@ -124,7 +124,8 @@ class StrategySubject:
             self.spec, strategy=strategy, bars=tuple(bars[:count]), further=tuple(bars[count:])
         )
 
-    def _decides_in_events(self, spec: BacktestSpec) -> bool:
+    def decides_in_events(self, spec: BacktestSpec) -> bool:
+        """Tell whether its decisions show only when bars are driven through the engine."""
         return not is_target_strategy(spec.strategy) or type(spec.strategy).universe is not Strategy.universe
 
     def _drive(self, spec: BacktestSpec, state: EngineState, until: int | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from manjha.domain.errors import ManjhaError
-from manjha.research.bias.compare import number
+from manjha.research.bias.compare import TARGET, number
 from manjha.research.bias.subjects import Subject, Trace, Values
 from manjha.research.bias.tape import begun_later
 
@@ -30,7 +30,7 @@ def warmup_warnings(subject: Subject, whole: Trace) -> Iterator[tuple[str, int]]
         except ManjhaError:
             continue  # Too few bars for its indicators: nothing to compare.
         for name, values in whole.lines.items():
-            found = _settles(values, later.lines.get(name)) if not name.startswith("target of ") else None
+            found = _settles(values, later.lines.get(name)) if not name.startswith(TARGET) else None
             if found is not None and found[1] > slowest.get(name, (0, -1, ""))[1]:
                 slowest[name] = found
     for name, (warmup, bars, words) in slowest.items():

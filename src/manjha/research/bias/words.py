@@ -3,7 +3,7 @@
 from typing import Any
 
 from manjha.domain.moments import format_ts
-from manjha.research.bias.compare import ORDERS
+from manjha.research.bias.compare import ORDERS, Difference
 from manjha.research.bias.findings import BiasReport, Cause, Finding, FindingKind
 
 SCHEMA = 1
@@ -44,6 +44,15 @@ def sentence(finding: Finding) -> str:
     cause = f" when {_cause(finding.cause)}" if finding.cause is not None else " with later bars"
     arrays = f"; so does {', '.join(f'`{name}`' for name in finding.arrays)}" if finding.arrays else ""
     return f"{item} at {at} changes{cause} ({change}){arrays}, {_often(finding)}"
+
+
+def quick_sentence(one: Difference, cut_ns: int) -> str:
+    """Return the warning of a backtest: what is decided otherwise when later bars are missing."""
+    item = "an order" if one.item == ORDERS else f"`{one.item}`"
+    return (
+        f"looks ahead: {item} at {moment(one.ts_ns)} is {one.before}, but {one.after} when the bars after "
+        f"{moment(cut_ns)} are missing; manjha bias-check finds the bar and the column"
+    )
 
 
 def to_dict(report: BiasReport) -> dict[str, Any]:
