@@ -20,9 +20,9 @@ from tests.fakes.hand_made import days, minutes, share_named, spec_of
 
 Days = NDArray[np.int64]
 FIRST = parse_day("2022-01-03")
-BARS = 300
-"""Twelve sessions of 25 bars of a quarter of an hour."""
-DAYS = 150
+BARS = 250
+"""Ten sessions of 25 bars of a quarter of an hour."""
+DAYS = 120
 
 
 class Case(Strategy):

@@ -232,6 +232,6 @@ def _filled(values: Floats) -> Floats:
 
 LEAKS: tuple[type[Case], ...] = (
     ZScoreOfAll, MinMaxOfAll, RankInAll, QuantileOfAll, VolumeAgainstAll, Winsorised, TrendOfAll, PrincipalComponent,
-    Clustered, BestLength, BestHours, TableByDate, TrainedOnAll, LabelAsFeature, TargetMean, FilledBackwards, Backfilled,
-    Interpolated, ScaledVolatility, LastBarExit,
+    Clustered, BestLength, BestHours, TableByDate, TrainedOnAll, LabelAsFeature, TargetMean, FilledBackwards,
+    Backfilled, Interpolated, ScaledVolatility, LastBarExit,
 )  # fmt: skip

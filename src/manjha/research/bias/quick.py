@@ -14,16 +14,18 @@ from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.compare import Difference, differences
 from manjha.research.bias.subjects import StrategySubject, Trace, Values, kept
-from manjha.research.bias.tape import Ints, cut, merged_closes
+from manjha.research.bias.tape import Ints, cut
 from manjha.research.bias.watch import Watch, known_at
 from manjha.research.bias.words import quick_sentence
 from manjha.research.drive import Progress
 from manjha.research.result import BacktestResult
 
-SHARE = 0.05
+SHARE = 0.03
 """Bars that are run again, warm-up left out, as a share of the run's."""
-BARS_MIN = 120
-"""As many bars are run again in any case: a share of a short run would hold no decision."""
+BARS_MIN, BARS_MAX = 120, 3_000
+"""At least and at most so many: a share of a short run would hold no decision, and more of a long one shows no more."""
+LIMIT_MIN = 300
+"""Bars that all cuts together may run again, warm-up included, where a tenth of the run is fewer."""
 PARTS = (0.65, 0.35)
 """How the bars are divided among the cuts."""
 
@@ -56,7 +58,7 @@ class _QuickCheck:
         state = self.state
         if state is None:
             return []
-        closes = merged_closes(self.subject.tape[: len(self.spec.bars)])
+        closes = np.asarray(state.timeline.close_ns)
         whole = self._whole(state, closes)
         said: dict[str, str] = {}
         for point in cuts(whole, state.wakeups):
@@ -104,8 +106,13 @@ def cuts(whole: Trace, wakeups: Sequence[int] | None) -> list[int]:
         point = int(deciding[at]) if at >= 0 else last
         if point >= whole.warmup:
             found.add(point)
-    return sorted(found)
+    # With a long warm-up each cut costs its bars as well: as many cuts as fit, one at least.
+    return [point for number, point in enumerate(sorted(found)) if not number or sum(found) <= _limit(count)]
+
+
+def _limit(count: int) -> int:
+    return max(count // 10, LIMIT_MIN)
 
 
 def _budget(count: int) -> int:
-    return max(int(count * SHARE), BARS_MIN)
+    return min(max(int(count * SHARE), BARS_MIN), BARS_MAX)

@@ -16,7 +16,7 @@ from manjha.domain.money import RUPEE
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, prepare
 from manjha.research.bias.fresh import fresh_class
-from manjha.research.bias.tape import Ints, Tape, Track, bars_of, merged_closes, track_of
+from manjha.research.bias.tape import Ints, Tape, Track, bars_of, track_of
 from manjha.research.bias.watch import Decision, Watch
 from manjha.research.drive import Drive, Driven, Progress
 from manjha.simulator.fills import MarketFill, VenueModels
@@ -101,13 +101,13 @@ class StrategySubject:
     def trace(self, tape: Tape, until: int | None = None, *, drive: bool = True) -> Trace:
         """Run on a tape. See `Subject`."""
         spec = self._spec(tape)
-        closes = merged_closes(tape[: len(spec.bars)])
         watch, stated = Watch(), _Stated(spec.strategy)
         with quietly():
             state = prepare(spec)
             watch.attach(state)
             stopped = self._drive(spec, state, until) if drive and self.decides_in_events(spec) else ""
         watch.detach()
+        closes = np.asarray(state.timeline.close_ns)
         lines, arrays = kept(spec.strategy, closes)
         if stated.array is not None:
             lines |= self._targets(spec, stated.array, closes)

@@ -238,4 +238,6 @@ _KINDS: Mapping[Kind, Callable[[Future, Mapping[str, Any], np.random.Generator, 
 
 def merged_closes(tracks: Sequence[Track]) -> Ints:
     """Return every moment at which a row of any track becomes known, ascending."""
+    if len(tracks) == 1:
+        return tracks[0].close_ns
     return np.unique(np.concatenate([track.close_ns for track in tracks]))
