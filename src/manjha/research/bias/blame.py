@@ -9,7 +9,7 @@ import numpy as np
 from manjha.domain.moments import TsNs
 from manjha.research.bias.compare import ORDERS, Difference, differences
 from manjha.research.bias.findings import Cause
-from manjha.research.bias.subjects import Subject, Trace, interval_words
+from manjha.research.bias.subjects import Subject, Trace, attempted, interval_words
 from manjha.research.bias.tape import TIMES, Cells, Change, Kind, Tape, changed, cut, merged_closes, mixed
 
 T = TypeVar("T")
@@ -77,9 +77,8 @@ class Blamer:
         """Tell whether the item is another than in the whole run, at its moment or before."""
         self.count()
         is_cut = len(tape[0].close_ns) < len(self.subject.tape[0].close_ns)
-        try:
-            trace = self.subject.trace(tape, evidence.point)
-        except Exception:  # noqa: BLE001 - half changed bars may be no bars to a strategy
+        trace = attempted(self.subject, tape, evidence.point)
+        if trace is None:
             return False
         found = differences(self.whole, trace, evidence.point, self.subject.display, cut=is_cut, upto=evidence.point)
         wanted = evidence.difference

@@ -12,13 +12,12 @@ from manjha.research.bias.compare import ORDERS, TARGET, Difference, differences
 from manjha.research.bias.findings import BiasReport, Finding, FindingKind
 from manjha.research.bias.points import points
 from manjha.research.bias.same_price import same_price
-from manjha.research.bias.subjects import Subject, Trace
-from manjha.research.bias.tape import Change, Kind, changeable, changed, differs
+from manjha.research.bias.subjects import Subject, Trace, attempted
+from manjha.research.bias.tape import Change, Kind, Tape, changeable, changed, differs
 from manjha.research.bias.warmup import warmup_warnings
 
 POINTS = 24
 """Points of a check, unless asked for otherwise."""
-POINTS_MAX = 10_000
 ENOUGH = 6
 """At how many points something must have been seen for the verdict to need no more of them."""
 BLAMED_MAX = 8
@@ -134,13 +133,9 @@ class Detector:
         upto = point if not is_cut or subject.cuts_decide else _evening_before(whole, point)
         yield from differences(whole, trace, point, subject.display, cut=is_cut, upto=upto)
 
-    def _tried(self, tape: tuple, point: int | None) -> Trace | None:  # type: ignore[type-arg]
-        """Return a trace; None where the subject cannot be run on this tape."""
+    def _tried(self, tape: Tape, point: int | None) -> Trace | None:
         self._counted()
-        try:
-            return self.subject.trace(tape, point)
-        except Exception:  # noqa: BLE001 - a strategy may raise anything on data cut short or changed
-            return None
+        return attempted(self.subject, tape, point)
 
     def _note(self, evidence: Evidence) -> None:
         """Keep the best evidence of each item: a change of bars says more than their absence, a near point more."""

@@ -13,7 +13,7 @@ from manjha.domain.sizing import NANO
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.compare import Difference, differences
-from manjha.research.bias.subjects import StrategySubject, Trace, Values, kept
+from manjha.research.bias.subjects import StrategySubject, Trace, Values, attempted, kept
 from manjha.research.bias.tape import Ints, cut
 from manjha.research.bias.watch import Watch, known_at
 from manjha.research.bias.words import quick_sentence
@@ -85,9 +85,8 @@ class _QuickCheck:
         subject = self.subject
         if any(not track.known(int(whole.closes[point])) for track in subject.tape[: len(self.spec.bars)]):
             return ()
-        try:
-            trace = subject.trace(cut(subject.tape, int(whole.closes[point])), point)
-        except Exception:  # noqa: BLE001 - a strategy may raise anything on a few bars; the full check says more
+        trace = attempted(subject, cut(subject.tape, int(whole.closes[point])), point)
+        if trace is None:
             return ()
         upto = point if subject.cuts_decide else -1
         return tuple(differences(whole, trace, point, subject.display, cut=True, upto=upto))

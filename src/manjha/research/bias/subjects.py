@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from manjha.domain.bars import format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.money import RUPEE
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, prepare
 from manjha.research.bias.fresh import fresh_class
@@ -179,7 +178,9 @@ class FunctionSubject:
             if numbers.shape[:1] != closes.shape or numbers.ndim > 2:
                 raise UsageError(f"{self.name} gave an array of shape {numbers.shape} for {len(closes)} bars")
             lines[name] = Values(closes, numbers.reshape(len(closes), -1))
-        return Trace(closes, [], lines, {})
+        ready = [~np.isnan(values.numbers).all(axis=1) for values in lines.values()]
+        warmup = min((int(np.argmax(each)) if each.any() else len(closes) for each in ready), default=0)
+        return Trace(closes, [], lines, {}, warmup)
 
     def _named(self, out: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(out, Mapping):
@@ -189,6 +190,14 @@ class FunctionSubject:
             yield from zip(names, out, strict=True)
         else:
             yield self.name, out
+
+
+def attempted(subject: Subject, tape: Tape, until: int | None = None, *, drive: bool = True) -> Trace | None:
+    """Return a trace; None where the subject cannot be run on data that were cut short or changed."""
+    try:
+        return subject.trace(tape, until, drive=drive)
+    except Exception:  # noqa: BLE001 - a strategy may raise anything on a few bars, or on bars that never were
+        return None
 
 
 def drive_to(drive: Drive) -> str:
@@ -278,8 +287,3 @@ def _known(closes: Ints, rows: Ints | None, count: int) -> Ints:
 def interval_words(track: Track) -> str:
     """Return a track's interval as people type it; empty for none."""
     return format_interval(track.interval) if track.interval else ""
-
-
-def rupees(name: str, value: float, values: NDArray[Any]) -> float:
-    """Return a cell of a column as people read it: integer prices in rupees."""
-    return value / RUPEE if values.dtype.kind in "iu" and name in ("open", "high", "low", "close") else value

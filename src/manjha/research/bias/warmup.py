@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from manjha.domain.errors import ManjhaError
 from manjha.research.bias.compare import TARGET, number
-from manjha.research.bias.subjects import Subject, Trace, Values
+from manjha.research.bias.subjects import Subject, Trace, Values, attempted
 from manjha.research.bias.tape import begun_later
 
 CONVERGED = 1e-3
@@ -25,10 +24,9 @@ def warmup_warnings(subject: Subject, whole: Trace) -> Iterator[tuple[str, int]]
         if len(whole.closes) - start < BARS_MIN:
             continue
         from_ns = int(whole.closes[start])
-        try:
-            later = subject.trace(begun_later(subject.tape, from_ns), drive=False)
-        except ManjhaError:
-            continue  # Too few bars for its indicators: nothing to compare.
+        later = attempted(subject, begun_later(subject.tape, from_ns), drive=False)
+        if later is None:
+            continue
         for name, values in whole.lines.items():
             found = _settles(values, later.lines.get(name)) if not name.startswith(TARGET) else None
             if found is not None and found[1] > slowest.get(name, (0, -1, ""))[1]:
