@@ -1,5 +1,7 @@
 """Precision and recall of the look-ahead detector on the planted corpus: both 1.0, member by member."""
 
+from pathlib import Path
+
 import pytest
 
 from manjha.research.bias.detector import Detector
@@ -27,6 +29,9 @@ def test_the_corpus_has_thirty_of_each() -> None:
     assert len(LEAKS) >= 30
     assert len(CLEAN) >= 30
     assert not LEAKS.keys() & CLEAN.keys()
+    page = (Path(__file__).parents[2] / "docs" / "bias-check.md").read_text(encoding="utf-8")
+    assert f"leak in {len(LEAKS)} ways" in page
+    assert f"and {len(CLEAN)} that only look" in page
 
 
 @pytest.mark.parametrize("name", LEAKS)

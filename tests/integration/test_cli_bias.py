@@ -31,7 +31,7 @@ def centred(close, length=5):
 def spread(high, low):
     return (high - low) / 10_000
 '''
-ON = ("--instrument", INSTRUMENT, "-i", "60m", "--points", "4")
+ON = ("--instrument", INSTRUMENT, "-i", "60m", "--points", "3")
 
 
 class Shell:
@@ -49,7 +49,7 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with two months of the synthetic market and a strategy file."""
+    """A home with a month of the synthetic market and a strategy file."""
     from manjha.app.bootstrap import bar_store, instrument_book, market_rules
     from manjha.app.settings import load_settings
     from manjha.domain.moments import parse_day
@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MANJHA_HOME", str(folder))
         settings = load_settings()
-        span = (parse_day("2024-01-01"), parse_day("2024-02-29"))
+        span = (parse_day("2024-01-01"), parse_day("2024-01-31"))
         seed_store(bar_store(settings), instrument_book(settings), market_rules(settings), 7, span)
     (folder / "ahead.py").write_text(AHEAD, encoding="utf-8")
     return folder
@@ -123,7 +123,7 @@ def test_a_fill_at_the_close_is_an_assumption_and_a_bias_where_that_close_decide
         (("--indicator", "ahead.py:centre", *ON), "It has: centred, spread"),
         (("--indicator", "sma", "-p", "lenght=3", *ON), "no parameter 'lenght'"),
         (("--indicator", "sma", *ON, "--instrument", "NSE:PATANG"), "on one instrument"),
-        (("-s", "sma-cross", *ON, "--from", "2024-03-01", "--to", "2024-02-01"), "is empty"),
+        (("-s", "sma-cross", *ON, "--from", "2024-01-20", "--to", "2024-01-10"), "is empty"),
         (("-s", "sma-cross", "--instrument", "NSE:NONE"), "NSE:NONE"),
         (("-s", "sma-cross", *ON[:4], "--points", "0"), "--points"),
     ],

@@ -22,7 +22,7 @@ Days = NDArray[np.int64]
 FIRST = parse_day("2022-01-03")
 BARS = 250
 """Ten sessions of 25 bars of a quarter of an hour."""
-DAYS = 120
+DAYS = 100
 
 
 class Case(Strategy):
@@ -80,7 +80,7 @@ def spec_for(found: type[Case], **params: Any) -> BacktestSpec:
     if found.runs_on == "delisted":
         bars[-1] = _first(bars[-1], BARS * 7 // 10)
     fills = FillRules(market=MarketFill.DECIDING_CLOSE) if found.fills_at_close else FillRules()
-    return spec_of(found(**params), *bars, further=further, fills=fills, sizing=FixedQty(Qty(10)))
+    return spec_of(found(**params), *bars, further=further, fills=fills, sizing=FixedQty(Qty(10)), contract_notes=False)
 
 
 @cache
