@@ -16,6 +16,7 @@ from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
+from manjha.research.assumptions import slippage_name
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Progress
@@ -88,7 +89,7 @@ def plan_backtest(services: BacktestServices, request: BacktestRequest) -> Backt
     """
     if not request.instruments:
         raise UsageError("a backtest needs an instrument", hint="Give --instrument NSE:RELIANCE (may be repeated).")
-    loader = _Loader(services, (request.start, request.end), request.adjustment)
+    loader = _Loader(services, request)
     bars: list[BarColumns] = []
     further: list[BarColumns] = []
     instruments: list[Instrument] = []
@@ -130,20 +131,12 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_planned(spec, progress, bias_check=request.bias_check)
+    return spec, run_by(request)(spec, progress)
 
 
-def run_planned(spec: BacktestSpec, progress: Progress | None = None, *, bias_check: bool = True) -> BacktestResult:
-    """Run a plan, with the cheap look-ahead check unless it is switched off."""
-    return run_checked(spec, progress) if bias_check else run_backtest(spec, progress)
-
-
-def load_interval(
-    services: BacktestServices, name: str, interval: Interval, span: tuple[TradingDay | None, TradingDay | None]
-) -> tuple[Instrument, BarColumns]:
-    """Return an instrument and its bars, made from finer ones where the interval is not stored. Raises as a plan."""
-    found = services.instruments.find(name, span[0])
-    return found, _Loader(services, span).load(found, interval)
+def run_by(request: BacktestRequest) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
+    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
+    return run_checked if request.bias_check else run_backtest
 
 
 def uncertainty(
@@ -180,18 +173,6 @@ def made_anew(strategy: Strategy) -> Strategy:
     fresh = type(strategy)(**strategy.values)
     vars(fresh)["product"] = strategy.product
     return fresh
-
-
-def slippage_name(model: SlippageModel) -> str:
-    """Return a slippage model in words."""
-    match model:
-        case FixedTicks(ticks=ticks):
-            return f"{ticks} tick{'s' if ticks != 1 else ''}"
-        case BasisPoints(bps=bps):
-            return f"{bps} bps"
-        case NoSlippage():
-            return "none"
-    return f"{model.bps_at_full} bps at full volume"
 
 
 def _held_as(request: BacktestRequest, instruments: Sequence[Instrument]) -> Strategy:
@@ -233,12 +214,10 @@ def _sized(request: BacktestRequest) -> list[str]:
 class _Loader:
     """Reads bars and remembers what was read, so that the result can name it."""
 
-    def __init__(
-        self, services: BacktestServices, span: tuple[TradingDay | None, TradingDay | None], adjustment: str = ""
-    ) -> None:
+    def __init__(self, services: BacktestServices, request: BacktestRequest) -> None:
         self.services = services
-        self.span = span
-        self.adjustment = adjustment
+        self.span = (request.start, request.end)
+        self.adjustment = request.adjustment
         self.data: list[SeriesInfo] = []
         self.notes: list[str] = []
         self.warnings: list[str] = []

@@ -1,18 +1,30 @@
 """Look-ahead checks on stored data: of a strategy in its run, of an indicator or feature on an instrument's bars."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from manjha.domain.bars import Interval
 from manjha.domain.moments import TradingDay
+from manjha.domain.orders import Product
 from manjha.research.bias.detector import POINTS, Detector, Tell
 from manjha.research.bias.findings import BiasReport
 from manjha.research.bias.functions import function_subject, indicator_subject
 from manjha.research.bias.subjects import StrategySubject, Subject
-from manjha.services.backtests import BacktestRequest, BacktestServices, load_interval, plan_backtest
+from manjha.services.backtests import BacktestRequest, BacktestServices, plan_backtest
+from manjha.strategy.context import Context
 from manjha.strategy.indicators import Indicator
+from manjha.strategy.interface import Strategy
+
+
+class _Nothing(Strategy):
+    """Trades nothing, and so may be planned on the bars of anything, an index too."""
+
+    product: ClassVar[Product] = Product.NRML
+
+    def on_bar(self, ctx: Context) -> None:
+        """Do nothing."""
 
 
 class FunctionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +35,7 @@ class FunctionRequest(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval
     start: TradingDay | None = None
     end: TradingDay | None = None
+    adjustment: str = ""
     params: Mapping[str, Any] = {}
 
 
@@ -49,6 +62,16 @@ def check_bias(
 def _subject(services: BacktestServices, request: BacktestRequest | FunctionRequest) -> Subject:
     if isinstance(request, BacktestRequest):
         return StrategySubject(plan_backtest(services, request))
-    found, bars = load_interval(services, request.instrument, request.interval, (request.start, request.end))
+    loaded = BacktestRequest(
+        strategy=_Nothing(),
+        instruments=(request.instrument,),
+        interval=request.interval,
+        start=request.start,
+        end=request.end,
+        adjustment=request.adjustment,
+        index_proxy=True,
+    )
+    bars = plan_backtest(services, loaded).bars[0]
+    label = services.instruments.find(request.instrument, request.start).display
     make = indicator_subject if isinstance(request.function, Indicator) else function_subject
-    return make(request.function, bars, found.display, request.params)  # type: ignore[arg-type]  # chosen by its type
+    return make(request.function, bars, label, request.params)  # type: ignore[arg-type]  # chosen by its type

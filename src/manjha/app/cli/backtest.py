@@ -73,13 +73,12 @@ def run_and_show(
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
-    from manjha.services.backtests import plan_backtest, run_planned, uncertainty
+    from manjha.services.backtests import plan_backtest, run_by, uncertainty
 
     with progress_bar() as tell:
         tell("loading", 0, 0)
         spec = plan_backtest(backtest_services(settings), request)
-        tell_run = partial(tell, "backtest")
-        result = run_planned(spec, tell_run, bias_check=request.bias_check)
+        result = run_by(request)(spec, partial(tell, "backtest"))
         bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
         tell("report", 0, 0)
         analysis = analyse(result)

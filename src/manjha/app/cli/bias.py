@@ -27,6 +27,7 @@ def bias_check(
     also: Annotated[list[str] | None, typer.Option("--also-interval", help="Further bars that it may see.")] = None,
     start: Annotated[str, typer.Option("--from", help="First day, like 2021-01-01.")] = "",
     end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     size: Annotated[str, typer.Option("--size", help="As in backtest.")] = "",
     participation: Annotated[str, typer.Option("--participation", help="As in backtest.")] = "100%",
@@ -57,11 +58,11 @@ def bias_check(
     settings = load_settings()
     request: BacktestRequest | FunctionRequest
     if indicator:
-        request = _function(indicator, names, (interval, start, end), param or [])
+        request = _function(indicator, names, (interval, start, end, adjustment), param or [])
     else:
         words = {
-            "interval": interval, "also": also or [], "start": start, "end": end, "size": size, "fill": fill,
-            "participation": participation, "product": product, "index_proxy": index_proxy,
+            "interval": interval, "also": also or [], "start": start, "end": end, "adjustment": adjustment,
+            "size": size, "fill": fill, "participation": participation, "product": product, "index_proxy": index_proxy,
         }  # fmt: skip
         request = _strategy(settings, strategy, names, (words, param or []))
     with progress_bar() as tell:
@@ -87,7 +88,7 @@ def _strategy(
 
 
 def _function(
-    name: str, instruments: tuple[str, ...], span: tuple[str, str, str], param: list[str]
+    name: str, instruments: tuple[str, ...], span: tuple[str, str, str, str], param: list[str]
 ) -> "FunctionRequest":
     from manjha.app.strategies import find_function
     from manjha.app.terms import parse_numbers, parse_span
@@ -104,5 +105,6 @@ def _function(
         interval=parse_interval(span[0]),
         start=start,
         end=end,
+        adjustment=span[3],
         params=parse_numbers(param),
     )
