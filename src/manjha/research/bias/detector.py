@@ -185,10 +185,7 @@ class Detector:
 
     def _report(self, whole: Trace, findings: list[Finding]) -> BiasReport:
         subject = self.subject
-        warnings = []
-        for sentence, runs in warmup_warnings(subject, whole):
-            self.runs += runs
-            warnings.append(sentence)
+        warnings = list(warmup_warnings(subject, whole, self._counted))
         if self.failed:
             warnings.append(f"{self.failed} of {self.runs} runs could not be compared: it does not run on such data")
         if not whole.decisions and not whole.lines:

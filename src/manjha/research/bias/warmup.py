@@ -1,6 +1,6 @@
 """Warm-up sensitivity: how long a line still depends on where its data begin. A warning, no look-ahead."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -16,14 +16,15 @@ BARS_MIN = 20
 """Fewer bars after a start say nothing."""
 
 
-def warmup_warnings(subject: Subject, whole: Trace) -> Iterator[tuple[str, int]]:
-    """Yield a sentence for each line that depends on where the data begin beyond its warm-up, and the runs it took."""
+def warmup_warnings(subject: Subject, whole: Trace, count: Callable[[], None]) -> Iterator[str]:
+    """Yield a sentence for each line that depends on where the data begin beyond its warm-up; `count` hears of runs."""
     slowest: dict[str, tuple[int, int, str]] = {}
     for share in STARTS:
         start = int(len(whole.closes) * share)
         if len(whole.closes) - start < BARS_MIN:
             continue
         from_ns = int(whole.closes[start])
+        count()
         later = attempted(subject, begun_later(subject.tape, from_ns), drive=False)
         if later is None:
             continue
@@ -32,7 +33,7 @@ def warmup_warnings(subject: Subject, whole: Trace) -> Iterator[tuple[str, int]]
             if found is not None and found[1] > slowest.get(name, (0, -1, ""))[1]:
                 slowest[name] = found
     for name, (warmup, bars, words) in slowest.items():
-        yield _sentence(name, warmup, bars, words), len(STARTS)
+        yield _sentence(name, warmup, bars, words)
 
 
 def _settles(values: Values, later: Values | None) -> tuple[int, int, str] | None:
