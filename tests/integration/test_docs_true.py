@@ -126,8 +126,9 @@ class Reader:
                 exec(compile(block.body, "the document", "exec"), {})  # noqa: S102 - our own document
 
     def type(self, line: str) -> str:
-        code, said = self.run(line)
-        assert code == 0, f"{line}\n{said}"
+        command, _, wanted = line.partition("   # exits with ")
+        code, said = self.run(command)
+        assert code == int(wanted or 0), f"{line}\n{said}"
         return said
 
     def run(self, line: str) -> tuple[object, str]:

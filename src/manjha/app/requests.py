@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from manjha.app.terms import parse_amount, parse_participation, parse_sizing, parse_slippage
+from manjha.app.terms import parse_amount, parse_participation, parse_sizing, parse_slippage, parse_span
 from manjha.domain.bars import parse_interval
 from manjha.domain.errors import UsageError
-from manjha.domain.moments import TradingDay, parse_day
 from manjha.domain.orders import Product
 from manjha.services.backtests import BacktestRequest
 from manjha.simulator.fills import FillRules, LimitFill, MarketFill, Path
@@ -29,6 +28,7 @@ DEFAULTS: Mapping[str, Any] = {
     "product": "",
     "index_proxy": False,
     "seed": 0,
+    "bias_check": True,
 }
 """What a request takes, with the value of what is not given."""
 
@@ -41,9 +41,7 @@ def make_request(strategy: Strategy, instruments: tuple[str, ...], words: Mappin
     if unknown:
         raise UsageError(f"a backtest has no option {unknown[0]!r}", hint="It has " + ", ".join(DEFAULTS) + ".")
     chosen = {**DEFAULTS, **words}
-    start, end = _day(chosen["start"]), _day(chosen["end"])
-    if start is not None and end is not None and start > end:
-        raise UsageError(f"the range {chosen['start']} to {chosen['end']} is empty", hint="Swap --from and --to.")
+    start, end = parse_span(chosen["start"], chosen["end"])
     return BacktestRequest(
         strategy=strategy,
         instruments=instruments,
@@ -65,6 +63,7 @@ def make_request(strategy: Strategy, instruments: tuple[str, ...], words: Mappin
         index_proxy=bool(chosen["index_proxy"]),
         product=_one_of("--product", chosen["product"].upper(), _PRODUCTS) if chosen["product"] else None,
         seed=int(chosen["seed"]),
+        bias_check=bool(chosen["bias_check"]),
     )
 
 
@@ -76,7 +75,3 @@ def _one_of(option: str, text: str, choices: Mapping[str, Any]) -> Any:
     if text not in choices:
         raise UsageError(f"{option} expects one of {', '.join(filter(None, choices))}, was {text!r}")
     return choices[text]
-
-
-def _day(text: str) -> TradingDay | None:
-    return parse_day(text) if text else None

@@ -8,14 +8,16 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from manjha.domain.errors import UsageError
 from manjha.strategy import library
+from manjha.strategy.indicators import Indicator, get
 from manjha.strategy.interface import Strategy
 
 TEMPLATE = Path(__file__).parent / "strategy_template.txt"
@@ -66,6 +68,29 @@ class StrategyFiles:
         """Tell whether a file of the user's folder may hold a strategy of this name, judged by its text."""
         texts = (path.read_text(encoding="utf-8", errors="replace") for path in self._folder.glob("*.py"))
         return any(word in text for text in texts for word in words)
+
+
+def find_function(name: str) -> Indicator | Callable[..., Any]:
+    """Return an indicator of the registry by name, or a function by FILE.py:name.
+
+    Raises `UsageError` naming what there is.
+    """
+    if ".py" not in name:
+        return get(name)
+    path, _, chosen = name.partition(":")
+    module = _load(Path(path).expanduser())
+    own: dict[str, Callable[..., Any]] = {
+        key: value
+        for key, value in vars(module).items()
+        if callable(value) and not isinstance(value, type) and getattr(value, "__module__", "") == module.__name__
+    }
+    if chosen in own:
+        return own[chosen]
+    names = ", ".join(own) or "none"
+    raise UsageError(
+        f"{path} has no function {chosen!r}" if chosen else f"{path}: which function?",
+        hint=f"Give one as FILE.py:function. It has: {names}.",
+    )
 
 
 def template() -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from manjha.domain.errors import UsageError
+from manjha.domain.moments import TradingDay, parse_day
 from manjha.domain.money import RUPEE, Cash, Qty
 from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, SizingPolicy, VolatilityTarget
 from manjha.simulator.fills import PPM
@@ -79,6 +80,28 @@ def parse_params(pairs: Sequence[str]) -> Mapping[str, str]:
             raise UsageError(f"expected a parameter like fast=20, was {pair!r}")
         found[name.strip().replace("-", "_")] = value.strip()
     return found
+
+
+def parse_numbers(pairs: Sequence[str]) -> Mapping[str, int | float | str]:
+    """Read "name=value" pairs, numbers as numbers. Raises `UsageError` for one without "="."""
+    return {name: _number(value) for name, value in parse_params(pairs).items()}
+
+
+def parse_span(start: str, end: str) -> tuple[TradingDay | None, TradingDay | None]:
+    """Read two days, empty for open. Raises `UsageError` when the first is after the last."""
+    first, last = (parse_day(text) if text else None for text in (start, end))
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"the range {start} to {end} is empty", hint="Swap --from and --to.")
+    return first, last
+
+
+def _number(value: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
 
 
 def _fraction(value: str, text: str, *, at_most: int) -> int:

@@ -39,6 +39,18 @@ def assumptions_of(spec: "BacktestSpec") -> tuple[tuple[str, str], ...]:
     )
 
 
+def slippage_name(model: SlippageModel) -> str:
+    """Return a slippage model in a few words."""
+    match model:
+        case FixedTicks(ticks=ticks):
+            return f"{ticks} tick{'s' if ticks != 1 else ''}"
+        case BasisPoints(bps=bps):
+            return f"{bps} bps"
+        case NoSlippage():
+            return "none"
+    return f"{model.bps_at_full} bps at full volume"
+
+
 def _slippage(model: SlippageModel) -> str:
     if isinstance(model, NoSlippage):
         return "none"

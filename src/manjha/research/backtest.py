@@ -2,7 +2,7 @@
 
 import gc
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -92,8 +92,10 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> BacktestResult:
-    """Run a backtest and return everything it gives.
+def run_backtest(
+    spec: BacktestSpec, progress: Progress | None = None, watch: Callable[[EngineState], None] | None = None
+) -> BacktestResult:
+    """Run a backtest and return everything it gives. `watch` is shown the state before the first bar.
 
     Raises
     ------
@@ -104,6 +106,8 @@ def run_backtest(spec: BacktestSpec, progress: Progress | None = None) -> Backte
     """
     _check(spec)
     state = prepare(spec)
+    if watch is not None:
+        watch(state)
     models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)

@@ -16,7 +16,9 @@ from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
+from manjha.research.assumptions import slippage_name
 from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Progress
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
@@ -52,7 +54,8 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
-    in the report; without it a strategy that trades an index is refused.
+    in the report; without it a strategy that trades an index is refused. `bias_check` runs the first bars again without
+    the later ones, and warns of what is decided otherwise.
     """
 
     strategy: Strategy
@@ -71,6 +74,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     index_proxy: bool = False
     product: Product | None = None
     seed: int = 0
+    bias_check: bool = True
 
 
 def plan_backtest(services: BacktestServices, request: BacktestRequest) -> BacktestSpec:
@@ -127,7 +131,12 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_backtest(spec, progress)
+    return spec, run_by(request)(spec, progress)
+
+
+def run_by(request: BacktestRequest) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
+    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
+    return run_checked if request.bias_check else run_backtest
 
 
 def uncertainty(
@@ -164,18 +173,6 @@ def made_anew(strategy: Strategy) -> Strategy:
     fresh = type(strategy)(**strategy.values)
     vars(fresh)["product"] = strategy.product
     return fresh
-
-
-def slippage_name(model: SlippageModel) -> str:
-    """Return a slippage model in words."""
-    match model:
-        case FixedTicks(ticks=ticks):
-            return f"{ticks} tick{'s' if ticks != 1 else ''}"
-        case BasisPoints(bps=bps):
-            return f"{bps} bps"
-        case NoSlippage():
-            return "none"
-    return f"{model.bps_at_full} bps at full volume"
 
 
 def _held_as(request: BacktestRequest, instruments: Sequence[Instrument]) -> Strategy:

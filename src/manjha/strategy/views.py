@@ -30,10 +30,11 @@ class Line(Reader):
     never changes, and are multiplied by how many of the first bar's shares one share of the last bar is.
     """
 
-    __slots__ = ("_basis_of", "_values")
+    __slots__ = ("_basis_of", "_rows_of", "_values")
 
     def __init__(self, data: Floats, cursor: Cursor, rows: Ints | None = None, basis: Floats | None = None) -> None:
         self._values = np.ascontiguousarray(data)
+        self._rows_of = rows
         self._basis_of = None if basis is None else np.ascontiguousarray(basis)
         super().__init__(self._values, cursor, rows, self._basis_of)
 
@@ -47,6 +48,10 @@ class Line(Reader):
         last = self.last()
         values = self._values[max(0, last + 1 - count) : last + 1].copy()
         return values if self._basis_of is None or last < 0 else values * self._basis_of[last]
+
+    def whole(self) -> tuple[Floats, Ints | None]:
+        """Return the column behind the line, coming bars included, and its `rows`: for checks, never for strategies."""
+        return self._values, self._rows_of
 
     @staticmethod
     def refuse(ago: int) -> NoReturn:

@@ -1,5 +1,6 @@
 """`manjha backtest`: run a strategy on stored data, print what came of it, write the report."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +40,7 @@ def backtest(
     report: Annotated[Path | None, typer.Option("--report", help="Where to write the page.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
     no_band: Annotated[bool, typer.Option("--no-band", help="Skip the runs of the uncertainty table.")] = False,
+    no_bias_check: Annotated[bool, typer.Option("--no-bias-check", help="Skip the look-ahead check.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")] = False,
 ) -> None:
     """Run a strategy on stored bars with every rupee of charges, and say what it assumes."""
@@ -54,6 +56,7 @@ def backtest(
         "adjustment": adjustment,
         "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
         "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
+        "bias_check": not no_bias_check,
     }  # fmt: skip
     from manjha.app.requests import make_request
 
@@ -68,15 +71,14 @@ def run_and_show(
     """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path."""
     from manjha.app.bootstrap import backtest_services
     from manjha.app.cli.output import print_json, progress_bar
-    from manjha.research.backtest import run_backtest
     from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
-    from manjha.services.backtests import plan_backtest, uncertainty
+    from manjha.services.backtests import plan_backtest, run_by, uncertainty
 
     with progress_bar() as tell:
         tell("loading", 0, 0)
         spec = plan_backtest(backtest_services(settings), request)
-        result = run_backtest(spec, lambda done, count: tell("backtest", done, count))
+        result = run_by(request)(spec, partial(tell, "backtest"))
         bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
         tell("report", 0, 0)
         analysis = analyse(result)

@@ -1,7 +1,7 @@
 """One place where errors become words and exit codes.
 
-Exit codes: 0 done · 2 what was asked for cannot be · 3 a source outside failed, try again · 70 a bug in Manjha ·
-130 interrupted. Tracebacks go to a file, not to the screen.
+Exit codes: 0 done · 1 a check found a bias · 2 what was asked for cannot be · 3 a source outside failed, try again ·
+70 a bug in Manjha · 130 interrupted. Tracebacks go to a file, not to the screen.
 """
 
 import errno
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manjha.domain.errors import InvariantBroken, ManjhaError, SourceError
 
-OK, USAGE, SOURCE, BUG, INTERRUPTED, PIPE = 0, 2, 3, 70, 130, 141
+OK, BIASED, USAGE, SOURCE, BUG, INTERRUPTED, PIPE = 0, 1, 2, 3, 70, 130, 141
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)

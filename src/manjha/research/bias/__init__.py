@@ -1,0 +1,1 @@
+"""Look-ahead and leak detector: does anything that was decided change when only what came later changes?"""
