@@ -41,8 +41,8 @@ setup: .venv/.dev ## Install the development environment
 test: .venv/.dev ## Run all the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-quick: .venv/.dev ## Run the unit and property tests that take under two minutes together
-	$(BIN)/python -m pytest -m "not slow and not shared" $(PYTEST_ARGS)
+quick: .venv/.dev ## Run the unit, property and contract tests that take under two minutes together
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not shared" tests/unit tests/property tests/contract tests/tidy $(PYTEST_ARGS)
 
 check: .venv/.dev ## Everything the gate asks: lint, types, import contracts, tidy, audit, all the tests
 	@$(MAKE) --no-print-directory lint
