@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from manjha.ports.clock import Clock
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
+    from manjha.ports.tasks import TaskRunner
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
@@ -126,6 +127,13 @@ def strategy_source(settings: Settings) -> "StrategySource":
     from manjha.app.strategies import StrategyFiles
 
     return StrategyFiles(settings.home / "strategies")
+
+
+def task_runner(jobs: int) -> "TaskRunner":
+    """Return who does tasks: this process for one job, else as many processes."""
+    from manjha.adapters.system.processes import InlineRunner, ProcessRunner
+
+    return InlineRunner() if jobs == 1 else ProcessRunner(jobs)
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -1,0 +1,228 @@
+"""Implements `ports.tasks.TaskRunner` on this machine: in this process, or over processes of its own.
+
+A worker has a pipe of its own, so that the death of one says exactly which task it took along; a pool of the standard
+library only says that something in it broke.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from manjha.domain.errors import ManjhaError, UsageError
+from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, Work
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
+AHEAD = 16
+"""Tasks a worker that may be taken before the oldest unfinished one is done: bounds what waits to be yielded."""
+TRIES = 2
+"""Times that a task is given out; a second death over it is taken for its own fault."""
+JOIN_S = 5.0
+"""How long a worker may take to end by itself."""
+
+
+class InlineRunner:
+    """Does the tasks in this process, one when its result is asked for."""
+
+    def run(
+        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
+    ) -> Generator[Result | TaskFailed, None, None]:
+        """Yield results in order. See the port."""
+        loaded = work.load()
+        for task in tasks:
+            yield _attempt(work, loaded, task)
+
+
+class ProcessRunner:
+    """Does the tasks in `jobs` processes, each pinned to a core where there are several."""
+
+    def __init__(self, jobs: int) -> None:
+        if jobs < 1:
+            raise UsageError(f"expected at least one worker, was {jobs}", hint="Give -j 1 or more.")
+        self._jobs = jobs
+
+    def run(
+        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
+    ) -> Generator[Result | TaskFailed, None, None]:
+        """Yield results in order. See the port."""
+        crew = _Crew(work, self._jobs)
+        try:
+            yield from crew.results(iter(tasks))
+        finally:
+            crew.stop()
+
+
+class _Worker:
+    """One process and our end of its pipe. `held` is the number of the task that it works on, None while it is idle."""
+
+    def __init__(self, work: Work[Any, Any, Any], core: int | None) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self.link, theirs = context.Pipe()
+        self.process: ForkServerProcess = context.Process(target=_serve, args=(theirs, work, core), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.core = core
+        self.held: int | None = None
+        self.is_ready = False
+
+    def give(self, number: int, task: Any) -> None:
+        """Hand over a task; that the worker is dead is found out by who waits for the result."""
+        self.held = number
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.link.send(task)
+
+
+class _Crew:
+    """The workers of one run, and who does what."""
+
+    def __init__(self, work: Work[Any, Any, Any], jobs: int) -> None:
+        self.work = work
+        self.cores = _cores() if jobs > 1 else []
+        self.workers: list[_Worker] = []
+        self.jobs = jobs
+        self.open: dict[int, tuple[Any, int]] = {}
+        """Tasks given out, by number, with how often each was."""
+        self.again: deque[int] = deque()
+        self.done: dict[int, Any] = {}
+        self.stillborn = 0
+
+    def results(self, tasks: Iterator[Any]) -> Iterator[Any]:
+        """Yield results in order, keeping every worker busy."""
+        due = taken = 0
+        is_more = True
+        while True:
+            while is_more and taken < due + self.jobs * AHEAD and (worker := self._idle()):
+                task = next(tasks, _END)
+                is_more = task is not _END
+                if is_more:
+                    self.open[taken] = (task, 1)
+                    worker.give(taken, task)
+                    taken += 1
+            while self.again and (worker := self._idle()):
+                number = self.again.popleft()
+                worker.give(number, self.open[number][0])
+            while due in self.done:
+                yield self.done.pop(due)
+                due += 1
+            if due == taken and not is_more:
+                return
+            if due not in self.done and self.open:
+                self._collect()
+
+    def stop(self) -> None:
+        """End the workers: those that wait by closing their pipe, those that work by force."""
+        for worker in self.workers:
+            worker.link.close()
+            if worker.held is not None or not worker.is_ready:
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join(JOIN_S)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.process.close()
+
+    def _idle(self) -> _Worker | None:
+        """Return a worker that waits, hired if need be; None where all are busy."""
+        for worker in self.workers:
+            if worker.held is None:
+                return worker
+        if len(self.workers) == self.jobs:
+            return None
+        used = {worker.core for worker in self.workers}
+        free = [core for core in self.cores if core not in used] or self.cores
+        self.workers.append(_Worker(self.work, free[0] if free else None))
+        return self.workers[-1]
+
+    def _collect(self) -> None:
+        """Wait until a worker says something or dies, and hear all that did."""
+        speaking = wait([worker.link for worker in self.workers])
+        for worker in [worker for worker in self.workers if worker.link in speaking]:
+            try:
+                said = worker.link.recv()
+            except (EOFError, ConnectionResetError):
+                self._replace(worker)
+                continue
+            if not worker.is_ready:
+                if isinstance(said, Exception):
+                    raise said
+                worker.is_ready, self.stillborn = True, 0
+            elif worker.held is not None:
+                self._finish(worker.held, said)
+                worker.held = None
+
+    def _finish(self, number: int, result: Any) -> None:
+        del self.open[number]
+        self.done[number] = result
+
+    def _replace(self, dead: _Worker) -> None:
+        """Let a dead worker go, and give its task out again unless it died over it before."""
+        self.workers.remove(dead)
+        dead.link.close()
+        dead.process.join()
+        how = f"exit code {dead.process.exitcode}"
+        dead.process.close()
+        if not dead.is_ready:
+            self.stillborn += 1
+            if self.stillborn >= TRIES * self.jobs:
+                raise UsageError(
+                    f"workers die while they load the data ({how})",
+                    hint="Fewer of them need less memory: try -j 1, or a shorter span.",
+                )
+        if dead.held is None:
+            return
+        task, tries = self.open[dead.held]
+        if dead.is_ready and tries >= TRIES:
+            self._finish(dead.held, TaskFailed(f"the worker died over it {TRIES} times ({how})", lost=True))
+            return
+        self.open[dead.held] = (task, tries + dead.is_ready)
+        self.again.append(dead.held)
+
+
+_END = object()
+
+
+def _cores() -> list[int]:
+    """Return the cores that this process may use; empty where it cannot be said, or where there is one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    return cores if len(cores) > 1 else []
+
+
+def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> None:
+    """Be a worker: load, then answer each task until the pipe closes. An interrupt is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        loaded = work.load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        link.send(error if isinstance(error, ManjhaError) else RuntimeError(_words(error)))
+        return
+    link.send(None)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            result = _attempt(work, loaded, link.recv())
+            try:
+                link.send(result)
+            except (TypeError, AttributeError, ValueError) as error:
+                link.send(TaskFailed(f"its result cannot be sent: {_words(error)}"))
+
+
+def _attempt(work: Work[Loaded, Task, Result], loaded: Loaded, task: Task) -> Result | TaskFailed:
+    try:
+        return work.do(loaded, task)
+    except Exception as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
+        return TaskFailed(_words(error), error.hint if isinstance(error, ManjhaError) else "")
+
+
+def _words(error: Exception) -> str:
+    words = error.message if isinstance(error, ManjhaError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}"
