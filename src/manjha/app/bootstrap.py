@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
     from manjha.ports.tasks import TaskRunner
+    from manjha.ports.trials import TrialLedger
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
@@ -134,6 +135,15 @@ def task_runner(jobs: int) -> "TaskRunner":
     from manjha.adapters.system.processes import InlineRunner, ProcessRunner
 
     return InlineRunner() if jobs == 1 else ProcessRunner(jobs)
+
+
+def trial_ledger(settings: Settings) -> "TrialLedger":
+    """Return the trial ledger in the database of records."""
+    from manjha.adapters.sql.database import Database
+    from manjha.adapters.sql.trial_ledger import SqlTrialLedger
+
+    url = settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}"
+    return SqlTrialLedger(Database(url), system_clock())
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -37,10 +37,14 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market."""
+    """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
+
+    `database_url` is where records are kept; None is the file manjha.db in `home`.
+    """
 
     home: Path = Path()
     rules_file: Path | None = None
+    database_url: str | None = None
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
 
