@@ -131,10 +131,11 @@ def strategy_source(settings: Settings) -> "StrategySource":
 
 
 def task_runner(jobs: int) -> "TaskRunner":
-    """Return who does tasks: this process for one job, else as many processes."""
-    from manjha.adapters.system.processes import InlineRunner, ProcessRunner
+    """Return who does tasks: this process for one job, else as many processes; for 0 jobs one a core."""
+    from manjha.adapters.system.processes import InlineRunner, ProcessRunner, cores
 
-    return InlineRunner() if jobs == 1 else ProcessRunner(jobs)
+    count = jobs or max(1, len(cores()))
+    return InlineRunner() if count == 1 else ProcessRunner(count)
 
 
 def trial_ledger(settings: Settings) -> "TrialLedger":

@@ -58,6 +58,14 @@ class ProcessRunner:
             crew.stop()
 
 
+def cores() -> list[int]:
+    """Return the cores that this process may use; empty where it cannot be said, or where there is one."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    found = sorted(os.sched_getaffinity(0))
+    return found if len(found) > 1 else []
+
+
 class _Worker:
     """One process and our end of its pipe. `held` is the number of the task that it works on, None while it is idle."""
 
@@ -83,7 +91,7 @@ class _Crew:
 
     def __init__(self, work: Work[Any, Any, Any], jobs: int) -> None:
         self.work = work
-        self.cores = _cores() if jobs > 1 else []
+        self.cores = cores() if jobs > 1 else []
         self.workers: list[_Worker] = []
         self.jobs = jobs
         self.open: dict[int, tuple[Any, int]] = {}
@@ -186,14 +194,6 @@ class _Crew:
 
 
 _END = object()
-
-
-def _cores() -> list[int]:
-    """Return the cores that this process may use; empty where it cannot be said, or where there is one."""
-    if not hasattr(os, "sched_getaffinity"):
-        return []
-    cores = sorted(os.sched_getaffinity(0))
-    return cores if len(cores) > 1 else []
 
 
 def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> None:

@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("manjha.app.cli.demo", "Try it: a synthetic market, a backtest on it, a report."),
     "data": ("manjha.app.cli.data", "Bring market data in, look at it, check it, take it out."),
     "backtest": ("manjha.app.cli.backtest", "Run a strategy on stored data, with every rupee of charges."),
+    "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
