@@ -50,8 +50,15 @@ class Recorder:
 class Counted(msgspec.Struct, frozen=True):
     """How often a strategy was tried on a data set, this run included."""
 
+    strategy: str
     data_set: str
     trials: int
+
+    @property
+    def words(self) -> str:
+        """The count as a sentence."""
+        variants = "variant" if self.trials == 1 else "variants"
+        return f"{self.trials:,} {variants} of {self.strategy} tried on {self.data_set} so far"
 
 
 def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
@@ -60,4 +67,4 @@ def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) 
     outcome = summarise(result, Asked(with_returns=True)).outcome
     with Recorder(ledger, SINGLE) as recorder:
         recorder.add(subject, parameters_of(spec.strategy), outcome)
-    return Counted(subject.data_set, ledger.count(subject.strategy, subject.data_set))
+    return Counted(subject.strategy, subject.data_set, ledger.count(subject.strategy, subject.data_set))
