@@ -10,17 +10,17 @@ import pytest
 from manjha.adapters.system.processes import ProcessRunner
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import TaskFailed, Work
-from tests.fakes.tasks import Order, cores_of, do, load_and_die, nothing, work_in
+from tests.fakes.tasks import Order, cores_of, do, done_by, load_and_die, nothing, work_in
 
 
 def test_a_task_whose_worker_dies_is_done_again(tmp_path: Path) -> None:
     orders = [Order(number, die=1 if number in (0, 5) else 0) for number in range(12)]
-    assert list(ProcessRunner(2).run(work_in(tmp_path), orders)) == [number**2 for number in range(12)]
+    assert list(done_by(ProcessRunner(2), work_in(tmp_path), orders)) == [number**2 for number in range(12)]
     assert [len(list(tmp_path.glob(f"did-{number}.*"))) for number in (0, 1, 5)] == [2, 1, 2]
 
 
 def test_a_task_that_always_kills_fails_and_the_others_go_on(tmp_path: Path) -> None:
-    first, second, third = ProcessRunner(2).run(work_in(tmp_path), [Order(1), Order(2, die=9), Order(3)])
+    first, second, third = done_by(ProcessRunner(2), work_in(tmp_path), [Order(1), Order(2, die=9), Order(3)])
     assert (first, third) == (1, 9)
     assert second == TaskFailed("the worker died over it 2 times (exit code -9)", lost=True)
     assert len(list(tmp_path.glob("did-2.*"))) == 2
@@ -28,11 +28,11 @@ def test_a_task_that_always_kills_fails_and_the_others_go_on(tmp_path: Path) -> 
 
 def test_workers_that_die_while_loading_end_the_run() -> None:
     with pytest.raises(UsageError, match="die while they load"):
-        list(ProcessRunner(2).run(Work(load_and_die, do), [Order(1)]))
+        list(done_by(ProcessRunner(2), Work(load_and_die, do), [Order(1)]))
 
 
 def test_a_result_that_cannot_travel_is_a_failure(tmp_path: Path) -> None:
-    odd, plain = ProcessRunner(1).run(work_in(tmp_path), [Order(1, fail="odd"), Order(2)])
+    odd, plain = done_by(ProcessRunner(1), work_in(tmp_path), [Order(1, fail="odd"), Order(2)])
     assert isinstance(odd, TaskFailed)
     assert plain == 4
 
@@ -41,7 +41,7 @@ def test_an_interrupt_stops_the_workers_and_keeps_what_came(tmp_path: Path) -> N
     kept: list[int | TaskFailed] = []
 
     def until_interrupted() -> None:
-        for result in ProcessRunner(2).run(work_in(tmp_path), (Order(number) for number in range(10**9))):
+        for result in done_by(ProcessRunner(2), work_in(tmp_path), (Order(number) for number in range(10**9))):
             kept.append(result)
             if len(kept) == 5:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -54,7 +54,7 @@ def test_an_interrupt_stops_the_workers_and_keeps_what_came(tmp_path: Path) -> N
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one core")
 def test_workers_are_pinned_to_cores_of_their_own() -> None:
-    cores = list(ProcessRunner(2).run(Work(nothing, cores_of), range(40)))
+    cores = list(done_by(ProcessRunner(2), Work(nothing, cores_of), range(40)))
     assert {len(one) for one in cores if isinstance(one, list)} == {1}
     assert len({tuple(one) for one in cores if isinstance(one, list)}) == 2
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from manjha.domain.errors import UsageError
-from manjha.ports.tasks import Work
+from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, TaskRunner, Work
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -18,6 +19,13 @@ class Order(msgspec.Struct, frozen=True):
     number: int
     fail: str = ""
     die: int = 0
+
+
+def done_by(
+    runner: TaskRunner, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
+) -> Generator[Result | TaskFailed, None, None]:
+    with runner.hire(work) as crew:
+        yield from crew.run(tasks)
 
 
 def work_in(folder: Path) -> Work[Path, Order, int]:

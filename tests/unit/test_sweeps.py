@@ -5,13 +5,13 @@ import math
 import weakref
 from collections.abc import Generator, Iterable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from manjha.adapters.system.processes import InlineRunner, ProcessRunner
 from manjha.domain.errors import UsageError
 from manjha.domain.trials import TrialStatus
-from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, Work
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.result import BacktestResult
 from manjha.research.search import summary
@@ -21,6 +21,9 @@ from manjha.services.sweeps import Sampling, sweep
 from manjha.services.trial_records import record_run
 from tests.fakes.searches import DAYS, FAILING, load_waves, plan_of, services_of
 from tests.fakes.trials import MemoryTrialLedger
+
+if TYPE_CHECKING:
+    from manjha.ports.tasks import Work
 
 ALL = Sampling()
 
@@ -105,22 +108,27 @@ def test_no_curve_outlives_its_combination(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class Interrupted:
-    """A runner that is interrupted after some results."""
+    """A runner, and its crew, that is interrupted after some results."""
 
     def __init__(self, after: int) -> None:
         self.after = after
-        self.is_closed = False
+        self.is_gone = False
 
-    def run(
-        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
-    ) -> Generator[Result | TaskFailed, None, None]:
-        try:
-            for number, result in enumerate(InlineRunner().run(work, tasks)):
-                if number == self.after:
-                    raise KeyboardInterrupt
-                yield result
-        finally:
-            self.is_closed = True
+    def hire(self, work: "Work[Any, Any, Any]") -> "Interrupted":
+        self.crew = InlineRunner().hire(work)
+        return self
+
+    def __enter__(self) -> "Interrupted":
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self.is_gone = True
+
+    def run(self, tasks: Iterable[Any]) -> Generator[Any, None, None]:
+        for number, result in enumerate(self.crew.run(tasks)):
+            if number == self.after:
+                raise KeyboardInterrupt
+            yield result
 
 
 def test_an_interrupt_keeps_what_is_done() -> None:
@@ -128,7 +136,7 @@ def test_an_interrupt_keeps_what_is_done() -> None:
     services, ledger = services_of(runner)
     report = sweep(services, plan_of("length=2:12"), ALL)
     assert report.is_interrupted
-    assert runner.is_closed
+    assert runner.is_gone
     assert len(report.rows) == len(ledger.rows) == report.trials == 4
     assert report.planned == 11
 
@@ -142,7 +150,7 @@ def test_an_interrupt_while_progress_is_told_stops_the_workers() -> None:
             raise KeyboardInterrupt
 
     assert sweep(services, plan_of("length=2:12"), ALL, tell).is_interrupted
-    assert runner.is_closed
+    assert runner.is_gone
     assert len(ledger.rows) == 3
 
 

@@ -1,12 +1,14 @@
 """Work spread over workers: processes of this machine, or a cluster."""
 
 from collections.abc import Callable, Generator, Iterable
+from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 Loaded = TypeVar("Loaded")
 Task = TypeVar("Task")
+Given = TypeVar("Given", contravariant=True)  # noqa: PLC0105 - as the next one
 Result = TypeVar("Result", covariant=True)  # noqa: PLC0105 - read where it is used, not where it varies
 
 
@@ -32,21 +34,38 @@ class TaskFailed(msgspec.Struct, frozen=True):
     lost: bool = False
 
 
-class TaskRunner(Protocol):
-    """Runs independent tasks, in parallel where it can."""
+class Crew(Protocol[Given, Result]):
+    """Workers that have loaded what they need, or will when the first task comes. Leaving it lets them go."""
 
-    def run(
-        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
-    ) -> Generator[Result | TaskFailed, None, None]:
+    def __enter__(self) -> "Crew[Given, Result]":
+        """Return itself."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the workers."""
+        ...
+
+    def run(self, tasks: Iterable[Given]) -> Generator[Result | TaskFailed, None, None]:
         """Yield one result a task, in the order of the tasks, as soon as it is there.
 
         Tasks are taken when workers are free, a bounded number ahead of the results that were taken. A task that
         raises gives `TaskFailed` and the others go on. A worker that dies is replaced and its task done again once, so
-        that each task has one result. Closing the generator, or an interrupt, stops the workers.
+        that each task has one result. Closing the generator, or an interrupt, drops the tasks that are being done; the
+        crew can be asked again.
 
         Raises
         ------
         ManjhaError
             What `load` raised, in whichever worker came first; or workers die while they load.
         """
+        ...
+
+
+class TaskRunner(Protocol):
+    """Has independent tasks done, in parallel where it can."""
+
+    def hire(self, work: Work[Loaded, Task, Result]) -> Crew[Task, Result]:
+        """Return workers for some work, to be used in a `with`."""
         ...

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from functools import partial
 
 import msgspec
@@ -63,8 +62,8 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
-            with closing(services.runner.run(work, _attempts(points, given))) as results:
-                for came in results:
+            with services.runner.hire(work) as crew:
+                for came in crew.run(_attempts(points, given)):
                     row, outcome = row_of(given.popleft(), came, plan.objectives)
                     rows.append(row)
                     recorder.add(subject, plan.parameters(row.point), outcome)

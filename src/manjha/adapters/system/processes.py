@@ -11,7 +11,7 @@ import signal
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from manjha.domain.errors import ManjhaError, UsageError
 from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, Work
@@ -30,13 +30,30 @@ JOIN_S = 5.0
 class InlineRunner:
     """Does the tasks in this process, one when its result is asked for."""
 
-    def run(
-        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
-    ) -> Generator[Result | TaskFailed, None, None]:
+    def hire(self, work: Work[Loaded, Task, Result]) -> "InlineCrew[Loaded, Task, Result]":
+        """Return this process as a crew. See the port."""
+        return InlineCrew(work)
+
+
+class InlineCrew(Generic[Loaded, Task, Result]):
+    """Implements `ports.tasks.Crew` without workers."""
+
+    def __init__(self, work: Work[Loaded, Task, Result]) -> None:
+        self._work = work
+        self._loaded: list[Loaded] = []
+
+    def __enter__(self) -> "InlineCrew[Loaded, Task, Result]":
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self._loaded.clear()
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result | TaskFailed, None, None]:
         """Yield results in order. See the port."""
-        loaded = work.load()
         for task in tasks:
-            yield _attempt(work, loaded, task)
+            if not self._loaded:
+                self._loaded.append(self._work.load())
+            yield _attempt(self._work, self._loaded[0], task)
 
 
 class ProcessRunner:
@@ -47,15 +64,9 @@ class ProcessRunner:
             raise UsageError(f"expected at least one worker, was {jobs}", hint="Give -j 1 or more.")
         self._jobs = jobs
 
-    def run(
-        self, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
-    ) -> Generator[Result | TaskFailed, None, None]:
-        """Yield results in order. See the port."""
-        crew = _Crew(work, self._jobs)
-        try:
-            yield from crew.results(iter(tasks))
-        finally:
-            crew.stop()
+    def hire(self, work: Work[Loaded, Task, Result]) -> "ProcessCrew[Loaded, Task, Result]":
+        """Return processes that start when there are tasks for them. See the port."""
+        return ProcessCrew(work, self._jobs)
 
 
 def cores() -> list[int]:
@@ -86,50 +97,68 @@ class _Worker:
             self.link.send(task)
 
 
-class _Crew:
-    """The workers of one run, and who does what."""
+class ProcessCrew(Generic[Loaded, Task, Result]):
+    """Implements `ports.tasks.Crew`: the processes, and who does what."""
 
-    def __init__(self, work: Work[Any, Any, Any], jobs: int) -> None:
-        self.work = work
-        self.cores = cores() if jobs > 1 else []
-        self.workers: list[_Worker] = []
-        self.jobs = jobs
-        self.open: dict[int, tuple[Any, int]] = {}
-        """Tasks given out, by number, with how often each was."""
-        self.again: deque[int] = deque()
-        self.done: dict[int, Any] = {}
-        self.stillborn = 0
+    def __init__(self, work: Work[Loaded, Task, Result], jobs: int) -> None:
+        self._work = work
+        self._cores = cores() if jobs > 1 else []
+        self._workers: list[_Worker] = []
+        self._jobs = jobs
+        self._stillborn = 0
+        self._start_over()
 
-    def results(self, tasks: Iterator[Any]) -> Iterator[Any]:
-        """Yield results in order, keeping every worker busy."""
+    def __enter__(self) -> "ProcessCrew[Loaded, Task, Result]":
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        self._let_go(self._workers)
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Result | TaskFailed, None, None]:
+        """Yield results in order, keeping every worker busy. See the port."""
+        self._start_over()
+        try:
+            yield from self._results(iter(tasks))
+        finally:
+            self._let_go([worker for worker in self._workers if worker.held is not None])
+
+    def _start_over(self) -> None:
+        self._open: dict[int, tuple[Task, int]] = {}
+        self._again: deque[int] = deque()
+        self._done: dict[int, Result | TaskFailed] = {}
+
+    def _results(self, tasks: Iterator[Task]) -> Iterator[Result | TaskFailed]:
         due = taken = 0
         is_more = True
         while True:
-            while is_more and taken < due + self.jobs * AHEAD and (worker := self._idle()):
-                task = next(tasks, _END)
-                is_more = task is not _END
-                if is_more:
-                    self.open[taken] = (task, 1)
-                    worker.give(taken, task)
-                    taken += 1
-            while self.again and (worker := self._idle()):
-                number = self.again.popleft()
-                worker.give(number, self.open[number][0])
-            while due in self.done:
-                yield self.done.pop(due)
+            while self._again and (worker := self._idle()):
+                number = self._again.popleft()
+                worker.give(number, self._open[number][0])
+            while is_more and taken < due + self._jobs * AHEAD and (worker := self._idle()):
+                try:
+                    task = next(tasks)
+                except StopIteration:
+                    is_more = False
+                    break
+                self._open[taken] = (task, 1)
+                worker.give(taken, task)
+                taken += 1
+            while due in self._done:
+                yield self._done.pop(due)
                 due += 1
             if due == taken and not is_more:
                 return
-            if due not in self.done and self.open:
+            if self._open:
                 self._collect()
 
-    def stop(self) -> None:
-        """End the workers: those that wait by closing their pipe, those that work by force."""
-        for worker in self.workers:
+    def _let_go(self, leaving: list[_Worker]) -> None:
+        """End workers: those that wait by closing their pipe, those that work by force."""
+        self._workers = [worker for worker in self._workers if worker not in leaving]
+        for worker in leaving:
             worker.link.close()
-            if worker.held is not None or not worker.is_ready:
+            if worker.held is not None:
                 worker.process.terminate()
-        for worker in self.workers:
+        for worker in leaving:
             worker.process.join(JOIN_S)
             if worker.process.is_alive():
                 worker.process.kill()
@@ -138,20 +167,20 @@ class _Crew:
 
     def _idle(self) -> _Worker | None:
         """Return a worker that waits, hired if need be; None where all are busy."""
-        for worker in self.workers:
+        for worker in self._workers:
             if worker.held is None:
                 return worker
-        if len(self.workers) == self.jobs:
+        if len(self._workers) == self._jobs:
             return None
-        used = {worker.core for worker in self.workers}
-        free = [core for core in self.cores if core not in used] or self.cores
-        self.workers.append(_Worker(self.work, free[0] if free else None))
-        return self.workers[-1]
+        used = {worker.core for worker in self._workers}
+        free = [core for core in self._cores if core not in used] or self._cores
+        self._workers.append(_Worker(self._work, free[0] if free else None))
+        return self._workers[-1]
 
     def _collect(self) -> None:
         """Wait until a worker says something or dies, and hear all that did."""
-        speaking = wait([worker.link for worker in self.workers])
-        for worker in [worker for worker in self.workers if worker.link in speaking]:
+        speaking = wait([worker.link for worker in self._workers])
+        for worker in [worker for worker in self._workers if worker.link in speaking]:
             try:
                 said = worker.link.recv()
             except (EOFError, ConnectionResetError):
@@ -160,40 +189,37 @@ class _Crew:
             if not worker.is_ready:
                 if isinstance(said, Exception):
                     raise said
-                worker.is_ready, self.stillborn = True, 0
+                worker.is_ready, self._stillborn = True, 0
             elif worker.held is not None:
                 self._finish(worker.held, said)
                 worker.held = None
 
-    def _finish(self, number: int, result: Any) -> None:
-        del self.open[number]
-        self.done[number] = result
+    def _finish(self, number: int, result: Result | TaskFailed) -> None:
+        del self._open[number]
+        self._done[number] = result
 
     def _replace(self, dead: _Worker) -> None:
         """Let a dead worker go, and give its task out again unless it died over it before."""
-        self.workers.remove(dead)
+        self._workers.remove(dead)
         dead.link.close()
         dead.process.join()
         how = f"exit code {dead.process.exitcode}"
         dead.process.close()
         if not dead.is_ready:
-            self.stillborn += 1
-            if self.stillborn >= TRIES * self.jobs:
+            self._stillborn += 1
+            if self._stillborn >= TRIES * self._jobs:
                 raise UsageError(
                     f"workers die while they load the data ({how})",
                     hint="Fewer of them need less memory: try -j 1, or a shorter span.",
                 )
         if dead.held is None:
             return
-        task, tries = self.open[dead.held]
+        task, tries = self._open[dead.held]
         if dead.is_ready and tries >= TRIES:
             self._finish(dead.held, TaskFailed(f"the worker died over it {TRIES} times ({how})", lost=True))
             return
-        self.open[dead.held] = (task, tries + dead.is_ready)
-        self.again.append(dead.held)
-
-
-_END = object()
+        self._open[dead.held] = (task, tries + dead.is_ready)
+        self._again.append(dead.held)
 
 
 def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> None:
