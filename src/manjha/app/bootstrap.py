@@ -26,6 +26,10 @@ SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse"
 """Where history can be downloaded: name to "module:function", called with the settings and the clock."""
 
 
+STUDY_NAME_MAX = 200
+"""Letters of a study's name, which is a file's name too."""
+
+
 def system_clock() -> "Clock":
     """Return the machine's clock."""
     from manjha.adapters.system.clock import SystemClock
@@ -145,6 +149,23 @@ def trial_ledger(settings: Settings) -> "TrialLedger":
 
     url = settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}"
     return SqlTrialLedger(Database(url), system_clock())
+
+
+def study_storage(settings: Settings, study: str, asked: str) -> str:
+    """Return where a study is kept: the URL that was asked for, else its journal in MANJHA_HOME/studies.
+
+    Raises `UsageError` for a name that is no file's name.
+    """
+    if asked:
+        if "://" not in asked:
+            raise UsageError(
+                f"--storage expects the URL of a database, was {asked!r}",
+                hint="Give one like postgresql://user@host/name, or leave it out for a journal in MANJHA_HOME/studies.",
+            )
+        return asked
+    if not study.strip(".") or {*"/\\:"} & {*study} or len(study) > STUDY_NAME_MAX:
+        raise UsageError(f"a study cannot be named {study!r}", hint="Letters, digits, dots, - and _ will do.")
+    return str(settings.home / "studies" / f"{study}.journal")
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -16,6 +16,7 @@ from manjha.research.search.constraints import parse_constraint
 from manjha.research.search.objective import parse_objective
 from manjha.research.search.points import Candidates
 from manjha.research.search.space import parse_space
+from manjha.research.search.variants import subject_of
 from manjha.services.backtests import plan_backtest
 from manjha.services.searches import SearchPlan
 
@@ -33,7 +34,7 @@ class SearchWords(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_search(settings: Settings, words: SearchWords, study: str = "", *, kind: str, ways: object) -> SearchPlan:
-    """Return the plan that the words mean. Without a study's name it follows from the words, `kind` and `ways`.
+    """Return the plan that the words mean. Without a study's name it follows from words, data, `kind` and `ways`.
 
     Raises
     ------
@@ -45,11 +46,12 @@ def plan_search(settings: Settings, words: SearchWords, study: str = "", *, kind
     constraints = tuple(parse_constraint(text, found.params) for text in words.constraints)
     objectives = tuple(dict.fromkeys(parse_objective(text) for text in words.objectives))
     load = partial(load_spec, settings, words.strategy, words.instruments, dict(words.terms))
-    decisive = msgspec.json.encode([words.instruments, words.terms, words.ranges, words.constraints, ways])
-    mark = hashlib.sha256(decisive).hexdigest()[:8]
+    spec = load()
+    decisive = [subject_of(spec), words.ranges, words.constraints, words.objectives, ways]
+    mark = hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()[:8]
     return SearchPlan(
         study=study or f"{kind}-{found.name}-{mark}",
-        spec=load(),
+        spec=spec,
         load=load,
         candidates=Candidates(found, dimensions, constraints),
         objectives=objectives,

@@ -61,7 +61,7 @@ class SearchRow(msgspec.Struct, frozen=True):
 
 
 class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a search found. `rows` in the order of evaluation; `planned` and `left_out` count combinations.
+    """What a search found. `rows` in the order of evaluation; `planned`, `left_out` and `repeated` count combinations.
 
     `new_trials` is what the ledger had not seen; `trials` is how many variants of the strategy it has on this data.
     """
@@ -75,6 +75,7 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int
     new_trials: int
     trials: int
+    repeated: int = 0
     is_interrupted: bool = False
 
     @property

@@ -8,7 +8,7 @@ import msgspec
 
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import Work
-from manjha.research.search.points import Candidates, Chosen, grid, latin_hypercube
+from manjha.research.search.points import Candidates, Chosen, grid, latin_hypercube, nothing_left
 from manjha.research.search.space import Point
 from manjha.research.search.summary import Asked
 from manjha.research.search.variants import subject_of
@@ -95,10 +95,7 @@ def _points(candidates: Candidates, sampling: Sampling, chosen: Chosen) -> tuple
         planned = sum(1 for _ in grid(candidates, chosen))
         points = grid(candidates, Chosen())
     if not planned:
-        raise UsageError(
-            f"no combination can be tried: all {chosen.left_out} are ruled out, the last by: {chosen.why}",
-            hint="Widen the ranges, or change the conditions.",
-        )
+        raise nothing_left(chosen)
     return points, planned
 
 

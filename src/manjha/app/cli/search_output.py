@@ -28,6 +28,7 @@ def search_document(report: SearchReport, best: Sequence[SearchRow]) -> dict[str
         "objectives": [{"name": one.name, "direction": one.direction} for one in report.objectives],
         "planned": report.planned,
         "left_out": report.left_out,
+        "repeated": report.repeated,
         "evaluated": len(report.rows),
         "failed": len(report.failed),
         "pruned": report.pruned,
@@ -58,6 +59,7 @@ def print_search(report: SearchReport, best: Sequence[SearchRow]) -> None:
 def summary_line(report: SearchReport) -> str:
     """Say how much was done, and how many trials there are: what the best result has to be judged by."""
     parts = [f"{len(report.rows):,} of {report.planned:,} combinations evaluated"]
+    parts += [f"{report.repeated:,} proposed again"] if report.repeated else []
     parts += [f"{len(report.failed):,} failed"] if report.failed else []
     parts += [f"{report.pruned:,} given up early"] if report.pruned else []
     parts += [f"{report.left_out:,} left out by conditions"] if report.left_out else []

@@ -14,6 +14,8 @@ from manjha.strategy.params import Value
 
 GRID_MAX = 200_000
 """Combinations of a grid, those that a condition leaves out included; each one tried is a row in memory, about 2 kB."""
+SCOUTS = 100
+"""Points of each hypercube that looks whether there is any combination at all."""
 ROUNDS = 50
 """Hypercubes that are drawn to find as many combinations as asked for; what conditions leave may be little."""
 
@@ -95,6 +97,26 @@ def latin_hypercube(candidates: Candidates, count: int, seed: int, chosen: Chose
             if len(found) == count:
                 return list(found.values())
     return list(found.values())
+
+
+def require_point(candidates: Candidates) -> None:
+    """Raise `UsageError` where no combination can be tried, judged by the grid, or by a sample of what has no end."""
+    chosen = Chosen()
+    size = size_of(candidates.dimensions)
+    if size is not None and size <= GRID_MAX:
+        found = next(grid(candidates, chosen), None) is not None
+    else:
+        found = any(latin_hypercube(candidates, SCOUTS, 0, chosen))
+    if not found:
+        raise nothing_left(chosen)
+
+
+def nothing_left(chosen: Chosen) -> UsageError:
+    """Return the error of a search without a combination."""
+    return UsageError(
+        f"no combination can be tried: all {chosen.left_out:,} are ruled out, the last by: {chosen.why}",
+        hint="Widen the ranges, or change the conditions.",
+    )
 
 
 def _is_taken(candidates: Candidates, point: Point, chosen: Chosen) -> bool:
