@@ -9,15 +9,36 @@ import pytest
 from manjha.adapters.system.processes import AHEAD, InlineRunner, ProcessRunner
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import TaskFailed, TaskRunner, Work
-from tests.fakes.tasks import Order, done_by, load_nothing, work_in
+from manjha.services.sweeps import Sampling, sweep
+from tests.fakes.ray_cluster import cluster
+from tests.fakes.searches import plan_of, services_of
+from tests.fakes.tasks import Order, done_by, load_and_die, load_nothing, work_in
 from tests.fakes.tasks import do as do_order
 
 JOBS = 2
 
 
-@pytest.fixture(params=["inline", "processes"])
+@pytest.fixture(scope="module")
+def ray_runner() -> Iterator[TaskRunner]:
+    with cluster() as runner:
+        yield runner
+
+
+@pytest.fixture(params=["inline", "processes", pytest.param("ray", marks=pytest.mark.slow)])
 def runner(request: pytest.FixtureRequest) -> TaskRunner:
+    if request.param == "ray":
+        found: TaskRunner = request.getfixturevalue("ray_runner")
+        return found
     return InlineRunner() if request.param == "inline" else ProcessRunner(JOBS)
+
+
+@pytest.fixture(params=["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def outside(request: pytest.FixtureRequest) -> TaskRunner:
+    """A runner whose workers may die without us."""
+    if request.param == "ray":
+        found: TaskRunner = request.getfixturevalue("ray_runner")
+        return found
+    return ProcessRunner(JOBS)
 
 
 def loads(folder: Path) -> int:
@@ -76,3 +97,33 @@ def test_a_crew_can_be_asked_again_and_has_loaded(runner: TaskRunner, tmp_path: 
         first.close()
         assert [list(crew.run([Order(number)])) for number in (3, 4, 5)] == [[9], [16], [25]]
     assert loads(tmp_path) <= 2 * JOBS
+
+
+def test_a_task_whose_worker_dies_is_done_again(outside: TaskRunner, tmp_path: Path) -> None:
+    orders = [Order(number, die=1 if number in (0, 5) else 0) for number in range(12)]
+    assert list(done_by(outside, work_in(tmp_path), orders)) == [number**2 for number in range(12)]
+    assert [len(list(tmp_path.glob(f"did-{number}.*"))) for number in (0, 1, 5)] == [2, 1, 2]
+
+
+def test_a_task_that_always_kills_fails_and_the_others_go_on(outside: TaskRunner, tmp_path: Path) -> None:
+    first, second, third = done_by(outside, work_in(tmp_path), [Order(1), Order(2, die=9), Order(3)])
+    assert (first, third) == (1, 9)
+    assert isinstance(second, TaskFailed)
+    assert second.lost
+    assert second.error.startswith("the worker died over it 2 times (")
+    assert len(list(tmp_path.glob("did-2.*"))) == 2
+
+
+def test_workers_that_die_while_loading_end_the_run(outside: TaskRunner) -> None:
+    with pytest.raises(UsageError, match="die while they load"):
+        list(done_by(outside, Work(load_and_die, do_order), [Order(1)]))
+
+
+@pytest.mark.slow
+def test_a_sweep_is_the_same_on_every_runner(outside: TaskRunner) -> None:
+    plan = plan_of("length=2:15", "lots=1,2")
+    services, ledger = services_of(InlineRunner())
+    wanted = sweep(services, plan, Sampling(10, 3))
+    others, other_ledger = services_of(outside)
+    assert sweep(others, plan, Sampling(10, 3)) == wanted
+    assert other_ledger.rows == ledger.rows

@@ -1,5 +1,6 @@
 """`manjha sweep` from words to table, and what wrong words are told."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,12 @@ def test_wrong_words_are_told(home: Home, words: tuple[str, ...], error: str, hi
     assert f"error: {error}" in home.erred
     assert hint in home.erred
     assert "Traceback" not in home.erred
+
+
+def test_without_ray_the_extra_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANJHA_TASKS_RAY_ADDRESS", "local")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "manjha.adapters.ray.runner", raising=False)
+    assert home.run("sweep", "-s", "sma-cross", *ALPHA, *SPACE) == 2
+    assert "tasks.ray_address is 'local', but Ray is not installed" in home.erred
+    assert "manjha[scale]" in home.erred

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manjha.adapters.system.processes import InlineRunner, ProcessRunner
+from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.errors import UsageError
 from manjha.domain.trials import TrialStatus
 from manjha.research.backtest import BacktestSpec, run_backtest
@@ -42,19 +42,6 @@ def test_the_best_come_first() -> None:
     report = swept("length=2:12")
     values = [row.values[0] for row in report.best(5)]
     assert values == sorted((row.values[0] for row in report.rows), reverse=True)[:5]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sampling", [ALL, Sampling(12, seed=5)])
-def test_workers_do_not_change_the_result(sampling: Sampling) -> None:
-    plan = plan_of("length=2:16", "lots=1:2:0.5")
-    reports, rows = [], []
-    for runner in (InlineRunner(), ProcessRunner(2)):
-        services, ledger = services_of(runner)
-        reports.append(sweep(services, plan, sampling))
-        rows.append(ledger.rows)
-    assert reports[0] == reports[1]
-    assert rows[0] == rows[1]
 
 
 def test_what_raises_is_recorded_and_the_others_go_on() -> None:

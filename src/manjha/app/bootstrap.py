@@ -134,12 +134,28 @@ def strategy_source(settings: Settings) -> "StrategySource":
     return StrategyFiles(settings.home / "strategies")
 
 
-def task_runner(jobs: int) -> "TaskRunner":
-    """Return who does tasks: this process for one job, else as many processes; for 0 jobs one a core."""
+def task_runner(settings: Settings, jobs: int) -> "TaskRunner":
+    """Return who does tasks: this process for one job, else as many processes; for 0 jobs one a core.
+
+    Where a Ray cluster is set, its workers do them instead.
+    """
+    if settings.tasks.ray_address is not None:
+        return _ray_runner(settings.tasks.ray_address, jobs)
     from manjha.adapters.system.processes import InlineRunner, ProcessRunner, cores
 
     count = jobs or max(1, len(cores()))
     return InlineRunner() if count == 1 else ProcessRunner(count)
+
+
+def _ray_runner(address: str, jobs: int) -> "TaskRunner":
+    try:
+        from manjha.adapters.ray.runner import RayRunner
+    except ImportError:
+        raise UsageError(
+            f"tasks.ray_address is {address!r}, but Ray is not installed",
+            hint="Install it: pip install 'manjha[scale]'; or leave the setting out.",
+        ) from None
+    return RayRunner(address, jobs)
 
 
 def trial_ledger(settings: Settings) -> "TrialLedger":

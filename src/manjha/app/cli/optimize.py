@@ -83,7 +83,7 @@ def optimize(
             seed=seed,
             prune=prune,
         )
-        services = SearchServices(task_runner(jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
         report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
     best = report.best(top) if len(plan.objectives) == 1 else report.pareto()[:top]
     if json:

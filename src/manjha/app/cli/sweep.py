@@ -69,7 +69,7 @@ def sweep(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_search(settings, words, study, kind="sweep", ways=sampling)
-        services = SearchServices(task_runner(jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
         report = run(services, plan, sampling, lambda done, count: tell("sweep", done, count))
     best = report.best(top)
     if json:

@@ -1,4 +1,4 @@
-"""Workers that die: their task is done again once, and each task has one result."""
+"""Processes as workers: interrupts, cores, results that cannot travel."""
 
 import multiprocessing
 import os
@@ -10,25 +10,7 @@ import pytest
 from manjha.adapters.system.processes import ProcessRunner
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import TaskFailed, Work
-from tests.fakes.tasks import Order, cores_of, do, done_by, load_and_die, nothing, work_in
-
-
-def test_a_task_whose_worker_dies_is_done_again(tmp_path: Path) -> None:
-    orders = [Order(number, die=1 if number in (0, 5) else 0) for number in range(12)]
-    assert list(done_by(ProcessRunner(2), work_in(tmp_path), orders)) == [number**2 for number in range(12)]
-    assert [len(list(tmp_path.glob(f"did-{number}.*"))) for number in (0, 1, 5)] == [2, 1, 2]
-
-
-def test_a_task_that_always_kills_fails_and_the_others_go_on(tmp_path: Path) -> None:
-    first, second, third = done_by(ProcessRunner(2), work_in(tmp_path), [Order(1), Order(2, die=9), Order(3)])
-    assert (first, third) == (1, 9)
-    assert second == TaskFailed("the worker died over it 2 times (exit code -9)", lost=True)
-    assert len(list(tmp_path.glob("did-2.*"))) == 2
-
-
-def test_workers_that_die_while_loading_end_the_run() -> None:
-    with pytest.raises(UsageError, match="die while they load"):
-        list(done_by(ProcessRunner(2), Work(load_and_die, do), [Order(1)]))
+from tests.fakes.tasks import Order, cores_of, done_by, nothing, work_in
 
 
 def test_a_result_that_cannot_travel_is_a_failure(tmp_path: Path) -> None:
