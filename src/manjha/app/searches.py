@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ def plan_search(settings: Settings, words: SearchWords, study: str = "", *, kind
     dimensions = parse_space(found.name, found.params, parse_params(words.ranges))
     constraints = tuple(parse_constraint(text, found.params) for text in words.constraints)
     objectives = tuple(dict.fromkeys(parse_objective(text) for text in words.objectives))
-    load = partial(load_spec, settings, words.strategy, words.instruments, dict(words.terms))
+    load = partial(load_spec, settings, _from_anywhere(words.strategy), words.instruments, dict(words.terms))
     spec = load()
     decisive = [subject_of(spec), words.ranges, words.constraints, words.objectives, ways]
     mark = hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()[:8]
@@ -57,6 +58,13 @@ def plan_search(settings: Settings, words: SearchWords, study: str = "", *, kind
         objectives=objectives,
         with_returns=words.with_returns,
     )
+
+
+def _from_anywhere(strategy: str) -> str:
+    """Return a path so that a worker in another folder finds it; a name stays as it is."""
+    path, colon, name = strategy.partition(":")
+    is_path = path.endswith(".py") or "/" in path
+    return f"{Path(path).expanduser().absolute()}{colon}{name}" if is_path else strategy
 
 
 def load_spec(
