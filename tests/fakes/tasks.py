@@ -14,18 +14,22 @@ from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, TaskRunner, Wor
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A task: what to do with a number. `die` kills the worker as many times."""
+    """A task: what to do with a number. `die` kills the worker as many times.
+
+    One with `wait` holds its worker until the end; the ninth task interrupts the process that the folder names.
+    """
 
     number: int
     fail: str = ""
     die: int = 0
+    wait: bool = False
 
 
 def done_by(
     runner: TaskRunner, work: Work[Loaded, Task, Result], tasks: Iterable[Task]
 ) -> Generator[Result | TaskFailed, None, None]:
     with runner.hire(work) as crew:
-        yield from crew.run(tasks)
+        yield from (result for _, result in crew.run(tasks))
 
 
 def work_in(folder: Path) -> Work[Path, Order, int]:
@@ -49,6 +53,11 @@ def load_and_die() -> Path:
 
 def do(folder: Path, order: Order) -> int:
     note(folder, f"did-{order.number}")
+    if order.wait:
+        signal.pause()
+    parent = folder / "parent"
+    if order.number == 9 and parent.exists():
+        os.kill(int(parent.read_text()), signal.SIGINT)
     if order.fail == "usage":
         raise UsageError("fast must be below slow", hint="Swap them.")
     if order.fail == "bug":

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from manjha.adapters.system.processes import ProcessRunner
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import TaskFailed, Work
-from tests.fakes.tasks import Order, cores_of, done_by, nothing, work_in
+from tests.fakes.tasks import Order, cores_of, do, done_by, load_and_die, nothing, work_in
 
 
 def test_a_result_that_cannot_travel_is_a_failure(tmp_path: Path) -> None:
@@ -19,18 +18,21 @@ def test_a_result_that_cannot_travel_is_a_failure(tmp_path: Path) -> None:
     assert plain == 4
 
 
-def test_an_interrupt_stops_the_workers_and_keeps_what_came(tmp_path: Path) -> None:
-    kept: list[int | TaskFailed] = []
+def test_an_interrupt_stops_the_workers_and_gives_what_is_done(tmp_path: Path) -> None:
+    kept: dict[int, object] = {}
+    (tmp_path / "parent").write_text(str(os.getpid()))
 
     def until_interrupted() -> None:
-        for result in done_by(ProcessRunner(2), work_in(tmp_path), (Order(number) for number in range(10**9))):
-            kept.append(result)
-            if len(kept) == 5:
-                os.kill(os.getpid(), signal.SIGINT)
+        orders = (Order(number, wait=number == 1) for number in range(10**9))
+        with ProcessRunner(2).hire(work_in(tmp_path)) as crew:
+            kept.update(crew.run(orders))
 
+    # The worker with the second task waits until the other one has interrupted us, and never answers.
     with pytest.raises(KeyboardInterrupt):
         until_interrupted()
-    assert kept[:5] == [0, 1, 4, 9, 16]
+    assert 1 not in kept
+    assert kept == {number: number**2 for number in kept}
+    assert {0, 2, 3, 4, 5, 6, 7, 8} <= set(kept)
     assert multiprocessing.active_children() == []
 
 
@@ -44,3 +46,8 @@ def test_workers_are_pinned_to_cores_of_their_own() -> None:
 def test_fewer_than_one_worker_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one worker"):
         ProcessRunner(0)
+
+
+def test_workers_that_die_while_loading_end_the_run() -> None:
+    with pytest.raises(UsageError, match="die while they load"):
+        list(done_by(ProcessRunner(2), Work(load_and_die, do), [Order(1)]))

@@ -57,7 +57,7 @@ def climb(study: Study, batches: int, against: Callable[[Point], str] = anything
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", list(Sampler))
 def test_every_sampler_finds_the_top_of_a_hill(tmp_path: Path, sampler: Sampler) -> None:
-    told = climb(opened(tmp_path / "a.journal", sampler), 16)
+    told = climb(opened(tmp_path / "a.journal", sampler), 12)
     assert max(value for _, value in told) > 0.99
     late, early = ([value for _, value in part] for part in (told[-24:], told[:24]))
     assert sum(late) > sum(early)

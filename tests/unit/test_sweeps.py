@@ -112,10 +112,10 @@ class Interrupted:
         self.is_gone = True
 
     def run(self, tasks: Iterable[Any]) -> Generator[Any, None, None]:
-        for number, result in enumerate(self.crew.run(tasks)):
+        for number, result in self.crew.run(tasks):
             if number == self.after:
                 raise KeyboardInterrupt
-            yield result
+            yield number, result
 
 
 def test_an_interrupt_keeps_what_is_done() -> None:

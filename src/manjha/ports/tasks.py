@@ -47,13 +47,13 @@ class Crew(Protocol[Given, Result]):
         """Stop the workers."""
         ...
 
-    def run(self, tasks: Iterable[Given]) -> Generator[Result | TaskFailed, None, None]:
-        """Yield one result a task, in the order of the tasks, as soon as it is there.
+    def run(self, tasks: Iterable[Given]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
+        """Yield the position and the result of each task, in the order of the tasks, as soon as it is there.
 
         Tasks are taken when workers are free, a bounded number ahead of the results that were taken. A task that
         raises gives `TaskFailed` and the others go on. A worker that dies is replaced and its task done again once, so
-        that each task has one result. Closing the generator, or an interrupt, drops the tasks that are being done; the
-        crew can be asked again.
+        that each task has one result. Closing the generator drops the tasks that are being done; the crew can be asked
+        again. After an interrupt what is finished beyond a gap still comes, with its position, and then the interrupt.
 
         Raises
         ------

@@ -168,7 +168,8 @@ class _Search:
         self, fresh: dict[str, Point], part: tuple[int, int], crew: Crew[Attempt, Summary]
     ) -> Iterator[tuple[str, Summary | TaskFailed]]:
         tasks = [Attempt(point, part) for point in fresh.values()]
-        return zip(list(fresh), crew.run(tasks), strict=True)
+        keys = list(fresh)
+        return ((keys[number], came) for number, came in crew.run(tasks))
 
     def _keep(self, point: Point, came: Summary | TaskFailed, part: tuple[int, int], recorder: Recorder) -> None:
         row, outcome = row_of(point, came, self.plan.objectives)

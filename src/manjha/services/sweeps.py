@@ -1,6 +1,5 @@
 """A sweep: every combination of a grid, or a Latin hypercube of it, evaluated over workers and recorded."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -57,14 +56,14 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     points, planned = _points(plan.candidates, sampling, chosen)
     subject = subject_of(plan.spec)
     rows: list[SearchRow] = []
-    given: deque[Point] = deque()
+    given: dict[int, Point] = {}
     work = Work(plan.load, partial(attempt, Asked(plan.objectives, plan.with_returns)))
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
             with services.runner.hire(work) as crew:
-                for came in crew.run(_attempts(points, given)):
-                    row, outcome = row_of(given.popleft(), came, plan.objectives)
+                for number, came in crew.run(_attempts(points, given)):
+                    row, outcome = row_of(given.pop(number), came, plan.objectives)
                     rows.append(row)
                     recorder.add(subject, plan.parameters(row.point), outcome)
                     if tell is not None:
@@ -99,7 +98,7 @@ def _points(candidates: Candidates, sampling: Sampling, chosen: Chosen) -> tuple
     return points, planned
 
 
-def _attempts(points: Iterable[Point], given: deque[Point]) -> Iterator[Attempt]:
-    for point in points:
-        given.append(point)
+def _attempts(points: Iterable[Point], given: dict[int, Point]) -> Iterator[Attempt]:
+    for number, point in enumerate(points):
+        given[number] = point
         yield Attempt(point)

@@ -5,6 +5,7 @@ Every machine of the cluster needs the same Manjha and strategies, and finds the
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from operator import itemgetter
 from typing import Any, Generic, cast
 
 import ray
@@ -100,11 +101,14 @@ class RayCrew(Generic[Loaded, Task, Result]):
     def __exit__(self, *of_error: object) -> None:
         self._let_go(self._workers)
 
-    def run(self, tasks: Iterable[Task]) -> Generator[Result | TaskFailed, None, None]:
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
         """Yield results in order, keeping every actor busy. See the port."""
         self._start_over()
         try:
             yield from self._results(iter(tasks))
+        except KeyboardInterrupt:
+            yield from sorted(self._done.items(), key=itemgetter(0))
+            raise
         finally:
             self._let_go([worker for worker in self._workers if worker.held is not None])
 
@@ -113,7 +117,7 @@ class RayCrew(Generic[Loaded, Task, Result]):
         self._again: deque[int] = deque()
         self._done: dict[int, Result | TaskFailed] = {}
 
-    def _results(self, tasks: Iterator[Task]) -> Iterator[Result | TaskFailed]:
+    def _results(self, tasks: Iterator[Task]) -> Iterator[tuple[int, Result | TaskFailed]]:
         due = taken = 0
         is_more = True
         while True:
@@ -130,7 +134,7 @@ class RayCrew(Generic[Loaded, Task, Result]):
                     worker.give(taken, task)
                     taken += 1
             while due in self._done:
-                yield self._done.pop(due)
+                yield due, self._done.pop(due)
                 due += 1
             if due == taken and not is_more:
                 return

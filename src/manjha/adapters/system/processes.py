@@ -11,6 +11,7 @@ import signal
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic
 
 from manjha.domain.errors import ManjhaError, UsageError
@@ -48,12 +49,12 @@ class InlineCrew(Generic[Loaded, Task, Result]):
     def __exit__(self, *of_error: object) -> None:
         self._loaded.clear()
 
-    def run(self, tasks: Iterable[Task]) -> Generator[Result | TaskFailed, None, None]:
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
         """Yield results in order. See the port."""
-        for task in tasks:
+        for number, task in enumerate(tasks):
             if not self._loaded:
                 self._loaded.append(self._work.load())
-            yield _attempt(self._work, self._loaded[0], task)
+            yield number, _attempt(self._work, self._loaded[0], task)
 
 
 class ProcessRunner:
@@ -114,11 +115,14 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
     def __exit__(self, *of_error: object) -> None:
         self._let_go(self._workers)
 
-    def run(self, tasks: Iterable[Task]) -> Generator[Result | TaskFailed, None, None]:
+    def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
         """Yield results in order, keeping every worker busy. See the port."""
         self._start_over()
         try:
             yield from self._results(iter(tasks))
+        except KeyboardInterrupt:
+            yield from sorted(self._done.items(), key=itemgetter(0))
+            raise
         finally:
             self._let_go([worker for worker in self._workers if worker.held is not None])
 
@@ -127,7 +131,7 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
         self._again: deque[int] = deque()
         self._done: dict[int, Result | TaskFailed] = {}
 
-    def _results(self, tasks: Iterator[Task]) -> Iterator[Result | TaskFailed]:
+    def _results(self, tasks: Iterator[Task]) -> Iterator[tuple[int, Result | TaskFailed]]:
         due = taken = 0
         is_more = True
         while True:
@@ -144,7 +148,7 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
                 worker.give(taken, task)
                 taken += 1
             while due in self._done:
-                yield self._done.pop(due)
+                yield due, self._done.pop(due)
                 due += 1
             if due == taken and not is_more:
                 return
