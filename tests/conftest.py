@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED_ABSENT = "MANJHA_SHARED is absent"
+ABSENT = (SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent")
+"""Why tests are skipped; the end of a run says how many were, by reason."""
 
 # No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
 # keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
@@ -63,9 +65,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.getreports("skipped") if SHARED_ABSENT in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} tests skipped because {SHARED_ABSENT}", yellow=True)
+    skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    for reason in ABSENT:
+        if count := sum(reason in words for words in skipped):
+            terminalreporter.write_line(f"{count} tests skipped because {reason}", yellow=True)
 
 
 def _is_near(host: object) -> bool:

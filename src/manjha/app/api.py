@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manjha.app.bootstrap import backtest_services, bar_store, instrument_book, strategy_source
+from manjha.app.bootstrap import backtest_services, bar_store, instrument_book, strategy_source, trial_ledger
 from manjha.app.settings import load_settings
 from manjha.domain.bars import BarColumns, parse_interval
 from manjha.domain.moments import TradingDay, parse_day
@@ -42,6 +42,7 @@ def backtest(
     `terms` are the options of `manjha backtest` (interval, start, end, adjustment, cash, size, slippage, participation,
     fill, limit, path, latency_ms, product, index_proxy, also, seed, bias_check); what is none of them is a parameter of
     the strategy.
+    The run is counted in the trial ledger.
 
     Raises
     ------
@@ -50,6 +51,7 @@ def backtest(
     """
     from manjha.app.requests import DEFAULTS, make_request
     from manjha.services.backtests import backtest as run
+    from manjha.services.trial_records import record_run
 
     settings = load_settings()
     words = {name: value for name, value in terms.items() if name in DEFAULTS}
@@ -57,7 +59,9 @@ def backtest(
     found = strategy_source(settings).find(strategy) if isinstance(strategy, str) else strategy
     made = found if isinstance(found, Strategy) else found(**params)
     names = (instruments,) if isinstance(instruments, str) else tuple(instruments)
-    return run(backtest_services(settings), make_request(made, names, words))[1]
+    spec, result = run(backtest_services(settings), make_request(made, names, words))
+    record_run(trial_ledger(settings), spec, result)
+    return result
 
 
 def report(result: "BacktestResult", path: str | Path) -> Path:

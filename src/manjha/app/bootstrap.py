@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from manjha.ports.clock import Clock
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
+    from manjha.ports.tasks import TaskRunner
+    from manjha.ports.trials import TrialLedger
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
 SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse", "bse", "yahoo", "kite")}
 """Where history can be downloaded: name to "module:function", called with the settings and the clock."""
+
+
+STUDY_NAME_MAX = 200
+"""Letters of a study's name, which is a file's name too."""
 
 
 def system_clock() -> "Clock":
@@ -126,6 +132,56 @@ def strategy_source(settings: Settings) -> "StrategySource":
     from manjha.app.strategies import StrategyFiles
 
     return StrategyFiles(settings.home / "strategies")
+
+
+def task_runner(settings: Settings, jobs: int) -> "TaskRunner":
+    """Return who does tasks: this process for one job, else as many processes; for 0 jobs one a core.
+
+    Where a Ray cluster is set, its workers do them instead.
+    """
+    if settings.tasks.ray_address is not None:
+        return _ray_runner(settings.tasks.ray_address, jobs)
+    from manjha.adapters.system.processes import InlineRunner, ProcessRunner, cores
+
+    count = jobs or max(1, len(cores()))
+    return InlineRunner() if count == 1 else ProcessRunner(count)
+
+
+def _ray_runner(address: str, jobs: int) -> "TaskRunner":
+    try:
+        from manjha.adapters.ray.runner import RayRunner
+    except ImportError:
+        raise UsageError(
+            f"tasks.ray_address is {address!r}, but Ray is not installed",
+            hint="Install it: pip install 'manjha[scale]'; or leave the setting out.",
+        ) from None
+    return RayRunner(address, jobs)
+
+
+def trial_ledger(settings: Settings) -> "TrialLedger":
+    """Return the trial ledger in the database of records."""
+    from manjha.adapters.sql.database import Database
+    from manjha.adapters.sql.trial_ledger import SqlTrialLedger
+
+    url = settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}"
+    return SqlTrialLedger(Database(url), system_clock())
+
+
+def study_storage(settings: Settings, study: str, asked: str) -> str:
+    """Return where a study is kept: the URL that was asked for, else its journal in MANJHA_HOME/studies.
+
+    Raises `UsageError` for a name that is no file's name.
+    """
+    if asked:
+        if "://" not in asked:
+            raise UsageError(
+                f"--storage expects the URL of a database, was {asked!r}",
+                hint="Give one like postgresql://user@host/name, or leave it out for a journal in MANJHA_HOME/studies.",
+            )
+        return asked
+    if not study.strip(".") or {*"/\\:"} & {*study} or len(study) > STUDY_NAME_MAX:
+        raise UsageError(f"a study cannot be named {study!r}", hint="Letters, digits, dots, - and _ will do.")
+    return str(settings.home / "studies" / f"{study}.journal")
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

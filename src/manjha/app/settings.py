@@ -37,13 +37,24 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kite_url: str = "https://api.kite.trade"
 
 
+class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ray_address` is the Ray cluster that searches run on; "local" starts one here. None is this machine without."""
+
+    ray_address: str | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market."""
+    """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
+
+    `database_url` is where records are kept; None is the file manjha.db in `home`.
+    """
 
     home: Path = Path()
     rules_file: Path | None = None
+    database_url: str | None = None
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
+    tasks: TaskSettings = TaskSettings()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

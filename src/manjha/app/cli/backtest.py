@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from manjha.domain.errors import ManjhaError
+
 if TYPE_CHECKING:
     from manjha.app.settings import Settings
+    from manjha.research.backtest import BacktestSpec
+    from manjha.research.metrics.analysis import Band
     from manjha.research.result import BacktestResult
     from manjha.services.backtests import BacktestRequest
+    from manjha.services.trial_records import Counted
 
 app = typer.Typer(add_completion=False)
 
@@ -68,7 +73,10 @@ def backtest(
 def run_and_show(
     settings: "Settings", request: "BacktestRequest", where: Path | None, *, with_band: bool, json: bool
 ) -> None:
-    """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path."""
+    """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path.
+
+    The run is counted in the trial ledger. Where that cannot be, it is shown all the same, and then the error.
+    """
     from manjha.app.bootstrap import backtest_services
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.metrics.analysis import analyse, document
@@ -80,19 +88,39 @@ def run_and_show(
         spec = plan_backtest(backtest_services(settings), request)
         result = run_by(request)(spec, partial(tell, "backtest"))
         bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
+        counted = _count(settings, spec, result)
         tell("report", 0, 0)
         analysis = analyse(result)
         page = write_report(analysis, _page(where, result), bands) if where is not None else None
     if json:
-        print_json(document(analysis, bands) | {"report": str(page) if page else None})
-        return
-    print(format_summary(analysis))
+        trials = counted.trials if not isinstance(counted, ManjhaError) else None
+        print_json(document(analysis, bands) | {"report": str(page) if page else None, "trials": trials})
+    else:
+        _print(format_summary(analysis), bands, page, counted)
+    if isinstance(counted, ManjhaError):
+        raise counted
+
+
+def _count(settings: "Settings", spec: "BacktestSpec", result: "BacktestResult") -> "Counted | ManjhaError":
+    from manjha.app.bootstrap import trial_ledger
+    from manjha.services.trial_records import record_run
+
+    try:
+        return record_run(trial_ledger(settings), spec, result)
+    except ManjhaError as error:
+        return error
+
+
+def _print(summary: str, bands: "list[Band]", page: Path | None, counted: "Counted | ManjhaError") -> None:
+    print(summary)
     for band in bands:
         mark = "*" if band.is_reported else " "
         total = f"{band.total_return * 100:.2f} %".replace("-", "−")
         print(f"  {mark} {band.label:<34} {total:>11}  {band.trades:>6} trades")
     if bands:
         print("  * as reported above\n")
+    if not isinstance(counted, ManjhaError):
+        print(f"Trials: {counted.words}")
     if page is not None:
         print(f"Report: {page}")
 

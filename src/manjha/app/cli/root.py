@@ -11,6 +11,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("manjha.app.cli.data", "Bring market data in, look at it, check it, take it out."),
     "backtest": ("manjha.app.cli.backtest", "Run a strategy on stored data, with every rupee of charges."),
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
+    "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
+    "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.

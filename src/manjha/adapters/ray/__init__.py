@@ -1,0 +1,1 @@
+"""Ray: the same tasks over a cluster of machines."""

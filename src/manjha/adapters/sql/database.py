@@ -1,0 +1,132 @@
+"""Connections to the database of records, and its tables brought up to date."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from manjha.domain.errors import SettingsError
+
+HEAD = "0001"
+"""The newest migration; a test holds it against the folder. Alembic is loaded only where a database is behind it."""
+BUSY_MS = 30_000
+"""How long a writer of SQLite waits for another one; a batch takes milliseconds."""
+LOCK = 7_226_025
+"""Number of PostgreSQL's advisory lock under which tables are changed."""
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite"}
+
+
+class Database:
+    """One database. Tables are made or brought up to date at the first connection."""
+
+    def __init__(self, url: str) -> None:
+        self._url = _read(url)
+        self._engine = self._open()
+        self._is_new = True
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell which dialect's words are needed."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The address for people, without the password."""
+        return self._url.database or "" if self.is_sqlite else self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Give a connection; commit at the end. Raises `SettingsError` where the database does not do its part."""
+        try:
+            with self._engine.begin() as connection:
+                if self._is_new:
+                    self._bring_up_to_date(connection)
+                yield connection
+            self._is_new = False
+        except SQLAlchemyError as error:
+            cause = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise SettingsError(f"the database {self.name} cannot be used: {cause}", hint=self._advice()) from error
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._engine.dispose()
+
+    def _open(self) -> Engine:
+        if not self.is_sqlite:
+            try:
+                return create_engine(self._url, pool_pre_ping=True)
+            except ModuleNotFoundError as error:
+                raise SettingsError(
+                    f"PostgreSQL needs the package {error.name}", hint="Install it: pip install 'manjha[postgres]'."
+                ) from None
+        if self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(self._url, connect_args={"timeout": BUSY_MS / 1000})
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _bring_up_to_date(self, connection: Connection) -> None:
+        """Run the migrations that are missing; who comes at the same time waits and finds them done."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        there = _revision(connection)
+        if there == HEAD:
+            return
+        if there > HEAD:
+            raise SettingsError(
+                f"the database {self.name} was made by a newer Manjha (its tables are of {there}, known are {HEAD})",
+                hint="Upgrade Manjha, or give another database_url.",
+            )
+        upgrade(connection)
+
+    def _advice(self) -> str:
+        if self.is_sqlite:
+            return "Check the disk and who may write there; moved away, it is made anew and counts trials from zero."
+        return "Check database_url in manjha.toml and whether the server runs."
+
+
+def upgrade(connection: Connection) -> None:
+    """Run Alembic's migrations up to the newest on a connection, inside its transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def _read(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        scheme, _, driver = parsed.drivername.partition("+")
+        return parsed.set(drivername=parsed.drivername if driver else DRIVERS[scheme])
+    except (ArgumentError, KeyError, NoSuchModuleError):
+        # The text may hold a password, so it is not repeated.
+        raise SettingsError(
+            "database_url is no address of a database",
+            hint="Give one like postgresql://user@host/name, or leave it out for a file in MANJHA_HOME.",
+        ) from None
+
+
+def _prepare(raw: Any, _record: object) -> None:
+    """Set up a SQLite connection. It begins transactions when told, not when it thinks (the driver's old habit)."""
+    raw.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,93 @@
+"""`manjha optimize`: a study proposes combinations, learns from what came of them, and can go on another day."""
+
+from typing import Annotated
+
+import typer
+
+from manjha.app.cli import search_options as options
+from manjha.app.cli.errors import INTERRUPTED, OK
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def optimize(
+    strategy: options.Strategy,
+    instrument: options.Instruments,
+    *,
+    param: options.Ranges = None,
+    constraint: options.Conditions = None,
+    objective: Annotated[
+        list[str] | None, typer.Option("--objective", help="A metric, like sharpe or min:volatility; several: Pareto.")
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="In all, earlier runs of the study included.")] = 100,
+    sampler: Annotated[str, typer.Option("--sampler", help="tpe, cma-es or nsga2 (genetic).")] = "",
+    batch: Annotated[int, typer.Option("--batch", min=1, max=1000, help="How many are proposed at once.")] = 8,
+    prune: Annotated[bool, typer.Option("--prune", help="Give up what is poor on the first quarter or half.")] = False,
+    storage: Annotated[str, typer.Option("--storage", help="URL of a database for several hosts.")] = "",
+    top: options.Top = 10,
+    jobs: options.Jobs = 0,
+    seed: options.Seed = 0,
+    study: options.Study = "",
+    no_returns: options.NoReturns = False,
+    interval: options.Interval = "1d",
+    also: options.Also = None,
+    start: options.Start = "",
+    end: options.End = "",
+    cash: options.Cash = "10 lakh",
+    size: options.Size = "",
+    slippage: options.Slippage = "1tick",
+    participation: options.Participation = "100%",
+    fill: options.Fill = "next-open",
+    limit: options.Limit = "touch",
+    path: options.Path = "worst",
+    latency_ms: options.Latency = 0,
+    product: options.Product = "",
+    index_proxy: options.IndexProxy = False,
+    json: options.Json = False,
+) -> None:
+    """Search for good parameters; show the best, or what no other beats where there are several objectives."""
+    from manjha.app.bootstrap import study_storage, task_runner, trial_ledger
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.cli.search_output import print_search, search_document
+    from manjha.app.searches import SearchWords, plan_search
+    from manjha.app.settings import load_settings
+    from manjha.research.search.study import parse_sampler
+    from manjha.services.optimise import Tuning, optimise
+    from manjha.services.searches import SearchServices
+
+    terms = {
+        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
+        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
+        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
+    }  # fmt: skip
+    settings = load_settings()
+    words = SearchWords(
+        strategy=strategy,
+        instruments=tuple(instrument),
+        terms=terms,
+        ranges=tuple(param or ()),
+        constraints=tuple(constraint or ()),
+        objectives=tuple(objective or ("sharpe",)),
+        with_returns=not no_returns,
+    )
+    chosen = parse_sampler(sampler, len(set(words.objectives)))
+    with progress_bar() as tell:
+        tell("loading", 0, 0)
+        plan = plan_search(settings, words, study, kind="optimize", ways=(chosen, seed, batch, prune))
+        tuning = Tuning(
+            sampler=chosen,
+            storage=study_storage(settings, plan.study, storage),
+            trials=trials,
+            batch=batch,
+            seed=seed,
+            prune=prune,
+        )
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
+    best = report.best(top) if len(plan.objectives) == 1 else report.pareto()[:top]
+    if json:
+        print_json(search_document(report, best))
+    else:
+        print_search(report, best)
+    raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

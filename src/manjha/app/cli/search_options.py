@@ -1,0 +1,34 @@
+"""Options that `manjha sweep` and `manjha optimize` share."""
+
+from typing import Annotated
+
+import typer
+
+Strategy = Annotated[str, typer.Option("-s", "--strategy", help="A library name, or path/to/file.py[:Class].")]
+Instruments = Annotated[list[str], typer.Option("--instrument", help="Like NSE:RELIANCE; may be repeated.")]
+Ranges = Annotated[
+    list[str] | None, typer.Option("-p", "--param", help="name=low:high:step, name=a,b,c or name=*; may be repeated.")
+]
+Conditions = Annotated[
+    list[str] | None, typer.Option("--constraint", help="A condition like 'fast < slow'; may be repeated.")
+]
+Interval = Annotated[str, typer.Option("-i", "--interval", help="1m, 5m, 15m, 60m, 1d ...")]
+Also = Annotated[list[str] | None, typer.Option("--also-interval", help="Further bars that it may see.")]
+Start = Annotated[str, typer.Option("--from", help="First day, like 2021-01-01.")]
+End = Annotated[str, typer.Option("--to", help="Last day, included.")]
+Cash = Annotated[str, typer.Option("--cash", help="Capital: 1000000, 10 lakh, 1cr.")]
+Size = Annotated[str, typer.Option("--size", help="qty:100, capital:0.5, risk:1%, volatility:15%.")]
+Slippage = Annotated[str, typer.Option("--slippage", help="none, 1tick, 5bps, volume:10bps.")]
+Participation = Annotated[str, typer.Option("--participation", help="Share of a bar's volume, or any.")]
+Fill = Annotated[str, typer.Option("--fill", help="next-open, or close (the deciding bar's).")]
+Limit = Annotated[str, typer.Option("--limit-fill", help="touch or penetration.")]
+Path = Annotated[str, typer.Option("--intrabar", help="worst or best.")]
+Latency = Annotated[int, typer.Option("--latency-ms", min=0, max=3_600_000)]
+Product = Annotated[str, typer.Option("--product", help="CNC, MIS or NRML instead of the strategy's.")]
+IndexProxy = Annotated[bool, typer.Option("--index-proxy", help="Trade an index as its future.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, max=1024, help="Processes; 0 is one a core.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Study = Annotated[str, typer.Option("--study", help="A name for it; else made from what is asked.")]
+Top = Annotated[int, typer.Option("--top", min=1, help="How many of the best to show.")]
+NoReturns = Annotated[bool, typer.Option("--no-returns", help="Keep no daily returns in the ledger (less disk).")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]

@@ -1,0 +1,34 @@
+"""The trial ledger: every variant that was ever evaluated, so that a best one can be judged by how many there were."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from manjha.domain.trials import Trial
+
+
+class TrialLedger(Protocol):
+    """Keeps trials. The same evaluation recorded again is one row."""
+
+    def record(self, study: str, trials: Sequence[Trial]) -> int:
+        """Record trials of a study in one transaction; return how many evaluations were not there before.
+
+        A row that failed or was pruned gives way to one that did better. A trial belongs to every study that it was
+        recorded for.
+
+        Raises
+        ------
+        SettingsError
+            The database does not answer or cannot be written.
+        """
+        ...
+
+    def count(self, strategy: str, data_set: str) -> int:
+        """Return how many distinct variants of a strategy were evaluated on a data set, over all spans and studies.
+
+        This is the N that the best Sharpe ratio is deflated with. Failed trials have no result and do not count.
+        """
+        ...
+
+    def trials(self, strategy: str, data_set: str, *, study: str = "") -> Sequence[Trial]:
+        """Return the trials of a strategy on a data set, of one study or of all, in the order of their recording."""
+        ...

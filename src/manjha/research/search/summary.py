@@ -1,0 +1,91 @@
+"""One combination evaluated: a spec goes in, a row comes out, and nothing larger is kept.
+
+`evaluate` is the one door between searches and whatever runs a backtest, so that the compiled kernel can stand behind
+it without any search knowing.
+"""
+
+import math
+import zlib
+
+import msgspec
+import numpy as np
+
+from manjha.domain.trials import PICO, ReturnMoments, TrialOutcome, TrialStatus
+from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.metrics.daily import Floats
+from manjha.research.metrics.dispersion import deviation, excess_kurtosis, skewness
+from manjha.research.metrics.ratios import sharpe
+from manjha.research.metrics.sample import sample
+from manjha.research.result import BacktestResult
+from manjha.research.search.objective import Objective
+
+_LIMIT = 2**63
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What is wanted of an evaluation: values of the objectives, and the daily returns or not."""
+
+    objectives: tuple[Objective, ...] = ()
+    with_returns: bool = False
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What is kept of a run. `values` are those of the objectives, NaN where one is not defined."""
+
+    values: tuple[float, ...]
+    outcome: TrialOutcome
+
+
+def evaluate(spec: BacktestSpec, asked: Asked) -> Summary:
+    """Run a spec and return its row. Raises what `run_backtest` raises."""
+    return summarise(run_backtest(spec), asked)
+
+
+def summarise(result: BacktestResult, asked: Asked) -> Summary:
+    """Return the row of a result."""
+    run = sample(result)
+    returns = run.returns
+    outcome = TrialOutcome(
+        status=TrialStatus.OK,
+        moments=moments_of(returns),
+        final=result.final,
+        total_return=pico(result.final / result.initial - 1.0),
+        max_drawdown=pico(run.max_drawdown),
+        trades=len(run.closed),
+        returns=pack_returns(returns) if asked.with_returns else b"",
+    )
+    return Summary(tuple(float(objective.metric.of(run)) for objective in asked.objectives), outcome)
+
+
+def moments_of(returns: Floats) -> ReturnMoments:
+    """Return the moments of daily returns as the ledger keeps them."""
+    return ReturnMoments(
+        count=len(returns),
+        mean=pico(float(returns.mean())) if len(returns) else None,
+        deviation=pico(deviation(returns)),
+        skewness=pico(skewness(returns)),
+        kurtosis=pico(excess_kurtosis(returns) + 3.0),
+        sharpe=pico(sharpe(returns, 0.0, 1)),
+    )
+
+
+def pico(value: float) -> int | None:
+    """Return a number in 1e-12, rounded; None where it is not defined or beyond what a database holds."""
+    if not math.isfinite(value) or abs(value) * PICO >= _LIMIT:
+        return None
+    return round(value * PICO)
+
+
+def from_pico(value: int | None) -> float:
+    """Return a number of the ledger; NaN where it is not defined."""
+    return math.nan if value is None else value / PICO
+
+
+def pack_returns(returns: Floats) -> bytes:
+    """Return daily returns in few bytes: 32-bit floats, deflated. Seven digits are kept."""
+    return zlib.compress(returns.astype("<f4").tobytes())
+
+
+def unpack_returns(packed: bytes) -> Floats:
+    """Return daily returns of a ledger's row, shape (days,); empty where none were kept."""
+    return np.frombuffer(zlib.decompress(packed), "<f4").astype(np.float64) if packed else np.empty(0)

@@ -1,0 +1,185 @@
+"""An optimisation: combinations proposed by a study, evaluated in fixed batches over workers, recorded and kept."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from functools import partial
+
+import msgspec
+
+from manjha.domain.trials import TrialOutcome, TrialStatus, TrialSubject
+from manjha.ports.tasks import Crew, TaskFailed, Work
+from manjha.research.search.points import require_point
+from manjha.research.search.space import Point
+from manjha.research.search.study import Proposal, Sampler, Study, StudyTerms
+from manjha.research.search.summary import Asked, Summary
+from manjha.research.search.variants import first_part, subject_of
+from manjha.services.searches import (
+    WHOLE,
+    Attempt,
+    Progress,
+    SearchPlan,
+    SearchReport,
+    SearchRow,
+    SearchServices,
+    attempt,
+    require_some,
+    row_of,
+)
+from manjha.services.trial_records import Recorder
+
+RUNGS = ((1, 4), (1, 2))
+"""Parts of the span, from its beginning, after which a poor combination may be given up."""
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """How is optimised. `trials` in all, those of earlier runs of the study included; `batch` are proposed at once.
+
+    The batch is part of what is optimised: another one is another course. The number of workers is not.
+    """
+
+    sampler: Sampler
+    storage: str
+    trials: int = 100
+    batch: int = 8
+    seed: int = 0
+    prune: bool = False
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a study keeps of a combination, so that a later run can show it without evaluating it again."""
+
+    point: Point
+    outcome: TrialOutcome
+
+
+def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: Progress | None = None) -> SearchReport:
+    """Search until the study has as many trials as asked for; return all of its rows, earlier ones included.
+
+    Same plan and tuning, same report, whatever the workers, and whether done in one go or stopped between batches. An
+    interrupt ends it early: what was done is recorded and kept.
+
+    Raises
+    ------
+    UsageError
+        The study is of something else, nothing can be tried, all failed, or the objective is never defined.
+    """
+    require_point(plan.candidates)
+    search = _Search(plan, tuning)
+    done = search.study.told
+    work = Work(plan.load, partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    is_interrupted = False
+    with Recorder(services.ledger, plan.study) as recorder:
+        try:
+            with services.runner.hire(work) as crew:
+                while done < tuning.trials:
+                    count = min(tuning.batch, tuning.trials - done)
+                    search.do_batch(search.study.propose(count, plan.candidates.against), crew, recorder)
+                    done += count
+                    if tell is not None:
+                        tell(done, tuning.trials)
+        except KeyboardInterrupt:
+            is_interrupted = True
+            search.leave()
+    rows = list(search.rows.values())
+    subject = search.subject
+    report = SearchReport(
+        study=plan.study,
+        strategy=subject.strategy,
+        data_set=subject.data_set,
+        objectives=plan.objectives,
+        rows=tuple(rows),
+        planned=tuning.trials,
+        left_out=0,
+        repeated=search.study.told - len(rows),
+        new_trials=recorder.new,
+        trials=services.ledger.count(subject.strategy, subject.data_set),
+        is_interrupted=is_interrupted,
+    )
+    return require_some(report)
+
+
+class _Search:
+    """A study and the rows that it has, by combination: what is proposed twice is evaluated once."""
+
+    def __init__(self, plan: SearchPlan, tuning: Tuning) -> None:
+        self.plan = plan
+        self.subject = subject_of(plan.spec)
+        self.rungs = RUNGS if tuning.prune and len(plan.objectives) == 1 else ()
+        self.subjects = {part: subject_of(first_part(plan.spec, part)) for part in self.rungs} | {WHOLE: self.subject}
+        self.study = Study(
+            StudyTerms(
+                name=plan.study,
+                storage=tuning.storage,
+                sampler=tuning.sampler,
+                objectives=plan.objectives,
+                dimensions=plan.candidates.dimensions,
+                seed=tuning.seed,
+                anchor=_anchor(plan, tuning, self.subject),
+            )
+        )
+        self.proposals: list[Proposal] = []
+        self.rows: dict[str, SearchRow] = {}
+        undefined = (math.nan,) * len(plan.objectives)
+        for text, values in self.study.kept():
+            kept = msgspec.json.decode(text, type=Kept)
+            row = SearchRow(kept.point, values or undefined, kept.outcome)
+            self.rows.setdefault(plan.parameters(kept.point), row)
+
+    def do_batch(self, proposals: list[Proposal], crew: Crew[Attempt, Summary], recorder: Recorder) -> None:
+        """Evaluate a batch and tell the study, in the order of the proposals.
+
+        A poor first part of the span ends a combination; all of a batch go from part to part together, so that who is
+        given up does not depend on who was quick.
+        """
+        self.proposals = proposals
+        fresh: dict[str, Point] = {}
+        for proposal in proposals:
+            key = self.plan.parameters(proposal.point)
+            if key not in self.rows:
+                fresh[key] = proposal.point
+        numbers = {self.plan.parameters(proposal.point): proposal.number for proposal in reversed(proposals)}
+        for step, part in enumerate(self.rungs):
+            for key, came in self._evaluated(fresh, part, crew):
+                if isinstance(came, Summary) and self.study.is_hopeless(numbers[key], step, came.values[0]):
+                    outcome = msgspec.structs.replace(came.outcome, status=TrialStatus.PRUNED)
+                    self._keep(fresh.pop(key), msgspec.structs.replace(came, outcome=outcome), part, recorder)
+        for key, came in self._evaluated(fresh, WHOLE, crew):
+            self._keep(fresh[key], came, WHOLE, recorder)
+        self._tell()
+
+    def leave(self) -> None:
+        """Keep what an interrupted batch has, and give the rest of it back."""
+        self._tell()
+        self.study.abandon()
+
+    def _tell(self) -> None:
+        """Tell the study of every proposal that has a row."""
+        waiting = set(self.study.waiting)
+        for proposal in self.proposals:
+            row = self.rows.get(self.plan.parameters(proposal.point))
+            if row is None or proposal.number not in waiting:
+                continue
+            text = msgspec.json.encode(Kept(row.point, row.outcome)).decode()
+            is_pruned = row.outcome.status is TrialStatus.PRUNED
+            self.study.tell(proposal.number, row.values, text, is_pruned=is_pruned)
+
+    def _evaluated(
+        self, fresh: dict[str, Point], part: tuple[int, int], crew: Crew[Attempt, Summary]
+    ) -> Iterator[tuple[str, Summary | TaskFailed]]:
+        tasks = [Attempt(point, part) for point in fresh.values()]
+        keys = list(fresh)
+        return ((keys[number], came) for number, came in crew.run(tasks))
+
+    def _keep(self, point: Point, came: Summary | TaskFailed, part: tuple[int, int], recorder: Recorder) -> None:
+        row, outcome = row_of(point, came, self.plan.objectives)
+        key = self.plan.parameters(point)
+        self.rows[key] = row
+        recorder.add(self.subjects[part], key, outcome)
+
+
+def _anchor(plan: SearchPlan, tuning: Tuning, subject: TrialSubject) -> str:
+    """Return what makes two searches the same: what is searched and how, not how long."""
+    texts = [constraint.text for constraint in plan.candidates.constraints]
+    decisive = (subject, plan.candidates.dimensions, texts, plan.objectives, tuning.sampler, tuning.seed, tuning.batch)
+    return hashlib.sha256(repr((*decisive, tuning.prune)).encode()).hexdigest()

@@ -1,0 +1,104 @@
+"""A sweep: every combination of a grid, or a Latin hypercube of it, evaluated over workers and recorded."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import msgspec
+
+from manjha.domain.errors import UsageError
+from manjha.ports.tasks import Work
+from manjha.research.search.points import Candidates, Chosen, grid, latin_hypercube, nothing_left
+from manjha.research.search.space import Point
+from manjha.research.search.summary import Asked
+from manjha.research.search.variants import subject_of
+from manjha.services.searches import (
+    Attempt,
+    Progress,
+    SearchPlan,
+    SearchReport,
+    SearchRow,
+    SearchServices,
+    attempt,
+    require_some,
+    row_of,
+)
+from manjha.services.trial_records import Recorder
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """Which combinations: all of the grid, or `count` drawn by a seed."""
+
+    count: int = 0
+    seed: int = 0
+
+
+def parse_sampling(text: str, seed: int) -> Sampling:
+    """Read "" (the grid) or "lhs:500". Raises `UsageError`."""
+    kind, _, count = text.partition(":")
+    if not text:
+        return Sampling()
+    if kind.lower() != "lhs" or not count.isdigit() or not int(count):
+        raise UsageError(f"unknown sample {text!r}", hint="Give --sample lhs:500 (a Latin hypercube of 500), or none.")
+    return Sampling(int(count), seed)
+
+
+def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: Progress | None = None) -> SearchReport:
+    """Evaluate the combinations and return what came of them: the same for the same plan, whatever the workers.
+
+    An interrupt ends it early: what was done is recorded and reported.
+
+    Raises
+    ------
+    UsageError
+        Nothing can be tried, all failed, or the objective is never defined.
+    """
+    chosen = Chosen()
+    points, planned = _points(plan.candidates, sampling, chosen)
+    subject = subject_of(plan.spec)
+    rows: list[SearchRow] = []
+    given: dict[int, Point] = {}
+    work = Work(plan.load, partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    is_interrupted = False
+    with Recorder(services.ledger, plan.study) as recorder:
+        try:
+            with services.runner.hire(work) as crew:
+                for number, came in crew.run(_attempts(points, given)):
+                    row, outcome = row_of(given.pop(number), came, plan.objectives)
+                    rows.append(row)
+                    recorder.add(subject, plan.parameters(row.point), outcome)
+                    if tell is not None:
+                        tell(len(rows), planned)
+        except KeyboardInterrupt:
+            is_interrupted = True
+    report = SearchReport(
+        study=plan.study,
+        strategy=subject.strategy,
+        data_set=subject.data_set,
+        objectives=plan.objectives,
+        rows=tuple(rows),
+        planned=planned,
+        left_out=chosen.left_out,
+        new_trials=recorder.new,
+        trials=services.ledger.count(subject.strategy, subject.data_set),
+        is_interrupted=is_interrupted,
+    )
+    return require_some(report)
+
+
+def _points(candidates: Candidates, sampling: Sampling, chosen: Chosen) -> tuple[Iterable[Point], int]:
+    """Return the combinations and their number. A grid is walked twice, so that it is never held in memory."""
+    if sampling.count:
+        drawn = latin_hypercube(candidates, sampling.count, sampling.seed, chosen)
+        points, planned = iter(drawn), len(drawn)
+    else:
+        planned = sum(1 for _ in grid(candidates, chosen))
+        points = grid(candidates, Chosen())
+    if not planned:
+        raise nothing_left(chosen)
+    return points, planned
+
+
+def _attempts(points: Iterable[Point], given: dict[int, Point]) -> Iterator[Attempt]:
+    for number, point in enumerate(points):
+        given[number] = point
+        yield Attempt(point)

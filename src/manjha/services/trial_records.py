@@ -1,0 +1,70 @@
+"""Everything that was evaluated goes into the ledger: searches in batches, single runs one by one."""
+
+from types import TracebackType
+
+import msgspec
+
+from manjha.domain.trials import Trial, TrialOutcome, TrialSubject
+from manjha.ports.trials import TrialLedger
+from manjha.research.backtest import BacktestSpec
+from manjha.research.result import BacktestResult
+from manjha.research.search.summary import Asked, summarise
+from manjha.research.search.variants import parameters_of, subject_of
+
+BATCH = 100
+"""Trials written at once: what a killed search can lose."""
+SINGLE = "backtest"
+"""The study of runs that belong to no search."""
+
+
+class Recorder:
+    """Gathers the trials of a study and writes them in batches; leaving it writes the rest, also after an error."""
+
+    def __init__(self, ledger: TrialLedger, study: str) -> None:
+        self._ledger = ledger
+        self._study = study
+        self._waiting: list[Trial] = []
+        self.new = 0
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.flush()
+
+    def add(self, subject: TrialSubject, parameters: str, outcome: TrialOutcome) -> None:
+        """Take one trial."""
+        self._waiting.append(Trial(subject, parameters, outcome))
+        if len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered. `new` then counts what the ledger had not seen."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.new += self._ledger.record(self._study, waiting)
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """How often a strategy was tried on a data set, this run included."""
+
+    strategy: str
+    data_set: str
+    trials: int
+
+    @property
+    def words(self) -> str:
+        """The count as a sentence."""
+        variants = "variant" if self.trials == 1 else "variants"
+        return f"{self.trials:,} {variants} of {self.strategy} tried on {self.data_set} so far"
+
+
+def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
+    """Count a single run, with its daily returns, and say how many variants there are now."""
+    subject = subject_of(spec)
+    outcome = summarise(result, Asked(with_returns=True)).outcome
+    with Recorder(ledger, SINGLE) as recorder:
+        recorder.add(subject, parameters_of(spec.strategy), outcome)
+    return Counted(subject.strategy, subject.data_set, ledger.count(subject.strategy, subject.data_set))

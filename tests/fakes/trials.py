@@ -1,0 +1,76 @@
+"""Trials by hand, and a ledger in memory."""
+
+from collections.abc import Sequence
+
+from manjha.domain.bars import DAY
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Cash
+from manjha.domain.trials import PICO, ReturnMoments, Trial, TrialOutcome, TrialStatus, TrialSubject
+
+SUBJECT = TrialSubject(
+    strategy="sma-cross",
+    source_hash="5" * 64,
+    data_set="NSE:ALPHA 1d",
+    data_hash="d" * 64,
+    interval=DAY,
+    first_ns=TsNs(1_700_000_000_000_000_000),
+    last_ns=TsNs(1_710_000_000_000_000_000),
+    settings_hash="e" * 64,
+)
+FAILED = TrialOutcome(status=TrialStatus.FAILED, error="ZeroDivisionError: division by zero")
+PRUNED = TrialOutcome(status=TrialStatus.PRUNED, trades=1)
+
+
+def done(sharpe: int = PICO // 10, *, returns: bytes = b"") -> TrialOutcome:
+    return TrialOutcome(
+        status=TrialStatus.OK,
+        moments=ReturnMoments(250, PICO // 1000, PICO // 100, -PICO, 3 * PICO, sharpe),
+        final=Cash(11_000_000_000),
+        total_return=PICO // 10,
+        max_drawdown=-PICO // 20,
+        trades=12,
+        returns=returns,
+    )
+
+
+def trial(number: int, outcome: TrialOutcome | None = None, subject: TrialSubject = SUBJECT) -> Trial:
+    return Trial(subject, f'{{"fast":{number}}}', outcome or done())
+
+
+RANK = {TrialStatus.FAILED: 0, TrialStatus.PRUNED: 1, TrialStatus.OK: 2}
+
+
+class MemoryTrialLedger:
+    """Implements `ports.trials.TrialLedger`; `batches` are the sizes of what came at once."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Trial] = {}
+        self.studies: set[tuple[str, str]] = set()
+        self.batches: list[int] = []
+
+    def record(self, study: str, trials: Sequence[Trial]) -> int:
+        before = len(self.rows)
+        self.batches.append(len(trials))
+        for one in trials:
+            held = self.rows.get(one.key)
+            if held is None or self._is_better(one.outcome, held.outcome):
+                self.rows[one.key] = one
+            self.studies.add((study, one.key))
+        return len(self.rows) - before
+
+    def count(self, strategy: str, data_set: str) -> int:
+        found = self.trials(strategy, data_set)
+        return len({one.variant for one in found if one.outcome.status is not TrialStatus.FAILED})
+
+    def trials(self, strategy: str, data_set: str, *, study: str = "") -> list[Trial]:
+        return [
+            one
+            for key, one in self.rows.items()
+            if (one.subject.strategy, one.subject.data_set) == (strategy, data_set)
+            and (not study or (study, key) in self.studies)
+        ]
+
+    def _is_better(self, new: TrialOutcome, old: TrialOutcome) -> bool:
+        if RANK[new.status] != RANK[old.status]:
+            return RANK[new.status] > RANK[old.status]
+        return old.status is TrialStatus.FAILED or bool(new.returns)

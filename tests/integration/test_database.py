@@ -1,0 +1,82 @@
+"""The database of records: made, brought up to date, shared, and what is said when it cannot be used."""
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import manjha.adapters.sql
+from manjha.adapters.sql.database import HEAD, Database
+from manjha.adapters.sql.tables import METADATA
+from manjha.adapters.sql.trial_ledger import SqlTrialLedger
+from manjha.domain.errors import SettingsError
+from tests.fakes.market_data import JumpingClock
+from tests.fakes.trials import SUBJECT, trial
+
+MIGRATIONS = Path(manjha.adapters.sql.__file__).parent / "migrations"
+
+
+def ledger_in(path: Path) -> SqlTrialLedger:
+    return SqlTrialLedger(Database(f"sqlite:///{path}"), JumpingClock(1))
+
+
+def test_the_newest_migration_leaves_the_tables_that_the_code_knows(tmp_path: Path) -> None:
+    path = tmp_path / "manjha.db"
+    ledger_in(path).count("a", "b")
+    with create_engine(f"sqlite:///{path}").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == HEAD
+
+
+def test_a_database_that_is_up_to_date_needs_no_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger_in(tmp_path / "manjha.db").record("s", [trial(1)])
+    monkeypatch.setitem(sys.modules, "alembic.command", None)
+    assert ledger_in(tmp_path / "manjha.db").count(SUBJECT.strategy, SUBJECT.data_set) == 1
+
+
+def test_sqlite_logs_ahead_and_two_writers_share_it(tmp_path: Path) -> None:
+    path = tmp_path / "manjha.db"
+    one, other = ledger_in(path), ledger_in(path)
+    one.record("s", [trial(1)])
+    other.record("s", [trial(2)])
+    one.record("s", [trial(3)])
+    assert other.count(SUBJECT.strategy, SUBJECT.data_set) == 3
+    assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manjha.db"
+    ledger_in(path).count("a", "b")
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SettingsError, match="made by a newer Manjha"):
+        ledger_in(path).count("a", "b")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "manjha.db"
+    path.write_bytes(b"this is no database, and long enough to be read as one" * 20)
+    with pytest.raises(SettingsError, match=r"manjha\.db cannot be used: file is not a database"):
+        ledger_in(path).count("a", "b")
+
+
+def test_a_failing_batch_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "manjha.db"
+    ledger_in(path).record("s", [trial(1)])
+    with sqlite3.connect(path) as raw:
+        raw.execute("DROP TABLE study_trials")
+    with pytest.raises(SettingsError, match="study_trials"):
+        ledger_in(path).record("s", [trial(2), trial(3)])
+    assert ledger_in(path).count(SUBJECT.strategy, SUBJECT.data_set) == 1
+
+
+def test_an_address_that_is_none_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Database("mysqlish://me:secret@host/db")
+    assert "secret" not in str(raised.value)
+    assert "postgresql://" in raised.value.hint
