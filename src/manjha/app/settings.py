@@ -5,7 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -15,7 +15,8 @@ FILE = "manjha.toml"
 PREFIX = "MANJHA_"
 _NEAR = 0.75
 """How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
-_COUNT, _ADDRESS, _PATH = "a whole number of at least 1", "an address like https://example.com", "a path"
+_COUNT, _ADDRESS = "a whole number of at least 1", "an address like https://example.com"
+_PATH, _TEXT = "a path", "a text"
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
 
 
@@ -90,10 +91,11 @@ def _check_values(chosen: Mapping[str, Any], where: Mapping[str, str], file: Pat
 
 
 def _expected(key: str, name: str) -> str:
+    field = next(field for field in msgspec.structs.fields(Settings) if field.name == key)
     if not name:
-        return _PATH
-    section = next(field.default for field in msgspec.structs.fields(Settings) if field.name == key)
-    return _COUNT if isinstance(getattr(section, name), int) else _ADDRESS
+        return _PATH if Path in get_args(field.type) else _TEXT
+    default = getattr(field.default, name)
+    return _COUNT if isinstance(default, int) else _ADDRESS if default else _TEXT
 
 
 def _is_one(value: object, expected: str) -> bool:
@@ -102,7 +104,7 @@ def _is_one(value: object, expected: str) -> bool:
             return not isinstance(value, float | bool) and int(str(value)) >= 1
         except ValueError:
             return False
-    return isinstance(value, str) and (expected == _PATH or value.startswith(("http://", "https://")))
+    return isinstance(value, str) and (expected != _ADDRESS or value.startswith(("http://", "https://")))
 
 
 def _home(variables: Mapping[str, str]) -> Path:
