@@ -65,6 +65,12 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         ledger_in(path).count("a", "b")
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot be made: Not a directory"):
+        ledger_in(tmp_path / "file" / "home" / "manjha.db")
+
+
 def test_a_failing_batch_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "manjha.db"
     ledger_in(path).record("s", [trial(1)])

@@ -64,7 +64,12 @@ class Database:
                     f"PostgreSQL needs the package {error.name}", hint="Install it: pip install 'manjha[postgres]'."
                 ) from None
         if self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise SettingsError(
+                    f"the database {self.name} cannot be made: {error.strerror}", hint=self._advice()
+                ) from error
         engine = create_engine(self._url, connect_args={"timeout": BUSY_MS / 1000})
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
