@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from manjha.strategy.interface import Strategy
 from tests.fakes.hand_made import Row, days, flat, share_named, spec_of
 
 ALPHA = share_named()
+HOUR_NS = 3_600_000_000_000
 KEPT = FillRules(orders_end_with_day=False)
 
 
@@ -148,3 +149,28 @@ def test_a_stop_whose_limit_lies_before_its_trigger_is_refused(side: str, limit:
 
     result = play([flat(100)] * 3, {0: ask})
     assert [(r.reason, r.detail[:5]) for r in result.refusals] == [(RefusalReason.STOP_SIDE, "limit")]
+
+
+def test_a_timer_fires_at_its_moment_and_one_that_is_not_to_come_is_an_error() -> None:
+    rung: list[str] = []
+
+    class Ringing(Strategy):
+        """Set a timer, and another one for the same moment when it rings."""
+
+        again: ClassVar[bool] = False
+
+        def on_bar(self, ctx: Context) -> None:
+            if ctx.position_index == 0:
+                ctx.set_timer("morning", ctx.now_ns + HOUR_NS)
+
+        def on_timer(self, ctx: Context, key: str) -> None:
+            rung.append(key)
+            if self.again:
+                ctx.set_timer(key, ctx.now_ns + HOUR_NS)
+
+    run_backtest(spec_of(Ringing(), days(ALPHA, [flat(100)] * 3)))
+    assert rung == ["morning"]
+    with pytest.raises(UsageError, match=r"timer .morning. was set for .* not after now"):
+        run_backtest(
+            spec_of(type("Again", (Ringing,), {"__doc__": "Again.", "again": True})(), days(ALPHA, [flat(100)] * 3))
+        )

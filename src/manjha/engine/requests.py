@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReason, Refused, SetTimer
+from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Qty
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
 from manjha.domain.sizing import FixedQty, TargetUnit
@@ -282,7 +283,12 @@ def _legs(state: EngineState, request: LegsRequest, now_ns: TsNs, out: list[Outp
 
 
 def _timer(state: EngineState, request: TimerRequest, now_ns: TsNs, out: list[Output]) -> None:
-    del state, now_ns
+    del state
+    if request.ts_ns <= now_ns:
+        raise UsageError(
+            f"timer {request.key!r} was set for {format_ts(request.ts_ns)}, which is not after now, {format_ts(now_ns)}",
+            hint="Act at once instead, or set it for a later moment.",
+        )
     out.append(SetTimer(request.key, request.ts_ns))
 
 

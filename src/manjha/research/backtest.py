@@ -247,8 +247,8 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
     warnings = [*spec.warnings, *state.book.alarms]
     if len(curve) and int(curve.cash.min()) < 0:
         warnings.append(
-            f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill was dearer than the "
-            "price its order was sized at"
+            f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill and its "
+            "charges were dearer than the price its order was sized at"
         )
     silent = _without_volume(spec)
     if silent:
