@@ -286,7 +286,7 @@ def _timer(state: EngineState, request: TimerRequest, now_ns: TsNs, out: list[Ou
     del state
     if request.ts_ns <= now_ns:
         raise UsageError(
-            f"timer {request.key!r} was set for {format_ts(request.ts_ns)}, which is not after now, {format_ts(now_ns)}",
+            f"timer {request.key!r} was set for {format_ts(request.ts_ns)}, not after now, {format_ts(now_ns)}",
             hint="Act at once instead, or set it for a later moment.",
         )
     out.append(SetTimer(request.key, request.ts_ns))
