@@ -7,7 +7,7 @@ sales among them pay for the purchases; a sale that then does not trade leaves c
 from collections.abc import Mapping
 
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.money import Qty
+from manjha.domain.money import Qty, proportion
 from manjha.domain.orders import Order, OrderType, Product
 from manjha.orders.book import OrderBook
 from manjha.portfolio.book import Portfolio
@@ -63,7 +63,9 @@ def _freed(portfolio: Portfolio, margins: MarginDesk, position: Position, closin
     """Return what closing a quantity of a position frees at the last price."""
     key = position.key
     if key not in portfolio.paid:
-        return position.margin * closing // abs(position.qty) if position.margin else margins.freed(position, closing)
+        if not position.margin:
+            return margins.freed(position, closing)
+        return proportion(position.margin, closing, abs(position.qty))
     px = margins.marks.get(key.instrument, 0)
     if position.qty < 0:
         return 0
