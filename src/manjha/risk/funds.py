@@ -25,6 +25,11 @@ def available(portfolio: Portfolio, marks: Mapping[InstrumentId, int]) -> int:
     return free + min(0, unrealised_margined(portfolio, marks)) if portfolio.ledger.margin else free
 
 
+def spendable(funds: int) -> int:
+    """Return what of the funds an order may use where they decide how much is ordered."""
+    return funds - funds // LEFT_OVER
+
+
 def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Qty:
     """Return how much of what an order would open the funds allow: whole lots, unsigned, 0 where that is not known."""
     instrument = margins.instruments[order.instrument]
@@ -33,8 +38,7 @@ def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Q
     needed = margins.for_order(instrument, order.product, opening, px, closing)
     if not needed or funds <= 0:
         return Qty(0)
-    spent = funds - funds // LEFT_OVER
-    return Qty(min(abs(opening), abs(opening) * spent // needed) // instrument.lot * instrument.lot)
+    return Qty(min(abs(opening), abs(opening) * spendable(funds) // needed) // instrument.lot * instrument.lot)
 
 
 def to_be_freed(book: OrderBook, portfolio: Portfolio, margins: MarginDesk, order: Order, opening: int) -> int:
