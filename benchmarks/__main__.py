@@ -30,6 +30,7 @@ def main(what: str = "quick") -> int:
     if what == "peers-setup":
         return _setup()
     rows = [_ours(data, *key) for key in (("W1", 100_000), ("W2", 100_000), *_large(what), ("W3", W3_MINUTES))]
+    rows += [_compiled(data, name) for name in ("W1", "W2")]
     if what == "all":
         rows += _interleaved(data)
     _print(rows)
@@ -56,6 +57,10 @@ def _ours(data: Path, name: str, count: int) -> dict[str, Any]:
     return _run([sys.executable, "-m", "benchmarks.ours", str(data), name, str(count)], "manjha")[0]
 
 
+def _compiled(data: Path, name: str) -> dict[str, Any]:
+    return _run([sys.executable, "-m", "benchmarks.compiled", str(data), name, "1000000"], "manjha, compiled")[0]
+
+
 def _interleaved(data: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for _ in range(ROUNDS):
@@ -78,9 +83,13 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         groups.setdefault((row["workload"], row["who"], row["bars"]), []).append(row["cpu"])
     ours = {name: bars / statistics.median(cpu) for (name, who, bars), cpu in groups.items() if who == "manjha"}
+    for row in rows:
+        for way, times in row.get("times_by_hand", {}).items():
+            rate = row["bars"] / row["by_way"][way]
+            print(f"{row['workload']}  compiled, {way:<14} {rate:>14,.0f} bars/s   {times:.2f} times the loop by hand")
     for (name, who, bars), cpu in sorted(groups.items()):
         rate = bars / statistics.median(cpu)
-        ratio = "" if who == "manjha" else f"   ours is {ours[name] / rate:.1f} times as fast"
+        ratio = "" if who.startswith("manjha") else f"   ours is {ours[name] / rate:.1f} times as fast"
         print(f"{name}  {who:<14} {bars:>9,} bars  {rate:>12,.0f} bars/s of processor time ({len(cpu)} runs){ratio}")
     peak = max((row["rss_mb"] for row in rows if "rss_mb" in row), default=0)
     print(f"peak memory of a run of ours: {peak} MB")
@@ -90,7 +99,7 @@ def _contract(rows: list[dict[str, Any]]) -> int:
     wrong = [
         f"{row['workload']} at {row['bars']:,} bars gave {row['result']}, expected {list(EXPECTED[key])}"
         for row in rows
-        if row["who"] == "manjha" and (key := (row["workload"], row["bars"])) in EXPECTED
+        if row["who"].startswith("manjha") and (key := (row["workload"], row["bars"])) in EXPECTED
         if row["result"] != list(EXPECTED[key])
     ]
     print("\n".join(wrong) if wrong else "contract: every result reproduced exactly")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.contract_data import MINUTE_NS, Bars, Floats, Ints
 from manjha.adapters.files.rule_tables import load_rules
@@ -15,7 +16,7 @@ from manjha.domain.bars import MINUTE, BarColumns
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, cash_id
 from manjha.domain.money import RUPEE, Cash, Px, Qty
 from manjha.domain.orders import Purpose
-from manjha.domain.sizing import FixedQty
+from manjha.domain.sizing import FixedQty, TargetUnit
 from manjha.market.charges import BrokerageKind, RateCard
 from manjha.research.backtest import BacktestSpec
 from manjha.research.result import BacktestResult
@@ -23,7 +24,7 @@ from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
-from manjha.strategy.interface import Strategy
+from manjha.strategy.interface import Entries, History, Strategy
 
 CAPITAL = Cash(10_000_000 * RUPEE)
 FEE = RateCard(brokerage_kind=BrokerageKind.PCT, brokerage_rate=300_000)
@@ -83,6 +84,52 @@ class Bracket(Cross):
                 market.buy(100, limit=limit, stop=round(limit * 0.995 * 20) / 20, target=round(limit * 1.01 * 20) / 20)
         elif not market.position:
             market.cancel()
+
+
+class CrossColumns(Strategy):
+    """W1 stated as targets: for the compiled backtest."""
+
+    name: ClassVar[str] = "w1-columns"
+    unit: ClassVar[TargetUnit] = TargetUnit.QTY
+
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return 50
+
+    def targets(self, history: History) -> Floats:
+        """Hold 100 while the fast average is above, nothing otherwise."""
+        up, known = _crossed(history)
+        wanted = np.full(len(up), np.nan)
+        turns = np.flatnonzero(np.append(False, up[1:] != up[:-1]) & known)
+        wanted[turns] = np.where(up[turns], 100.0, 0.0)
+        return wanted
+
+
+class BracketColumns(Strategy):
+    """W2 stated as entries: for the compiled backtest."""
+
+    name: ClassVar[str] = "w2-columns"
+
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return 50
+
+    def entries(self, history: History) -> Entries:
+        """Ask for a bracket when the fast average crosses up, take it back when it crosses down."""
+        close = history.column("close")[:, 0]
+        up, _ = _crossed(history)
+        turns = np.diff(up.astype(np.int8), prepend=0)
+        side = np.where(turns > 0, 1.0, 0.0)
+        limit = np.rint(close * 0.999 * 20) / 20
+        stop, target = np.rint(limit * 0.995 * 20) / 20, np.rint(limit * 1.01 * 20) / 20
+        return Entries(side=side, limit=limit, stop=stop, target=target, withdraw=turns < 0)
+
+
+def _crossed(history: History) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where the fast average is above, and where both are known."""
+    close = history.column("close")[:, 0]
+    fast, slow = sma(close, 20), sma(close, 50)
+    return fast > slow + EPS, ~np.isnan(slow)
 
 
 class Rotation(Strategy):

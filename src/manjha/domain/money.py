@@ -58,6 +58,15 @@ def scale(amount: int, numerator: int, denominator: int, rounding: Rounding = Ro
     return divide(amount * numerator, denominator, rounding)
 
 
+def proportion(amount: int, part: int, whole: int) -> int:
+    """Return amount × part ÷ whole, rounded down, for 0 ≤ part ≤ whole.
+
+    By wholes and rest, so that no product exceeds int64 in the compiled kernel while `whole` is a quantity.
+    """
+    each = amount // whole
+    return each * part + (amount - each * whole) * part // whole
+
+
 def parse_px(text: str) -> Px:
     """Read a price in rupees ("1234.56", "1,234.56") exactly.
 

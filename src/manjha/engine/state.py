@@ -22,12 +22,13 @@ from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk
 from manjha.strategy.context import Context
-from manjha.strategy.interface import Strategy, is_target_strategy, overrides
+from manjha.strategy.interface import Strategy, overrides
 from manjha.strategy.views import Timeline
 
 if TYPE_CHECKING:
     from manjha.domain.commands import Refused
     from manjha.domain.events import DayChargesSettled
+    from manjha.strategy.asked import Request
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
@@ -126,7 +127,7 @@ class EngineState:
         Position of the bar whose open or range is being matched, told by the driver; -1 between bars. At one moment a
         bar closes before the next one opens, which time alone cannot tell apart.
     wakeups
-        For a target strategy, the positions at which it wants something, ascending; None for `on_bar` strategies.
+        For a strategy of targets or entries, the positions at which it wants something, ascending; None for `on_bar`.
     squares_off
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
@@ -164,13 +165,12 @@ class EngineState:
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill = overrides(setup.strategy, "on_fill")
         self.calls_on_session = overrides(setup.strategy, "on_session")
-        self.states_targets = is_target_strategy(setup.strategy)
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
         self.universe_day = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
-        self.wanted: Callable[[int], Sequence[tuple[InstrumentId, int]]] | None = None
+        self.wanted: Callable[[int], Sequence[Request]] | None = None
         self.record_fills: list[Fill] = []
         self.record_lines: list[tuple[int, ...]] = []
         self.record_refusals: list[Refused] = []

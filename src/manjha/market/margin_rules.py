@@ -2,7 +2,7 @@
 
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import TradingDay
-from manjha.domain.money import Cash, Rounding, scale
+from manjha.domain.money import Cash
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO
 from manjha.market.rows import DerivativeMarginRow
@@ -58,5 +58,10 @@ def futures_requirement(notional: int, scan_range: int, exposure: int) -> int:
 
 
 def scaled_up(amount: int, fraction: int) -> Cash:
-    """Return amount × fraction (1e-9), rounded up."""
-    return Cash(scale(amount, fraction, NANO, Rounding.UP))
+    """Return amount × fraction (1e-9), rounded up; neither is negative.
+
+    Inside int64 for amounts up to `CASH_MAX` and fractions up to one, for the compiled kernel.
+    """
+    whole = amount // 1_000_000_000
+    rest = (amount - whole * 1_000_000_000) * fraction
+    return Cash(whole * fraction + (rest + 999_999_999) // 1_000_000_000)

@@ -37,7 +37,27 @@ def cost_released(cost: int, position: int, closing: int) -> int:
     """
     if closing == -position:
         return cost
-    return cost * -closing // position
+    # By unit and rest, so that no product exceeds int64 in the compiled kernel.
+    each = cost // position
+    return each * -closing + (cost - each * position) * -closing // position
+
+
+def traded(qty: int, cost: int, signed: int, px: int) -> tuple[int, int, int]:
+    """Return quantity and open cost after a fill of a signed quantity, and the profit that it realises.
+
+    Before charges; amounts in 1e-4 rupee.
+    """
+    if qty == 0:
+        return signed, signed * px, 0
+    if signed == -qty:
+        return 0, 0, qty * px - cost
+    closing = closing_part(qty, signed)
+    gain = 0
+    if closing:
+        released = cost_released(cost, qty, closing)
+        gain = -closing * px - released
+        cost -= released
+    return qty + signed, cost + (signed - closing) * px, gain
 
 
 class Position(msgspec.Struct, gc=False):
@@ -55,24 +75,8 @@ class Position(msgspec.Struct, gc=False):
 
     def apply(self, signed: int, px: int) -> int:
         """Apply a fill of a signed quantity; return the profit it realises before charges, in 1e-4 rupee."""
-        qty = self.qty
-        if qty == 0:
-            self.qty, self.cost = signed, signed * px
-            return 0
-        if signed == -qty:
-            gain = qty * px - self.cost
-            self.realised += gain
-            self.qty = self.cost = 0
-            return gain
-        closing = closing_part(qty, signed)
-        gain = 0
-        if closing:
-            released = cost_released(self.cost, qty, closing)
-            gain = -closing * px - released
-            self.cost -= released
-            self.realised += gain
-        self.qty = qty + signed
-        self.cost += (signed - closing) * px
+        self.qty, self.cost, gain = traded(self.qty, self.cost, signed, px)
+        self.realised += gain
         return gain
 
     def unrealised(self, px: int) -> Cash:

@@ -31,12 +31,12 @@ from manjha.research.assumptions import assumptions_of
 from manjha.research.curve import equity_curve
 from manjha.research.drive import Drive, Driven, Progress
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
-from manjha.research.targets import plan_targets
+from manjha.research.targets import plan_entries, plan_targets
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.simulator.venue import Venue
-from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.views import Floats, Timeline
 
 COLLECT_EVERY = 200_000
@@ -104,7 +104,7 @@ def run_backtest(
     DataError
         No bars, fewer than the indicators need to warm up, or no volume in any of them where fills are limited by it.
     """
-    _check(spec)
+    check_spec(spec)
     state = prepare(spec)
     if watch is not None:
         watch(state)
@@ -152,6 +152,9 @@ def prepare(spec: BacktestSpec) -> EngineState:
     if is_target_strategy(spec.strategy):
         state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
         plan_targets(state)
+    elif is_entry_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
+        plan_entries(state)
     if state.ctx.warmup >= len(timeline):
         raise DataError(
             f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
@@ -185,7 +188,8 @@ def _rare_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _check(spec: BacktestSpec) -> None:
+def check_spec(spec: BacktestSpec) -> None:
+    """Refuse a run that cannot be meant. Raises as `run_backtest` does."""
     require_instruments(spec.strategy, len(spec.instruments))
     if len(spec.bars) != len(spec.instruments):
         raise UsageError(f"expected bars for each of {len(spec.instruments)} instruments, was {len(spec.bars)}")
@@ -241,13 +245,19 @@ def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Flo
     return price, volume
 
 
-def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
-    curve = equity_curve(state, spec.actions)
-    ledger = state.portfolio.ledger
-    warnings = [*spec.warnings, *state.book.alarms]
-    if len(curve) and int(curve.cash.min()) < 0:
+def intervals_of(spec: BacktestSpec) -> tuple[Interval, ...]:
+    """Return the lengths of bars in a run, the main one first."""
+    return tuple(dict.fromkeys(Interval(columns.interval) for columns in (*spec.bars, *spec.further)))
+
+
+def warnings_of(
+    spec: BacktestSpec, lowest_cash: int, dry_orders: int, carried: int, alarms: Sequence[str] = ()
+) -> list[str]:
+    """Return what a user should worry about after a run."""
+    warnings = [*spec.warnings, *alarms]
+    if lowest_cash < 0:
         warnings.append(
-            f"cash was below zero at one time ({format_cash(int(curve.cash.min()))}): a fill and its "
+            f"cash was below zero at one time ({format_cash(lowest_cash)}): a fill and its "
             "charges were dearer than the price its order was sized at"
         )
     silent = _without_volume(spec)
@@ -257,17 +267,25 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         warnings.append(
             f"{dry_orders} orders met bars without volume, which fill nothing; --participation any trades there too"
         )
-    if state.carried_intraday:
+    if carried:
         warnings.append(
-            f"{state.carried_intraday} intraday positions could not be squared off on their day (no bar, a locked "
+            f"{carried} intraday positions could not be squared off on their day (no bar, a locked "
             "circuit) and were closed at a later open; the exchange's auction of a short is not simulated"
         )
+    return warnings
+
+
+def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
+    curve = equity_curve(state, spec.actions)
+    ledger = state.portfolio.ledger
+    lowest = int(curve.cash.min()) if len(curve) else 0
+    warnings = warnings_of(spec, lowest, dry_orders, state.carried_intraday, state.book.alarms)
     return BacktestResult(
         run=state.origin.run,
         strategy=spec.strategy.name,
         parameters=tuple((name, str(value)) for name, value in spec.strategy.values.items()),
         instruments=spec.instruments,
-        intervals=tuple(dict.fromkeys(Interval(c.interval) for c in (*spec.bars, *spec.further))),
+        intervals=intervals_of(spec),
         start_ns=TsNs(state.timeline.open_ns[0]),
         end_ns=TsNs(state.timeline.close_ns[len(state.timeline) - 1]),
         seed=spec.seed,

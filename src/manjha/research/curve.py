@@ -1,51 +1,77 @@
 """The equity curve, rebuilt exactly after a run from the steps that changed the account. Vectorised over bars."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from manjha.domain.actions import CorporateAction
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.engine.state import EngineState
 from manjha.portfolio.corporate import adjust
 from manjha.research.result import Curve
-from manjha.strategy.views import Series
+from manjha.strategy.views import Series, Timeline
 
 if TYPE_CHECKING:
-    from manjha.domain.instrument import InstrumentId
     from manjha.portfolio.positions import PositionKey
 
 Int64s = NDArray[np.int64]
 
 
+class Walked(NamedTuple):
+    """What a curve is drawn over: the timeline, its main interval, the instruments in order, the capital."""
+
+    timeline: Timeline
+    interval: int
+    instruments: Sequence[InstrumentId]
+    initial: int
+
+
+class Held(NamedTuple):
+    """A position of the run: in what, and whether its whole value moved through cash."""
+
+    instrument: InstrumentId
+    paid: bool
+
+
 def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) -> Curve:
+    """Return the account at the close of every position of the timeline, in 1e-4 rupee, exact; see `curve_of`."""
+    positions = state.portfolio.positions.values()
+    at, cash_after, keys, qty, cost = zip(*state.record_steps, strict=True) if state.record_steps else ((),) * 5
+    number: dict[PositionKey | None, int] = {position.key: index for index, position in enumerate(positions)}
+    number[None] = -1
+    changed = np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
+    steps = np.array([at, cash_after, changed, qty, cost], np.int64)
+    held = [Held(position.key.instrument, position.key in state.portfolio.paid) for position in positions]
+    initial = int(state.portfolio.ledger.initial)
+    walked = Walked(state.timeline, state.setup.interval, list(state.instruments), initial)
+    return curve_of(walked, held, steps, actions)
+
+
+def curve_of(
+    walked: Walked, positions: Sequence[Held], steps: Int64s, actions: Sequence[CorporateAction] = ()
+) -> Curve:
     """Return the account at the close of every position of the timeline, in 1e-4 rupee, exact.
 
     Equity is cash, plus the value of positions paid in full, plus the unrealised profit of margined ones, at the last
     closes. `benchmark` buys the first instrument with the whole capital at its first close, in whole units, free of
-    charges, and holds it through its corporate actions.
+    charges, and holds it through its corporate actions. `steps` has shape (5, steps): timeline position, cash after it,
+    number of the position that changed (-1: none), its quantity and open cost.
     """
-    ts_ns = np.asarray(state.timeline.close_ns)
+    ts_ns = np.asarray(walked.timeline.close_ns)
     count = len(ts_ns)
-    positions = state.portfolio.positions.values()
-    at, cash_after, keys, qty, cost = zip(*state.record_steps, strict=True) if state.record_steps else ((),) * 5
-    steps = np.array([at, cash_after, qty, cost], np.int64)
-    number: dict[PositionKey | None, int] = {position.key: index for index, position in enumerate(positions)}
-    number[None] = -1
-    changed = np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
-    cash = _held(steps[0], steps[1], count, state.portfolio.ledger.initial)
+    cash = _held(steps[0], steps[1], count, walked.initial)
     # In place and as few as can be: at a million bars each column is 8 MB.
     equity = cash.copy()
     net = gross = np.zeros(count if len(positions) != 1 else 0, np.int64)
     for index, position in enumerate(positions):
-        key = position.key
-        where, _, held, paid = steps[:, changed == index]
-        value = _held(where, held, count, 0)
-        value *= closes(state.timeline.series[key.instrument, state.setup.interval], count)
+        where, _, _, qty, paid = steps[:, steps[2] == index]
+        value = _held(where, qty, count, 0)
+        value *= closes(walked.timeline.series[position.instrument, walked.interval], count)
         equity += value
-        if key not in state.portfolio.paid:
+        if not position.paid:
             equity -= _held(where, paid, count, 0)
         if len(positions) == 1:
             net, gross = value, value if int(value.min(initial=0)) >= 0 else np.abs(value)
@@ -53,7 +79,7 @@ def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) ->
             net += value
             gross = np.zeros(count, np.int64) if gross is net else gross
             gross += np.abs(value, out=value)
-    return Curve(ts_ns, equity, cash, gross, net, _benchmark(state, count, actions))
+    return Curve(ts_ns, equity, cash, gross, net, _benchmark(walked, count, actions))
 
 
 def closes(series: Series, count: int) -> Int64s:
@@ -73,11 +99,11 @@ def _held(at: Int64s, values: Int64s, count: int, first: int) -> Int64s:
     return np.repeat(np.concatenate(([first], values)), np.diff(edges))
 
 
-def _benchmark(state: EngineState, count: int, actions: Sequence[CorporateAction]) -> Int64s:
-    first: InstrumentId = next(iter(state.instruments))
-    close = closes(state.timeline.series[first, state.setup.interval], count)
+def _benchmark(walked: Walked, count: int, actions: Sequence[CorporateAction]) -> Int64s:
+    first = walked.instruments[0]
+    close = closes(walked.timeline.series[first, walked.interval], count)
     first_row = int(np.argmax(close > 0)) if len(close) else 0
-    initial = int(state.portfolio.ledger.initial)
+    initial = walked.initial
     px = int(close[first_row]) if len(close) else 0
     if not px:
         return np.full(count, initial, np.int64)
@@ -86,7 +112,7 @@ def _benchmark(state: EngineState, count: int, actions: Sequence[CorporateAction
     worth = close * qty
     worth += cash
     worth[:first_row] = initial
-    opens = np.asarray(state.timeline.open_ns)
+    opens = np.asarray(walked.timeline.open_ns)
     for action in sorted((each for each in actions if each.instrument == first), key=lambda each: each.ex_day):
         since = int(np.searchsorted(opens, action.ex_day * DAY_NS - IST_OFFSET_NS))
         if first_row < since < count:

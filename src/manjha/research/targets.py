@@ -1,34 +1,76 @@
-"""Target strategies in a backtest: `targets` is computed once, and the engine wakes only where it says a number."""
+"""Strategies of whole columns in a backtest: what they state is computed once, as integers, and the engine wakes there.
 
-from collections.abc import Sequence  # noqa: TC003 - a runtime annotation of ColumnHistory
+Event engine and kernel get the same integers, so that no float of a strategy is turned into money twice.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from manjha.domain.errors import UsageError
+from manjha.domain.bars import Interval
+from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs
+from manjha.domain.money import PX_MAX, QTY_MAX, RUPEE, Px, Qty
+from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
+from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
+from manjha.strategy.interface import Entries, Strategy
+from manjha.strategy.views import Timeline
 
 TARGET_MAX = 1e9
 """Largest target taken; beyond it an integer of 1e-9 would leave int64."""
+SAYS_NOTHING = -(2**63)
+"""The target of an instrument that a wake-up does not speak of."""
+ENTRY_FIELDS = ("side", "qty", "limit", "trigger", "stop", "target", "trail", "exit_ns")
+"""Columns of a planned entry; one more says what to leave."""
+LEAVE, WITHDRAW = 1, 2
+_NO_EXITS: Exits | None = None
+_KINDS = {
+    (False, False): OrderType.MARKET,
+    (False, True): OrderType.LIMIT,
+    (True, False): OrderType.SL_M,
+    (True, True): OrderType.SL,
+}
+
+
+class Stated(NamedTuple):
+    """What a strategy states: ascending positions, and integers of shape (wake-ups, columns).
+
+    Targets have a column an instrument, in 1e-9 of the unit; entries have `ENTRY_FIELDS` and what to leave, prices in
+    1e-4 rupee, instrument after instrument.
+    """
+
+    wakeups: NDArray[np.int64]
+    wanted: NDArray[np.int64]
 
 
 class ColumnHistory:
     """Implements `strategy.interface.History` over the run's timeline."""
 
-    def __init__(self, state: EngineState) -> None:
-        self._state = state
-        self.instruments: Sequence[Instrument] = state.setup.instruments
-        self.ts_ns: NDArray[np.int64] = np.asarray(state.timeline.close_ns)
-        self.day: NDArray[np.int64] = (self.ts_ns - 1 + IST_OFFSET_NS) // DAY_NS
+    def __init__(self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval) -> None:
+        self._timeline = timeline
+        self._interval = interval
+        self.instruments: Sequence[Instrument] = instruments
+        self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
+
+    @property
+    def day(self) -> NDArray[np.int64]:
+        """The trading day of each bar."""
+        return (self.ts_ns - 1 + IST_OFFSET_NS) // DAY_NS
 
     def column(self, field: str) -> NDArray[np.float64]:
         """Return a column of every instrument, shape (bars, instruments), NaN before the first bar."""
+        if len(self.instruments) == 1:
+            series = self._timeline.series[self.instruments[0].id, self._interval]
+            if series.rows is None:
+                return series.floats(field)[:, None].copy()
         out = np.full((len(self.ts_ns), len(self.instruments)), np.nan)
         for index, instrument in enumerate(self.instruments):
-            series = self._state.timeline.series[instrument.id, self._state.setup.interval]
+            series = self._timeline.series[instrument.id, self._interval]
             values = series.floats(field)
             if series.rows is None:
                 out[:, index] = values
@@ -38,8 +80,8 @@ class ColumnHistory:
         return out
 
 
-def plan_targets(state: EngineState) -> None:
-    """Ask the strategy for its targets and set the positions at which the engine wakes.
+def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
+    """Ask the strategy for its targets.
 
     Raises
     ------
@@ -47,28 +89,154 @@ def plan_targets(state: EngineState) -> None:
         The array has another shape than (bars, instruments), or holds an infinite or too large number, or a signal
         outside −1…1.
     """
-    strategy = state.strategy
-    history = ColumnHistory(state)
     targets = np.asarray(strategy.targets(history), dtype=np.float64)
     shape = (len(history.ts_ns), len(history.instruments))
     if targets.ndim == 1 and shape[1] == 1:
         targets = targets[:, None]
     if targets.shape != shape:
         raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
-    wanted = ~np.isnan(targets)
+    says = ~np.isnan(targets)
+    wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
+    values, said = targets[wakeups], says[wakeups]
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
-    wrong = wanted & ~(np.abs(targets) <= bound)
+    wrong = said & ~(np.abs(values) <= bound)
     if wrong.any():
         row, column = (int(at[0]) for at in np.nonzero(wrong))
         raise UsageError(
-            f"{strategy.name}.targets gave {targets[row, column]} for {history.instruments[column].display} at bar "
-            f"{row}; a {strategy.unit} lies within ±{bound:g}"
+            f"{strategy.name}.targets gave {values[row, column]} for {history.instruments[column].display} at bar "
+            f"{wakeups[row]}; a {strategy.unit} lies within ±{bound:g}"
         )
-    ids = [instrument.id for instrument in history.instruments]
-    state.wakeups = np.flatnonzero(wanted.any(axis=1)).tolist()
+    wanted = np.where(said, np.rint(np.where(said, values, 0.0) * NANO).astype(np.int64), SAYS_NOTHING)
+    return Stated(wakeups.astype(np.int64), np.ascontiguousarray(wanted))
 
-    def wanted_at(position: int) -> list[tuple[InstrumentId, int]]:
-        row = targets[position]
-        return [(ids[i], round(float(row[i]) * NANO)) for i in np.flatnonzero(wanted[position])]
 
-    state.wanted = wanted_at
+def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
+    """Ask the strategy for its entries.
+
+    Raises
+    ------
+    UsageError
+        A column of another shape than (bars, instruments), a side that is not 1, 0 or −1, a quantity that is no whole
+        number.
+    DataError
+        A price that is infinite, negative or too large.
+    """
+    stated = strategy.entries(history)
+    shape = (len(history.ts_ns), len(history.instruments))
+    # Whole columns are only looked through once for where they say something; a run has a million rows.
+    columns = {name: _column(strategy, stated, name, shape) for name in (*ENTRY_FIELDS, "leave", "withdraw")}
+    says = np.zeros(shape, np.bool_)
+    for name in ("side", "leave", "withdraw"):
+        given = columns[name]
+        if given is not None:
+            says |= (given != 0) & (given == given)  # noqa: PLR0124 - NaN is unequal to itself
+    wakeups = np.flatnonzero(says[:, 0] if shape[1] == 1 else says.any(axis=1))
+    rows = {
+        name: None if given is None else np.nan_to_num(given[wakeups], posinf=np.inf) for name, given in columns.items()
+    }
+    wanted = np.zeros((len(wakeups), shape[1], len(ENTRY_FIELDS) + 1), np.int64)
+    side = rows["side"]
+    if side is not None:
+        if not np.isin(side, (-1.0, 0.0, 1.0)).all():
+            raise UsageError(f"{strategy.name}.entries gave a side other than 1, 0 and −1")
+        wanted[:, :, 0] = side
+    for name, flag in (("leave", LEAVE), ("withdraw", WITHDRAW)):
+        flagged = rows[name]
+        if flagged is not None:
+            wanted[:, :, -1] |= np.where(flagged != 0, flag, 0)
+    ticks = np.array([instrument.tick for instrument in history.instruments], np.int64)
+    for number, name in enumerate(ENTRY_FIELDS[1:], 1):
+        values = rows[name]
+        if values is None:
+            continue
+        if name == "exit_ns":
+            wanted[:, :, number] = values
+        else:
+            wanted[:, :, number] = _quantities(strategy, values) if name == "qty" else _prices(strategy, values, ticks)
+    return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), -1))
+
+
+def plan_targets(state: EngineState) -> None:
+    """Ask the strategy for its targets and set the positions at which the engine wakes. Raises `UsageError`."""
+    strategy = state.strategy
+    stated = stated_targets(strategy, _history(state))
+    ids = [instrument.id for instrument in state.setup.instruments]
+    unit, product = TargetUnit(strategy.unit), state.ctx.product
+
+    def wanted_at(position: int) -> list[Request]:
+        row = stated.wanted[np.searchsorted(stated.wakeups, position)].tolist()
+        pairs = zip(ids, row, strict=True)
+        return [TargetRequest(name, value, unit, product, "") for name, value in pairs if value != SAYS_NOTHING]
+
+    state.wakeups, state.wanted = stated.wakeups.tolist(), wanted_at
+
+
+def plan_entries(state: EngineState) -> None:
+    """Ask the strategy for its entries and set the positions at which the engine wakes. Raises as `stated_entries`."""
+    stated = stated_entries(state.strategy, _history(state))
+    ids = [instrument.id for instrument in state.setup.instruments]
+    width = len(ENTRY_FIELDS) + 1
+
+    def wanted_at(position: int) -> list[Request]:
+        row = stated.wanted[np.searchsorted(stated.wakeups, position)].tolist()
+        asked: list[Request] = []
+        for number, name in enumerate(ids):
+            asked += _requests(state, name, row[number * width : (number + 1) * width])
+        return asked
+
+    state.wakeups, state.wanted = stated.wakeups.tolist(), wanted_at
+
+
+def _requests(state: EngineState, name: InstrumentId, row: list[int]) -> list[Request]:
+    """Return what a wake-up asks for in an instrument, as it stands."""
+    market, product = state.ctx.markets[name], state.ctx.product
+    leaves = row[-1]
+    if market.position:
+        if not leaves & LEAVE:
+            return []
+        return [CancelRequest(name, None), TargetRequest(name, 0, TargetUnit.QTY, product, "")]
+    if market.working:
+        return [CancelRequest(name, None)] if leaves else []
+    return [_entry(name, product, row)] if row[0] else []
+
+
+def _entry(name: InstrumentId, product: Product, row: list[int]) -> OrderRequest:
+    side, qty, limit, trigger, stop, target, trail, exit_ns = row[:-1]
+    exits = _NO_EXITS
+    if stop or target or trail or exit_ns:
+        exits = Exits(Px(stop), Px(target), Px(trail), TsNs(exit_ns))
+    kind = _KINDS[bool(trigger), bool(limit)]
+    return OrderRequest(name, Side(side), Qty(qty), kind, Px(limit), Px(trigger), exits, product, "")
+
+
+def _history(state: EngineState) -> ColumnHistory:
+    return ColumnHistory(state.timeline, state.setup.instruments, state.setup.interval)
+
+
+def _column(strategy: Strategy, stated: Entries, name: str, shape: tuple[int, int]) -> NDArray[Any] | None:
+    """Return a column in the shape of all, None where the strategy leaves it out."""
+    found = getattr(stated, name)
+    if found is None:
+        return None
+    given = np.asarray(found, np.int64 if name == "exit_ns" else None)
+    if given.ndim == 1 and shape[1] == 1:
+        given = given[:, None]
+    if given.shape != shape:
+        raise UsageError(f"{strategy.name}.entries gave {name} of shape {given.shape}, expected {shape}")
+    return given
+
+
+def _quantities(strategy: Strategy, values: NDArray[Any]) -> NDArray[np.int64]:
+    if not ((values >= 0) & (values <= QTY_MAX) & (values == np.rint(values))).all():
+        raise UsageError(f"{strategy.name}.entries gave a quantity that is no whole number from 0 to {QTY_MAX:,}")
+    return values.astype(np.int64)
+
+
+def _prices(strategy: Strategy, values: NDArray[Any], ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return prices in 1e-4 rupee on the tick, as `domain.money.px_from_float` rounds one."""
+    scaled = values * RUPEE
+    if not ((scaled >= 0) & (scaled <= PX_MAX)).all():
+        raise DataError(f"{strategy.name}.entries gave a price that is not from 0 to ₹10 crore")
+    units = np.rint(scaled).astype(np.int64)
+    on_tick: NDArray[np.int64] = (2 * units + ticks) // (2 * ticks) * ticks
+    return on_tick

@@ -7,7 +7,7 @@ sales among them pay for the purchases; a sale that then does not trade leaves c
 from collections.abc import Mapping
 
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.money import Qty
+from manjha.domain.money import Qty, proportion
 from manjha.domain.orders import Order, OrderType, Product
 from manjha.orders.book import OrderBook
 from manjha.portfolio.book import Portfolio
@@ -25,6 +25,11 @@ def available(portfolio: Portfolio, marks: Mapping[InstrumentId, int]) -> int:
     return free + min(0, unrealised_margined(portfolio, marks)) if portfolio.ledger.margin else free
 
 
+def spendable(funds: int) -> int:
+    """Return what of the funds an order may use where they decide how much is ordered."""
+    return funds - funds // LEFT_OVER
+
+
 def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Qty:
     """Return how much of what an order would open the funds allow: whole lots, unsigned, 0 where that is not known."""
     instrument = margins.instruments[order.instrument]
@@ -33,8 +38,7 @@ def affordable(margins: MarginDesk, order: Order, opening: int, funds: int) -> Q
     needed = margins.for_order(instrument, order.product, opening, px, closing)
     if not needed or funds <= 0:
         return Qty(0)
-    spent = funds - funds // LEFT_OVER
-    return Qty(min(abs(opening), abs(opening) * spent // needed) // instrument.lot * instrument.lot)
+    return Qty(min(abs(opening), abs(opening) * spendable(funds) // needed) // instrument.lot * instrument.lot)
 
 
 def to_be_freed(book: OrderBook, portfolio: Portfolio, margins: MarginDesk, order: Order, opening: int) -> int:
@@ -63,7 +67,9 @@ def _freed(portfolio: Portfolio, margins: MarginDesk, position: Position, closin
     """Return what closing a quantity of a position frees at the last price."""
     key = position.key
     if key not in portfolio.paid:
-        return position.margin * closing // abs(position.qty) if position.margin else margins.freed(position, closing)
+        if not position.margin:
+            return margins.freed(position, closing)
+        return proportion(position.margin, closing, abs(position.qty))
     px = margins.marks.get(key.instrument, 0)
     if position.qty < 0:
         return 0

@@ -30,9 +30,15 @@ def qty_for_value(value: int, px: int, lot: int) -> int:
     return value // px // lot * lot
 
 
+def part_of_equity(equity: int, fraction: int) -> int:
+    """Return equity × fraction (1e-9), rounded down; by wholes and rest, for the compiled kernel's int64."""
+    whole = equity // NANO
+    return whole * fraction + (equity - whole * NANO) * fraction // NANO
+
+
 def qty_for_fraction(equity: int, fraction: int, px: int, lot: int) -> int:
     """Return the whole-lot quantity worth a fraction (1e-9) of equity."""
-    return qty_for_value(equity * fraction // NANO, px, lot)
+    return qty_for_value(part_of_equity(equity, fraction), px, lot)
 
 
 def qty_for_risk(equity: int, fraction: int, px: int, stop: int, lot: int) -> int:
@@ -40,7 +46,7 @@ def qty_for_risk(equity: int, fraction: int, px: int, stop: int, lot: int) -> in
     distance = abs(px - stop)
     if distance == 0 or stop == 0:
         return 0
-    return qty_for_value(equity * fraction // NANO, distance, lot)
+    return qty_for_value(part_of_equity(equity, fraction), distance, lot)
 
 
 def daily_volatility_ppm(closes: Sequence[int]) -> int:
@@ -86,12 +92,28 @@ def target_qty(unit: TargetUnit, value: int, *, equity: int, px: int, lot: int, 
 
     `full` is the positive quantity that a signal of 1 stands for: what the sizing policy gives for an entry.
     """
-    sign = -1 if value < 0 else 1
-    size = abs(value)
     if unit is TargetUnit.QTY:
-        return to_lots(sign * ((size + NANO // 2) // NANO), lot)
+        return to_lots(whole_units(value), lot)
     if unit is TargetUnit.LOTS:
-        return Qty(sign * ((size + NANO // 2) // NANO) * lot)
+        return Qty(whole_units(value) * lot)
     if unit is TargetUnit.WEIGHT:
-        return Qty(sign * qty_for_fraction(equity, size, px, lot))
-    return to_lots(sign * (full * size // NANO), lot)
+        return Qty(qty_for_weight(equity, value, px, lot))
+    return to_lots(qty_for_signal(full, value), lot)
+
+
+def whole_units(value: int) -> int:
+    """Return a signed number of 1e-9 as whole units, half away from zero."""
+    units = (abs(value) + NANO // 2) // NANO
+    return -units if value < 0 else units
+
+
+def qty_for_weight(equity: int, value: int, px: int, lot: int) -> int:
+    """Return the signed whole-lot quantity worth a signed weight (1e-9) of equity."""
+    qty = qty_for_fraction(equity, abs(value), px, lot)
+    return -qty if value < 0 else qty
+
+
+def qty_for_signal(full: int, value: int) -> int:
+    """Return the signed part of a full quantity that a signal (1e-9) stands for, rounded towards zero."""
+    qty = full * abs(value) // NANO
+    return -qty if value < 0 else qty

@@ -20,6 +20,7 @@ from manjha.research.assumptions import slippage_name
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Progress
+from manjha.research.fast import fast_backtest
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
 from manjha.risk.checks import FITTING
@@ -160,7 +161,9 @@ def uncertainty(
         other = (
             result
             if same
-            else run_backtest(msgspec.structs.replace(spec, strategy=fresh, fills=fills, slippage=slippage))
+            else fast_backtest(
+                msgspec.structs.replace(spec, strategy=fresh, fills=fills, slippage=slippage), may_compile=False
+            )
         )
         name = slippage_name(slippage)
         label = f"{fills.path} case, slippage {name}"

@@ -15,6 +15,23 @@ class Slippage(Protocol):
         ...
 
 
+def ticks_worse(reference: int, side: int, ticks: int, tick: int) -> int:
+    """Return a price moved against us by whole ticks, at least one tick above zero."""
+    return max(tick, reference + side * ticks * tick)
+
+
+def bps_in_ticks(reference: int, bps: int, tick: int) -> int:
+    """Return how many ticks a share of a price is, rounded up."""
+    return -(-reference * bps // (BPS * tick))
+
+
+def volume_bps_in_ticks(reference: int, bps_at_full: int, qty: int, volume: int, tick: int) -> int:
+    """Return how many ticks the order's share of the bar's volume costs, rounded up; all of it without volume."""
+    share = min(qty, volume) if volume > 0 else 1
+    whole = volume if volume > 0 else 1
+    return -(-reference * bps_at_full * share // (BPS * whole * tick))
+
+
 class NoSlippage(msgspec.Struct, frozen=True, tag=True):
     """Trade at the reference."""
 
@@ -32,7 +49,7 @@ class FixedTicks(msgspec.Struct, frozen=True, tag=True):
     def px(self, reference: int, side: int, qty: int, volume: int, tick: int) -> int:
         """Return the reference moved by whole ticks."""
         del qty, volume
-        return max(tick, reference + side * self.ticks * tick)
+        return ticks_worse(reference, side, self.ticks, tick)
 
 
 class BasisPoints(msgspec.Struct, frozen=True, tag=True):
@@ -43,8 +60,7 @@ class BasisPoints(msgspec.Struct, frozen=True, tag=True):
     def px(self, reference: int, side: int, qty: int, volume: int, tick: int) -> int:
         """Return the reference moved by a share of itself."""
         del qty, volume
-        ticks = -(-reference * self.bps // (BPS * tick))
-        return max(tick, reference + side * ticks * tick)
+        return ticks_worse(reference, side, bps_in_ticks(reference, self.bps, tick), tick)
 
 
 class VolumeShare(msgspec.Struct, frozen=True, tag=True):
@@ -57,10 +73,8 @@ class VolumeShare(msgspec.Struct, frozen=True, tag=True):
 
     def px(self, reference: int, side: int, qty: int, volume: int, tick: int) -> int:
         """Return the reference moved by the order's share of the volume, at most the whole."""
-        share = min(qty, volume) if volume > 0 else 1
-        whole = volume if volume > 0 else 1
-        ticks = -(-reference * self.bps_at_full * share // (BPS * whole * tick))
-        return max(tick, reference + side * ticks * tick)
+        ticks = volume_bps_in_ticks(reference, self.bps_at_full, qty, volume, tick)
+        return ticks_worse(reference, side, ticks, tick)
 
 
 SlippageModel = NoSlippage | FixedTicks | BasisPoints | VolumeShare

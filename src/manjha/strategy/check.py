@@ -42,9 +42,11 @@ def _parameter(p: Param) -> list[str]:
 
 def _methods(found: type[Strategy]) -> list[str]:
     acts = [name for name in _ACTS if getattr(found, name) is not getattr(Strategy, name)]
-    states = found.targets is not Strategy.targets
+    states = [name for name in ("targets", "entries") if getattr(found, name) is not getattr(Strategy, name)]
+    if len(states) > 1:
+        return ["has both targets and entries: only targets would be used"]
     if states and "on_bar" in acts:
-        return ["has both targets and on_bar: only targets would be used"]
+        return [f"has both {states[0]} and on_bar: only {states[0]} would be used"]
     if not states and not acts:
         return ["has neither on_bar nor targets, so it never trades"]
     return []

@@ -17,6 +17,7 @@ from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import TargetUnit
 from manjha.strategy.context import Context
+from manjha.strategy.entries import Entries
 from manjha.strategy.params import Param, Value, bind, collect
 from manjha.strategy.terms import member
 from manjha.strategy.views import Floats
@@ -120,8 +121,12 @@ class Strategy:
         """
         raise NotImplementedError(f"{self.name} acts in on_bar")
 
+    def entries(self, history: History) -> Entries:
+        """Return when to enter, with which exits, and when to leave; see `Entries`. Causal like `targets`."""
+        raise NotImplementedError(f"{self.name} states no entries")
+
     def history_needed(self) -> int:
-        """Return how many bars `targets` needs before it can say anything; 0 when any number will do.
+        """Return how many bars `targets` or `entries` needs before it can say anything; 0 when any number will do.
 
         Indicators made with `ctx.indicator` are counted without it.
         """
@@ -140,6 +145,11 @@ class Strategy:
 def is_target_strategy(strategy: Strategy) -> bool:
     """Tell whether the strategy states targets instead of acting in `on_bar`."""
     return type(strategy).targets is not Strategy.targets
+
+
+def is_entry_strategy(strategy: Strategy) -> bool:
+    """Tell whether the strategy states entries and exits instead of acting in `on_bar`."""
+    return type(strategy).entries is not Strategy.entries
 
 
 def overrides(strategy: Strategy, method: str) -> bool:
@@ -175,5 +185,6 @@ def _kebab(name: str) -> str:
 
 
 __all__ = [
-    "Floats", "History", "Strategy", "is_target_strategy", "overrides", "require_bars", "require_instruments",
+    "Entries", "Floats", "History", "Strategy", "is_entry_strategy", "is_target_strategy", "overrides", "require_bars",
+    "require_instruments",
 ]  # fmt: skip

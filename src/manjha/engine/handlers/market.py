@@ -3,11 +3,9 @@
 from manjha.domain.commands import Output
 from manjha.domain.events import MarketAdvanced
 from manjha.domain.moments import TsNs
-from manjha.domain.sizing import TargetUnit
 from manjha.engine.exits import move_trailing_stops
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
-from manjha.strategy.asked import TargetRequest
 
 
 def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
@@ -51,7 +49,7 @@ def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
 
 
 def _to_wakeup(state: EngineState, event: MarketAdvanced) -> None:
-    """Go to the next bar at which a target strategy wants something, at most to the end of the run of bars."""
+    """Go to the next bar at which a strategy has stated something, at most to the end of the run of bars."""
     wakeups, count = state.wakeups or (), len(state.wakeups or ())
     while state.wakeup_at < count and wakeups[state.wakeup_at] < event.first:
         state.wakeup_at += 1
@@ -65,8 +63,4 @@ def _to_wakeup(state: EngineState, event: MarketAdvanced) -> None:
     state.reached = at + 1
     if state.wanted is None or not state.gate.trading_on:
         return
-    strategy, requests = state.strategy, state.ctx.requests
-    requests.extend(
-        TargetRequest(instrument, value, TargetUnit(strategy.unit), state.ctx.product, "")
-        for instrument, value in state.wanted(at)
-    )
+    state.ctx.requests.extend(state.wanted(at))

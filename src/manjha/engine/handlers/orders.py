@@ -11,6 +11,7 @@ from manjha.domain.events import (
     OrderRejected,
 )
 from manjha.domain.moments import TsNs
+from manjha.domain.money import proportion
 from manjha.domain.orders import Fill, OrderId, Product, Side
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.engine.requests import carry_out
@@ -117,7 +118,7 @@ def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: T
 
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
     """Free the part of the reserved margin that the fill turned into a position; all of it with the last fill."""
-    part = record.reserved if qty >= left_before else record.reserved * qty // left_before
+    part = record.reserved if qty >= left_before else proportion(record.reserved, qty, left_before)
     record.reserved -= part
     state.portfolio.ledger.reserved -= part
 

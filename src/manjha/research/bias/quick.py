@@ -19,6 +19,8 @@ from manjha.research.bias.watch import Watch, known_at
 from manjha.research.bias.words import quick_sentence
 from manjha.research.drive import Progress
 from manjha.research.result import BacktestResult
+from manjha.strategy.asked import TargetRequest
+from manjha.strategy.interface import is_target_strategy
 
 SHARE = 0.03
 """Bars that are run again, warm-up left out, as a share of the run's."""
@@ -70,12 +72,13 @@ class _QuickCheck:
         lines, _ = kept(self.spec.strategy, closes)
         wakeups, wanted = state.wakeups, state.wanted
         driven = self.subject.decides_in_events(self.spec)
-        if wakeups is not None and wanted is not None:
+        if wakeups is not None and wanted is not None and is_target_strategy(self.spec.strategy):
             count = min(len(closes), state.ctx.warmup + _budget(len(closes)) + 1)
             targets = {i.id: np.full((count, 1), np.nan) for i in self.spec.instruments}
             for position in wakeups[: int(np.searchsorted(wakeups, count))]:
-                for instrument, value in wanted(position):
-                    targets[instrument][position] = value / NANO
+                for request in wanted(position):
+                    if isinstance(request, TargetRequest):
+                        targets[request.instrument][position] = request.value / NANO
             names = {f"target of {i.display}": Values(closes[:count], targets[i.id]) for i in self.spec.instruments}
             lines |= names
         decisions = self.watch.decisions if driven else []

@@ -1,0 +1,25 @@
+"""A backtest the fastest way that gives the same result: compiled where the kernel does it, else event by event."""
+
+from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.result import BacktestResult
+
+
+def fast_backtest(spec: BacktestSpec, *, may_compile: bool = True) -> BacktestResult:
+    """Return a run's result, from the compiled kernel where it does the run, else from the event engine.
+
+    Fills, charges, orders and curve are the same either way; from the kernel there is no `state_digest`, and refusals
+    carry no figures. `may_compile` false uses the kernel only once its code is in the cache, so that nobody waits.
+    Raises as `run_backtest` does.
+    """
+    from manjha.research.kernel import cache
+    from manjha.research.kernel.convert import result_of
+    from manjha.research.kernel.run import KernelMarket, KernelRefused, check_kernel, run_kernel
+
+    if may_compile or cache.is_compiled(cache.entry_name()):
+        try:
+            check_kernel(spec)
+            market = KernelMarket(spec)
+            return result_of(spec, market, run_kernel(spec, market))
+        except KernelRefused:
+            pass
+    return run_backtest(spec)

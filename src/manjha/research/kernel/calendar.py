@@ -1,0 +1,114 @@
+"""What a compiled run reads and strategies do not change: columns, days, sessions, rate cards, made once a market."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from manjha.domain.bars import BarColumns
+from manjha.domain.errors import OutsideTable
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import TradingDay
+from manjha.domain.orders import Product
+from manjha.engine.sessions import Sessions, day_rules, span
+from manjha.market.charges import ChargeSegment, RateCard, charge_segment, segment_card
+from manjha.market.fees import depository_charge
+from manjha.market.margin_rules import margin_fraction
+from manjha.market.rules import MarketRules
+from manjha.research.kernel.records import CARD, DAY, SESSION, Bars, Ints, Records
+from manjha.strategy.views import Timeline
+
+BEYOND_CALENDAR = -1
+
+
+class Calendar:
+    """Days, sessions and rate cards of a run as records; see `records.DAY`, `SESSION` and `CARD`."""
+
+    def __init__(
+        self, rules: MarketRules, instruments: Sequence[Instrument], product: Product, flat: RateCard | None
+    ) -> None:
+        self.rules = rules
+        self.instruments = instruments
+        self.product = product
+        self.flat = flat
+        self.numbers: dict[RateCard, int] = {}
+        self.days: Records = np.zeros(0, DAY)
+        self.sessions: Records = np.zeros((0, len(instruments)), SESSION)
+
+    def fill(self, sessions: Sessions, timeline: Timeline, *, notes: bool) -> None:
+        """Look everything up. Raises `OutsideTable` where a table does not reach, as the event engine would."""
+        found = sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1])
+        traded = [(day, today) for day in found if (today := day_rules(sessions, self.instruments, day))]
+        self.days = np.zeros(len(traded), DAY)
+        self.sessions = np.zeros((len(traded), len(self.instruments)), SESSION)
+        changes = set(self._changes([day for day, _ in traded]))
+        numbers: list[tuple[int, int, int, int]] = []
+        for row, (day, today) in enumerate(traded):
+            if row in changes:
+                numbers = [self._cards(instrument, day, notes=notes) for instrument in self.instruments]
+                dp = int(depository_charge(self.rules, day)) if notes else 0
+                margin = 0 if self.product is Product.CNC else margin_fraction(self.rules, self.product, day)
+            opens, closes = span(today)
+            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp)
+            self.days[row]["next_day"] = _day_or_beyond(sessions.next_day, day)
+            for column, instrument in enumerate(self.instruments):
+                held = today.get(instrument.id)
+                if held is not None:
+                    hours = (1, held.open_ns, held.close_ns, held.square_off_ns)
+                    self.sessions[row, column] = (*hours, *numbers[column])
+
+    def cards(self) -> Records:
+        """Return the rate cards by number."""
+        made = np.zeros(len(self.numbers), CARD)
+        for card, number in self.numbers.items():
+            made[number] = tuple(getattr(card, name) for name in RateCard.__struct_fields__)
+        return made
+
+    def _changes(self, days: Sequence[TradingDay]) -> list[int]:
+        """Return the rows at which a rate, fee or margin may change: where the first day of a row of a table lies."""
+        tables = (
+            *(self.rules.brokerage, self.rules.stt, self.rules.exchange, self.rules.bse_group, self.rules.sebi),
+            *(self.rules.stamp, self.rules.gst, self.rules.dp, self.rules.intraday_margin),
+        )
+        edges = {edge for table in tables for row in table for edge in (row.first, row.last + 1)}
+        return [0, *np.unique(np.searchsorted(np.array(days), sorted(edges))).tolist()]
+
+    def _cards(self, instrument: Instrument, day: TradingDay, *, notes: bool) -> tuple[int, int, int, int]:
+        """Return the numbers of the card that is booked, and of those that a note bills."""
+        own = charge_segment(instrument, self.product)
+        booked = self.flat or segment_card(self.rules, instrument, own, day)
+        if not notes:
+            return (self._number(booked),) * 4
+        billed = (own, ChargeSegment.EQUITY_INTRADAY, ChargeSegment.EQUITY_DELIVERY)
+        first, second, third = (self._number(segment_card(self.rules, instrument, s, day)) for s in billed)
+        return self._number(booked), first, second, third
+
+    def _number(self, card: RateCard) -> int:
+        return self.numbers.setdefault(card, len(self.numbers))
+
+
+def _day_or_beyond(ask: Callable[[TradingDay], TradingDay], day: TradingDay) -> int:
+    """Return a later day, or a mark where the calendar ends before it; the run stops there only if it needs it."""
+    try:
+        return int(ask(day))
+    except OutsideTable:
+        return BEYOND_CALENDAR
+
+
+def bars_of(columns: Sequence[BarColumns], timeline: Timeline, ids: Sequence[InstrumentId]) -> Bars:
+    """Return the columns one instrument after the other; a single instrument's are not copied."""
+    names = ("open", "high", "low", "close", "volume", "ts_open_ns", "ts_close_ns")
+    series = [timeline.series[each, columns[0].interval] for each in ids]
+    mapped = series[0].rows is not None
+    rows = np.stack([one.rows for one in series if one.rows is not None]) if mapped else np.zeros((0, 0), np.int64)
+    held = tuple(joined([np.asarray(getattr(each, name)) for each in columns]) for name in names)
+    opened, high, low, close, volume, ts_open, ts_close = held
+    end, begin = joined([np.asarray(timeline.close_ns)]), joined([np.asarray(timeline.open_ns)])
+    return Bars(opened, high, low, close, volume, ts_open, ts_close, end, begin, rows)
+
+
+def joined(parts: Sequence[Ints]) -> Ints:
+    """Return int64 columns as one that cannot be written to; always of one type, for which code is compiled once."""
+    made = parts[0].view() if len(parts) == 1 else np.concatenate(parts)
+    made = np.ascontiguousarray(made, np.int64)
+    made.setflags(write=False)
+    return made

@@ -1,0 +1,169 @@
+"""What a strategy has stated becomes orders in a compiled run, as `engine.requests` carries requests out."""
+
+from manjha.research.kernel.account import equity
+from manjha.research.kernel.gate import ENTRIES, EVERYTHING, cancel_open, draft, market, place
+from manjha.research.kernel.records import (
+    AFFORDABLE,
+    CLOSING,
+    LIMIT,
+    MARKET,
+    NONE,
+    NOTHING,
+    SIGNAL,
+    SIZE_FIXED,
+    SIZE_FRACTION,
+    SL,
+    SL_M,
+    UNIT_LOTS,
+    UNIT_QTY,
+    UNIT_SIGNAL,
+    UNIT_WEIGHT,
+)
+from manjha.research.kernel.rows import holding, ints, order_at
+from manjha.research.kernel.scalars import (
+    Rec,
+    inline,
+    needed,
+    njit,
+    qty_for_fraction,
+    qty_for_risk,
+    qty_for_signal,
+    qty_for_weight,
+    to_lots,
+    whole_units,
+)
+
+
+@njit
+def decide(k: Rec, wakeup: int, now_ns: int) -> None:
+    """Carry out what is stated at a wake-up; of several targets those that reduce go first."""
+    if k.entries:
+        _decide_entries(k, wakeup, now_ns)
+        return
+    stated, first = 0, wakeup * k.columns
+    for i in range(k.instruments):
+        stated += ints(k.wanted_at, first + i) != NONE
+    worth = equity(k)
+    for growing in range(1 if stated == 1 else 2):
+        for i in range(k.instruments):
+            value = ints(k.wanted_at, first + i)
+            if value != NONE and (stated == 1 or _grows(k, i, value, worth) == (growing == 1)):
+                carry_target(k, i, value, worth, now_ns)
+
+
+@njit
+def _grows(k: Rec, i: int, value: int, worth: int) -> bool:
+    x = holding(k, i)
+    return value != 0 and (x.qty == 0 or abs(_target_qty(k, x, value, worth, abs(x.qty))) > abs(x.qty))
+
+
+@njit
+def _target_qty(k: Rec, x: Rec, value: int, worth: int, full: int) -> int:
+    unit = k.unit
+    if unit == UNIT_QTY:
+        return int(to_lots(whole_units(value), x.lot))
+    if unit == UNIT_LOTS:
+        return int(whole_units(value) * x.lot)
+    if unit == UNIT_WEIGHT:
+        return int(qty_for_weight(worth, value, x.mark, x.lot))
+    return int(to_lots(qty_for_signal(full, value), x.lot))
+
+
+@njit
+def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
+    """Return the whole-lot quantity that the sizing policy gives for an entry."""
+    if k.size_kind == SIZE_FIXED:
+        return int(to_lots(k.size_by, x.lot))
+    if k.size_kind == SIZE_FRACTION:
+        return int(qty_for_fraction(worth, k.size_by, px, x.lot))
+    return int(qty_for_risk(worth, k.size_by, px, stop, x.lot))
+
+
+@njit
+def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int) -> None:
+    """Order what brings a position to its target."""
+    x = holding(k, i)
+    goal, instead = 0, AFFORDABLE if k.unit == UNIT_WEIGHT else CLOSING
+    if k.unit == UNIT_SIGNAL and k.size_kind != SIZE_FIXED:
+        instead = AFFORDABLE
+    if value:
+        full = policy_qty(k, x, x.mark, 0, worth) if k.unit == UNIT_SIGNAL else 0
+        goal = _target_qty(k, x, value, worth, full)
+    working = 0
+    for at in range(x.opens):
+        o = order_at(k, x.open_ids[at])
+        if o.purpose == SIGNAL:
+            working += (o.qty - o.filled) * o.side
+    if goal == 0 and x.qty:
+        cancel_open(k, i, now_ns, EVERYTHING)
+        working = 0
+    market(k, i, needed(goal, x.qty, working), SIGNAL, now_ns, instead)
+
+
+# ---- entries: side, quantity, limit, trigger, stop, target, trail, exit moment, and what to leave, by instrument
+
+
+ENTRY_COLUMNS = 9
+LEAVE, WITHDRAW = 1, 2
+
+
+@njit
+def _decide_entries(k: Rec, wakeup: int, now_ns: int) -> None:
+    """Leave, withdraw and enter; several that leave do so after everything else, as several targets do."""
+    leaving = 0
+    for i in range(k.instruments):
+        leaving += 1 if _leaves(k, i, wakeup) else 0
+    for i in range(k.instruments):
+        x = holding(k, i)
+        if _leaves(k, i, wakeup):
+            cancel_open(k, i, now_ns, ENTRIES)
+            if leaving == 1:
+                _leave(k, i, now_ns)
+        elif x.opens:
+            if _leaving(k, i, wakeup) and x.qty == 0:
+                cancel_open(k, i, now_ns, ENTRIES)
+        elif x.qty == 0 and ints(k.wanted_at, wakeup * k.columns + i * ENTRY_COLUMNS):
+            _enter(k, i, wakeup, now_ns)
+    for i in range(k.instruments if leaving > 1 else 0):
+        if _leaves(k, i, wakeup):
+            _leave(k, i, now_ns)
+
+
+@inline
+def _leaving(k: Rec, i: int, wakeup: int) -> int:
+    """Return what is stated of leaving."""
+    return ints(k.wanted_at, wakeup * k.columns + i * ENTRY_COLUMNS + 8)
+
+
+@inline
+def _leaves(k: Rec, i: int, wakeup: int) -> bool:
+    """Tell whether a position is to be closed."""
+    return holding(k, i).qty != 0 and (_leaving(k, i, wakeup) & LEAVE) != 0
+
+
+@njit
+def _leave(k: Rec, i: int, now_ns: int) -> None:
+    cancel_open(k, i, now_ns, EVERYTHING)
+    market(k, i, -holding(k, i).qty, SIGNAL, now_ns, CLOSING)
+
+
+@njit
+def _enter(k: Rec, i: int, wakeup: int, now_ns: int) -> None:
+    """Place the entry that is stated for an instrument, with its exits."""
+    first, x = k.wanted_at + 8 * (wakeup * k.columns + i * ENTRY_COLUMNS), holding(k, i)
+    limit, trigger, stop = ints(first, 2), ints(first, 3), ints(first, 4)
+    qty, instead = ints(first, 1), NOTHING
+    if qty == 0:
+        instead = CLOSING if k.size_kind == SIZE_FIXED else AFFORDABLE
+        px = limit if limit else (trigger if trigger else x.mark)
+        qty = policy_qty(k, x, px, stop, equity(k))
+    draft(k, i, qty, SIGNAL, now_ns)
+    o = order_at(k, k.orders)
+    o.side, o.limit, o.trigger = ints(first, 0), limit, trigger
+    if trigger:
+        o.type = SL if limit else SL_M
+    else:
+        o.type = LIMIT if limit else MARKET
+    o.stop, o.target, o.trail, o.exit_ns = stop, ints(first, 5), ints(first, 6), ints(first, 7)
+    o.has_exits = 1 if o.stop or o.target or o.trail or o.exit_ns else 0
+    place(k, instead)

@@ -1,0 +1,223 @@
+"""Orders before the gate of a compiled run, as `risk.gate` and `engine.requests` put them there.
+
+An order is drafted in the next free row of the orders; approval makes the row one of them.
+"""
+
+from manjha.research.kernel.account import affordable, available, equity, for_order, to_be_freed, value_of
+from manjha.research.kernel.books import add_open, put_out
+from manjha.research.kernel.records import (
+    AFFORDABLE,
+    CANCEL,
+    CLOSING,
+    MARKET,
+    MODIFY,
+    NOTHING,
+    REFUSED_DAY_LOSS,
+    REFUSED_MARGIN,
+    REFUSED_NO_PRICE,
+    REFUSED_OPEN_ORDERS,
+    REFUSED_ORDER_VALUE,
+    REFUSED_POSITION_VALUE,
+    REFUSED_QUANTITY,
+    REFUSED_SESSION,
+    REFUSED_SHORT,
+    REFUSED_SQUARE_OFF,
+    REFUSED_STOP_SIDE,
+    REFUSED_TICK,
+    SIGNAL,
+    SUBMIT,
+    WORKING,
+)
+from manjha.research.kernel.rows import holding, order_at, output, refusal
+from manjha.research.kernel.scalars import Rec, closing_part, inline, njit
+
+EVERYTHING, ENTRIES = range(2)
+
+
+@njit
+def draft(k: Rec, ix: int, signed: int, purpose: int, now_ns: int) -> None:
+    """Begin a market order of a signed quantity in the row after the last; other terms may be set before `place`."""
+    k.order_seq += 1
+    o = order_at(k, k.orders)
+    o.seq, o.instrument, o.purpose, o.decided_ns = k.order_seq, ix, purpose, now_ns
+    o.side = 1 if signed > 0 else -1
+    o.qty, o.type, o.limit, o.trigger = abs(signed), MARKET, 0, 0
+    o.parent = o.group = -1
+    o.filled = o.turnover = o.reserved = o.closed_ns = 0
+    o.stop = o.target = o.trail = o.exit_ns = o.has_exits = 0
+    o.phase, o.note_day, o.dry, o.entry_type = WORKING, 0, 0, -1
+
+
+@njit
+def place(k: Rec, instead: int) -> int:
+    """Put the draft before the gate; return its row once approved, -1 where nothing was."""
+    r = k
+    o = order_at(k, r.orders)
+    while True:
+        reserve, reason = _judge(k, o)
+        if reason == 0:
+            break
+        smaller = 0
+        if instead != NOTHING:
+            smaller = _smaller(k, o, 1 if instead == AFFORDABLE and reason == REFUSED_MARGIN else 0)
+        if not 0 < smaller < o.qty:
+            smaller = 0
+        _record_refusal(k, o, reason, smaller)
+        if smaller == 0:
+            return -1
+        r.order_seq += 1
+        o.seq, o.qty, instead = r.order_seq, smaller, CLOSING
+    o.reserved = reserve
+    r.reserved += reserve
+    o.asked_qty, o.asked_trigger, o.reason = o.qty, o.trigger, 0
+    row = r.orders
+    r.orders += 1
+    add_open(k, row)
+    put_out(k, SUBMIT, row, o.decided_ns)
+    return int(row)
+
+
+@njit
+def _record_refusal(k: Rec, o: Rec, reason: int, instead: int) -> None:
+    n = refusal(k, k.refusals)
+    n.seq, n.instrument, n.side, n.qty, n.type = o.seq, o.instrument, o.side, o.qty, o.type
+    n.limit, n.trigger, n.reason, n.ts_ns, n.instead = o.limit, o.trigger, reason, o.decided_ns, instead
+    k.refusals += 1
+
+
+@njit
+def _judge(k: Rec, o: Rec) -> tuple[int, int]:
+    """Return what to reserve for an order, and why it is refused (0: it is not)."""
+    x = holding(k, o.instrument)
+    if o.qty <= 0 or o.qty % x.lot:
+        return 0, REFUSED_QUANTITY
+    if o.limit % x.tick or o.trigger % x.tick:
+        return 0, REFUSED_TICK
+    if o.limit and o.trigger and (o.limit - o.trigger) * o.side < 0:
+        return 0, REFUSED_STOP_SIDE
+    if o.purpose != SIGNAL:
+        return 0, 0
+    opening = _opening(k, o)
+    reason = _session(k, o, x, opening)
+    if reason or opening == 0:
+        return 0, reason
+    return _funds(k, o, x, opening)
+
+
+@inline
+def price_of(o: Rec, x: Rec) -> int:
+    """Return the price that an order is judged at."""
+    if o.limit:
+        return int(o.limit)
+    return int(o.trigger) if o.trigger else int(x.mark)
+
+
+@njit
+def _opening(k: Rec, o: Rec) -> int:
+    """Return the signed part of an order that would open or add to a position, what is under way counted."""
+    x = holding(k, o.instrument)
+    signed = o.qty * o.side
+    closable = x.qty
+    for at in range(x.opens):
+        other = order_at(k, x.open_ids[at])
+        if other.side == o.side and other.parent < 0:
+            closable += (other.qty - other.filled) * o.side
+    return int(signed - closing_part(closable, signed) if closable else signed)
+
+
+@njit
+def _session(k: Rec, o: Rec, x: Rec, opening: int) -> int:
+    """Check time, counts and the side of exits; what only closes a position is never kept from it."""
+    r = k
+    if opening:
+        if r.intraday and x.has_today and o.decided_ns >= x.square_off_ns:
+            if o.decided_ns < x.close_ns:
+                return REFUSED_SQUARE_OFF
+            if not r.overnight:
+                return REFUSED_SESSION
+        if r.open_count >= r.open_orders_max:
+            return REFUSED_OPEN_ORDERS
+    if o.has_exits:
+        px = price_of(o, x)
+        if px and ((o.stop and (px - o.stop) * o.side <= 0) or (o.target and (o.target - px) * o.side <= 0)):
+            return REFUSED_STOP_SIDE
+    return 0
+
+
+@njit
+def _funds(k: Rec, o: Rec, x: Rec, opening: int) -> tuple[int, int]:
+    """Check value limits and funds of what opens; return the margin to reserve, and why not."""
+    px = price_of(o, x)
+    if px == 0:
+        return 0, REFUSED_NO_PRICE
+    if opening < 0 and k.paid:
+        return 0, REFUSED_SHORT
+    reason = _limits(k, o, x, px)
+    if reason:
+        return 0, reason
+    reserve = for_order(k, opening, px)
+    free = available(k)
+    if reserve > free:
+        free += to_be_freed(k, o.instrument, o.qty * o.side - opening)
+    return reserve, (REFUSED_MARGIN if reserve > free else 0)
+
+
+@njit
+def _limits(k: Rec, o: Rec, x: Rec, px: int) -> int:
+    r = k
+    if r.order_value_max and value_of(k, o.qty, px) > r.order_value_max:
+        return REFUSED_ORDER_VALUE
+    if r.position_value_max and value_of(k, abs(x.qty + o.qty * o.side), px) > r.position_value_max:
+        return REFUSED_POSITION_VALUE
+    if r.day_loss_max and r.day_start_equity - equity(k) >= r.day_loss_max:
+        return REFUSED_DAY_LOSS
+    return 0
+
+
+@njit
+def _smaller(k: Rec, o: Rec, sized: int) -> int:
+    """Return the part of a refused order that may go: what closes and, if `sized`, what the funds allow to open."""
+    opening = _opening(k, o)
+    closing = o.qty - abs(opening)
+    if not sized or (opening < 0 and k.paid):
+        return int(closing)
+    free = available(k) + to_be_freed(k, o.instrument, o.qty * o.side - opening)
+    return int(closing + affordable(k, o.instrument, opening, price_of(o, holding(k, o.instrument)), free))
+
+
+@njit
+def cancel(k: Rec, order: int, now_ns: int) -> None:
+    """Ask for a cancel, if the order is open; cancels are never refused."""
+    if order >= 0 and order_at(k, order).phase == WORKING:
+        put_out(k, CANCEL, order, now_ns)
+
+
+@njit
+def cancel_open(k: Rec, ix: int, now_ns: int, what: int) -> None:
+    """Cancel the open orders of an instrument, or its entries only."""
+    x = holding(k, ix)
+    for at in range(x.opens):
+        if what == EVERYTHING or order_at(k, x.open_ids[at]).purpose == SIGNAL:
+            put_out(k, CANCEL, x.open_ids[at], now_ns)
+
+
+@njit
+def modify(k: Rec, order: int, qty: int, trigger: int, now_ns: int) -> None:
+    """Put a new quantity and trigger of an open order before the gate; its limit stays."""
+    o = order_at(k, order)
+    x = holding(k, o.instrument)
+    limit = o.limit
+    if trigger % x.tick or limit % x.tick or qty <= o.filled or bool(trigger) != bool(o.trigger):
+        return
+    if o.purpose == SIGNAL and (qty > o.qty or qty % x.lot):
+        return
+    w = output(k, put_out(k, MODIFY, order, now_ns))
+    w.qty, w.limit, w.trigger = qty, limit, trigger
+
+
+@njit
+def market(k: Rec, ix: int, change: int, purpose: int, now_ns: int, instead: int) -> None:
+    """Place the market order that changes a position by a signed quantity."""
+    if change:
+        draft(k, ix, change, purpose, now_ns)
+        place(k, instead)

@@ -1,0 +1,141 @@
+"""What a compiled run gives: arrays, and on demand the curve of equity or the whole result of the event engine."""
+
+from functools import cached_property
+
+import numba
+import numpy as np
+
+from manjha.domain.charges import LINES, ChargeLines
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
+from manjha.domain.money import Cash
+from manjha.research.kernel.records import Ints, Records
+from manjha.research.kernel.tables import Tables
+from manjha.research.result import Int64s
+
+FILL_LINES = LINES[:7]
+
+
+class KernelOutcome:
+    """One compiled run. Money in 1e-4 rupee.
+
+    Attributes
+    ----------
+    fills
+        Records `order, instrument, side, qty, px, reference, ts_ns` and the seven lines booked; `order` and
+        `instrument` are row numbers.
+    orders
+        Records of the orders that were approved, see `records.ORDER`.
+    notes
+        Records `day` and nine lines: what the day's contract note added.
+    refusals
+        Records of what was refused.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.account = tables.account[0].copy()
+        self.paid = bool(self.account["paid"])
+        self.fills = tables.log("fills")
+        self.orders = tables.log("orders")
+        self.notes = tables.log("notes")
+        self.refusals = tables.log("refusals")
+        self.steps = tables.log("steps")
+        holdings = tables.arrays["holdings"]
+        self.positions: Records = holdings[["qty", "cost", "mark", "realised", "margin"]].copy()
+        self._bars = tables.bars
+        self._first: Ints = holdings["first"].copy()
+
+    @property
+    def cash(self) -> Cash:
+        """Cash after the last day."""
+        return Cash(int(self.account["cash"]))
+
+    @property
+    def final(self) -> Cash:
+        """Equity at the last bar."""
+        values = self.positions["qty"] * self.positions["mark"]
+        if not self.paid:
+            values = values - self.positions["cost"]
+        return Cash(int(self.account["cash"] + values.sum()))
+
+    @property
+    def count(self) -> int:
+        """Number of fills."""
+        return len(self.fills)
+
+    @property
+    def peak_margin(self) -> Cash:
+        """Largest margin held."""
+        return Cash(int(self.account["margin_peak"]))
+
+    @property
+    def charges(self) -> ChargeLines:
+        """Charges of the whole run by line, contract notes included."""
+        sums = [int(self.fills[line].sum()) for line in FILL_LINES] + [0] * (len(LINES) - len(FILL_LINES))
+        return ChargeLines(*(Cash(had + int(self.notes[line].sum())) for had, line in zip(sums, LINES, strict=True)))
+
+    @cached_property
+    def equity(self) -> Int64s:
+        """Equity at the close of every position of the timeline, shape (positions,)."""
+        steps, count = self.steps, len(self._bars.end)
+        total = np.empty(count, np.int64)
+        _spread(total, np.ascontiguousarray(steps["at"]), np.ascontiguousarray(steps["cash"]), self.account["initial"])
+        for number, first in enumerate(self._first.tolist()):
+            mine = steps[steps["instrument"] == number]
+            close = self._bars.close[first:]
+            if self._bars.rows.size:
+                close = close[np.maximum(self._bars.rows[number], 0)]
+            cost = np.zeros(len(mine), np.int64) if self.paid else np.ascontiguousarray(mine["cost"])
+            _add_worth(total, np.ascontiguousarray(mine["at"]), np.ascontiguousarray(mine["qty"]), cost, close)
+        return total
+
+    def daily(self) -> tuple[Int64s, Int64s]:
+        """Return the trading days and the equity at the last close of each."""
+        days = (self._bars.end - 1 + IST_OFFSET_NS) // DAY_NS
+        ends = np.flatnonzero(np.append(np.diff(days), 1))
+        return days[ends], self.at(ends)
+
+    def at(self, positions: Int64s) -> Int64s:
+        """Return equity at the close of some positions, ascending."""
+        steps, initial = self.steps, int(self.account["initial"])
+        total = _held(steps["at"], steps["cash"], positions, initial)
+        for number, first in enumerate(self._first.tolist()):
+            mine = steps[steps["instrument"] == number]
+            if not len(mine):
+                continue
+            value = _held(mine["at"], mine["qty"], positions, 0)
+            rows = positions if not self._bars.rows.size else self._bars.rows[number, positions]
+            value *= self._bars.close[first + np.maximum(rows, 0)]
+            total += value
+            if not self.paid:
+                total -= _held(mine["at"], mine["cost"], positions, 0)
+        return total
+
+
+@numba.njit(cache=True)
+def _spread(total: Ints, at: Ints, values: Ints, first: int) -> None:  # pragma: no cover - compiled
+    """Write the value that holds at each position; `values[i]` holds from position `at[i]`, `first` before."""
+    position = 0
+    for step in range(len(at)):
+        while position < min(at[step], len(total)):
+            total[position] = first
+            position += 1
+        first = values[step]
+    while position < len(total):
+        total[position] = first
+        position += 1
+
+
+@numba.njit(cache=True)
+def _add_worth(total: Ints, at: Ints, qty: Ints, cost: Ints, close: Ints) -> None:  # pragma: no cover - compiled
+    """Add quantity × close less cost from each step to the next."""
+    for step in range(len(at)):
+        last = at[step + 1] if step + 1 < len(at) else len(total)
+        if qty[step]:
+            for position in range(at[step], last):
+                total[position] += qty[step] * close[position] - cost[step]
+
+
+def _held(at: Ints, values: Ints, positions: Ints, first: int) -> Ints:
+    """Return what holds at each position: the last value stated at or before it, `first` before any."""
+    last = np.searchsorted(at, positions, side="right")
+    return np.concatenate(([first], values))[last]

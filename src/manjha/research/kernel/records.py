@@ -1,0 +1,147 @@
+"""The state of a compiled run: records of int64, one account, one row an instrument, order, fill, day.
+
+Prices and money in 1e-4 rupee, quantities in units, moments in UTC nanoseconds; -1 stands for "none" where a row or an
+order is named, 0 where a price, a moment or a quantity is. Rows of logs are never changed once written, except orders.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manjha.market.charges import RateCard
+
+BOOK_SIZE = 64
+"""Open orders an instrument at most; a run that needs more is done by the event engine."""
+WAITING = 8
+"""Days for which shares or proceeds may wait for settlement at once."""
+PLAN_SIZE = 512
+"""Timers, entries with exits and outputs under way at most."""
+SPARE = 2048
+"""Free rows that each log must have before a bar is processed; with fewer the run stops and asks for larger ones."""
+NONE = -(2**63)
+"""A target that says nothing."""
+BOUND = 4 * 10**17
+"""Largest amount of money, and largest product of price and quantity, that the kernel computes with."""
+NEVER = 2**63 - 1
+
+# Status of a run.
+RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND = range(7)
+STATUS = {
+    OVERFLOW: "an amount beyond 64-bit integers",
+    CROWDED: f"more than {BOOK_SIZE} open orders in an instrument, or {PLAN_SIZE} timers or entries under way",
+    AMBIGUOUS: "a contract note whose rounding needs larger integers",
+    BEYOND: "a day outside the calendar",
+}
+"""Why a run cannot be finished by the kernel, in words."""
+
+# Types, purposes, products of orders; refusals. The order is that of the lists in `outcome`.
+MARKET, LIMIT, SL, SL_M = range(4)
+SIGNAL, STOP, TARGET, TIME_EXIT, SQUARE_OFF = range(5)
+REFUSED_QUANTITY, REFUSED_TICK, REFUSED_SQUARE_OFF, REFUSED_SESSION, REFUSED_OPEN_ORDERS = range(1, 6)
+REFUSED_STOP_SIDE, REFUSED_NO_PRICE, REFUSED_SHORT, REFUSED_ORDER_VALUE, REFUSED_POSITION_VALUE = range(6, 11)
+REFUSED_DAY_LOSS, REFUSED_MARGIN = range(11, 13)
+# What is placed instead of a refused order (`engine.requests.Instead`).
+NOTHING, CLOSING, AFFORDABLE = range(3)
+# Outputs of a step.
+SUBMIT, MODIFY, CANCEL, TIMER = range(4)
+# Reasons why an order ended.
+ASKED_FOR, DAY_ENDED = range(1, 3)
+# Phases of an order.
+WORKING, FILLED, CANCELLED = range(3)
+# Units of targets; sizing policies; slippage models.
+UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
+SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
+SLIP_NONE, SLIP_TICKS, SLIP_BPS, SLIP_VOLUME = range(4)
+
+
+def _record(*fields: str, **arrays: int) -> np.dtype[Any]:
+    names = [name for line in fields for name in line.split()]
+    return np.dtype([(name, np.int64) for name in names] + [(name, np.int64, (size,)) for name, size in arrays.items()])
+
+
+ACCOUNT = _record(
+    "cash initial margin margin_peak reserved unsettled waiting",
+    "at cursor reached matching round status next_day day_open next_due free seq paid intraday positions",
+    "day day_row today_fills day_start_equity wakeup overnight",
+    "orders fills steps notes refusals protections timers outputs outputs_from active trailing open_count order_seq",
+    "carried dry count instruments days exchanges",
+    "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
+    "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
+    "contract_notes paisa rupee",
+    "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at",
+    "days_at sessions_at cards_at opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
+    "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
+    "order_rows fill_rows step_rows note_rows refusal_rows",
+    waiting_day=WAITING,
+    waiting_amount=WAITING,
+    day_lines=9,
+)
+"""The account, where the run stands, what decides it, and where its tables lie (addresses)."""
+
+HOLDING = _record(
+    "number first rows lot tick exchange qty cost margin realised ever holding_today holding_settled holding_waiting",
+    "mark row open_ns close_ns square_off_ns has_today",
+    "opened high low close volume ts_open ts_close bar_row",
+    "used_row used touch_row below above opens rests matching_row matching_ns",
+    "note_day bought sold value_bought value_sold back_bought back_sold",
+    "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
+    "gst gst_on_sebi card nth_active nth_turns nth_traded",
+    waiting_day=WAITING,
+    waiting_qty=WAITING,
+    open_ids=BOOK_SIZE,
+    rest_ids=BOOK_SIZE,
+)
+"""An instrument: its position and holding, its session of the day, the bar in hand, its open orders (ours, and those in
+the exchange's book), today's rates."""
+
+ORDER = _record(
+    "seq instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved phase",
+    "closed_ns reason asked_qty asked_trigger",
+    "stop target trail exit_ns has_exits",
+    "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
+    "note_day note_back note_rest",
+)
+"""An order that was placed: as asked for, what became of it, and how the exchange has it."""
+
+PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
+"""What protects an entry (`engine.state.Protection`)."""
+
+OUTPUT = _record("kind order qty limit trigger now_ns")
+PLANNED = _record("ts_ns seq entry")
+"""A timer: of an entry's exit, or of the day's square-off (entry -1)."""
+
+FILL = _record(
+    "order instrument side qty px reference ts_ns brokerage stt exchange ipft sebi stamp gst"
+)  # fmt: skip
+STEP = _record("at cash instrument qty cost")
+"""The account after something changed it (`engine.state.BookStep`); instrument -1 where only cash changed."""
+NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
+REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead")
+
+DAY = _record("day open_ns close_ns settles next_day margin dp")
+SESSION = _record("has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card")
+"""An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill."""
+CARD = _record(" ".join(RateCard.__struct_fields__))
+
+Records = NDArray[Any]
+Ints = NDArray[np.int64]
+
+
+class Bars(NamedTuple):
+    """Columns of all instruments, one after the other; instrument `i` begins at its row `first`.
+
+    `end` and `begin` are the timeline's: when a position closes and when its first bar opened. `rows` has shape
+    (instruments, positions): the row closed last; empty where row is position.
+    """
+
+    opened: Ints
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints
+    ts_open: Ints
+    ts_close: Ints
+    end: Ints
+    begin: Ints
+    rows: NDArray[np.int64]

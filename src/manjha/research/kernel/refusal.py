@@ -1,0 +1,106 @@
+"""What the kernel does not do, by name; everything else it does like the event engine, to the last unit."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from manjha.domain.instrument import Kind
+from manjha.domain.money import PX_MAX
+from manjha.domain.orders import Product
+from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.research.backtest import BacktestSpec
+from manjha.research.kernel.records import BOUND
+from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
+
+VOLUME_MAX = 9 * 10**12
+"""Largest volume of a bar that the share of it is computed for."""
+FRACTION_MAX = 9 * 10**9
+"""Largest weight or fraction of equity, in 1e-9, whose product with equity stays inside int64."""
+
+
+def kernel_refusal(spec: BacktestSpec) -> str:
+    """Say why the kernel does not run a backtest; empty when it does. Days and amounts may still stop it later."""
+    return next((reason for reason, applies in REASONS.items() if applies(spec)), "")
+
+
+def _acts(spec: BacktestSpec) -> bool:
+    return not (is_target_strategy(spec.strategy) or is_entry_strategy(spec.strategy))
+
+
+def _calls(spec: BacktestSpec) -> bool:
+    return any(overrides(spec.strategy, name) for name in ("on_bar", "on_fill", "on_timer", "on_session"))
+
+
+def _exotic(spec: BacktestSpec) -> bool:
+    return any(instrument.kind not in (Kind.EQUITY, Kind.ETF) for instrument in spec.instruments)
+
+
+def _auctions(spec: BacktestSpec) -> bool:
+    if spec.sessions_from_data or not any(instrument.has_derivatives for instrument in spec.instruments):
+        return False
+    from manjha.engine.sessions import CalendarSessions
+
+    sessions = CalendarSessions(spec.rules, 0)
+    last = max(columns.ts_close_ns[len(columns) - 1] for columns in spec.bars if len(columns))
+    days = sessions.days(last - 10 * 86_400_000_000_000, last)
+    return any(sessions.rules_of(i, day).auction_end_ns for i in spec.instruments for day in days[-1:])
+
+
+def _one_isin_twice(spec: BacktestSpec) -> bool:
+    isins = [instrument.isin or instrument.id for instrument in spec.instruments]
+    return len(set(isins)) < len(isins) or len({instrument.id for instrument in spec.instruments}) < len(isins)
+
+
+def _large(spec: BacktestSpec) -> bool:
+    if abs(spec.initial) > BOUND // 4 or spec.latency_ns < 0:
+        return True
+    volume_counts = spec.fills.participation_ppm > 0 or isinstance(spec.slippage, VolumeShare)
+    for columns in spec.bars:
+        if len(columns) and int(np.asarray(columns.high).max()) > PX_MAX:
+            return True
+        if len(columns) and volume_counts and int(np.asarray(columns.volume).max()) > VOLUME_MAX:
+            return True
+    return _slippage_large(spec)
+
+
+def _slippage_large(spec: BacktestSpec) -> bool:
+    if isinstance(spec.slippage, NoSlippage) or not spec.bars:
+        return False
+    px = max(int(np.asarray(columns.high).max(initial=1)) for columns in spec.bars)
+    if isinstance(spec.slippage, VolumeShare):
+        volume = max(int(np.asarray(columns.volume).max(initial=1)) for columns in spec.bars)
+        return px * spec.slippage.bps_at_full > BOUND // max(volume, 1) or volume > BOUND // 10**10
+    by = spec.slippage.bps if isinstance(spec.slippage, BasisPoints) else spec.slippage.ticks
+    return px * abs(by) > BOUND // 10**4
+
+
+def _sized_otherwise(spec: BacktestSpec) -> bool:
+    policy = spec.sizing
+    if isinstance(policy, CapitalFraction | RiskPerTrade):
+        return not 0 <= policy.fraction <= FRACTION_MAX
+    return not isinstance(policy, FixedQty) or not 0 <= policy.qty <= 10**9
+
+
+REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
+    "the strategy acts in on_bar and states neither targets nor entries": _acts,
+    "the strategy is called back beside what it states": _calls,
+    "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
+    "an instrument is no share or fund": _exotic,
+    "the product is neither CNC nor MIS": lambda spec: spec.strategy.product not in (Product.CNC, Product.MIS),
+    "a freeze quantity": lambda spec: any(instrument.freeze for instrument in spec.instruments),
+    "price bands": lambda spec: bool(spec.bands),
+    "corporate actions": lambda spec: bool(spec.actions),
+    "the closing auction": _auctions,
+    "the same share twice": _one_isin_twice,
+    "sizing by volatility": _sized_otherwise,
+    "prices, volumes or amounts too large for 64 bits": _large,
+}
+"""What is refused, and how it is seen."""
+
+
+def target_refusal(strategy: Strategy, largest: int) -> str:
+    """Say why the targets that a strategy has stated are refused; `largest` is the largest number, in 1e-9."""
+    if is_target_strategy(strategy) and strategy.unit is TargetUnit.WEIGHT and largest > FRACTION_MAX:
+        return "a weight above 9"
+    return ""

@@ -1,0 +1,62 @@
+"""Rows of a run's tables in compiled code: the account's record `k` holds where each table lies, as an address.
+
+A table is an array that `run.Tables` keeps alive as long as its record. One pointer is all that compiled functions pass
+to each other: with the arrays themselves as arguments the same code took four minutes to compile.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+from manjha.research.kernel import records as s
+from manjha.research.kernel.scalars import Rec
+
+
+def _record_at(kind: np.dtype[Any], field: str) -> Callable[[Rec, int], Rec]:
+    """Return the function that gives a row of a table by its number; `field` of the account holds the address."""
+    record, account = numba.from_dtype(kind), numba.from_dtype(s.ACCOUNT)
+    place = s.ACCOUNT.fields[field][1] if s.ACCOUNT.fields else 0
+
+    def row(_typing: Any, k: Any, number: Any) -> Any:  # noqa: ARG001 - numba asks for their types
+        def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            word = context.get_value_type(types.int64)
+            here = builder.add(builder.ptrtoint(arguments[0], word), context.get_constant(types.int64, place))
+            table = builder.load(builder.inttoptr(here, word.as_pointer()))
+            offset = builder.mul(arguments[1], context.get_constant(types.int64, kind.itemsize))
+            return builder.inttoptr(builder.add(table, offset), context.get_value_type(record))
+
+        return record(account, types.int64), code
+
+    return cast("Callable[[Rec, int], Rec]", intrinsic(row))
+
+
+def _int_at(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
+    """Type and code of `ints`."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = context.get_value_type(types.int64)
+        offset = builder.mul(arguments[1], context.get_constant(types.int64, 8))
+        return builder.load(builder.inttoptr(builder.add(arguments[0], offset), word.as_pointer()))
+
+    return types.int64(types.int64, types.int64), code
+
+
+ints = cast("Callable[[int, int], int]", intrinsic(_int_at))
+"""In compiled code: an integer of a column, by the column's address and the row."""
+
+holding = _record_at(s.HOLDING, "holdings_at")
+order_at = _record_at(s.ORDER, "orders_at")
+protection = _record_at(s.PROTECTION, "protections_at")
+output = _record_at(s.OUTPUT, "outputs_at")
+timer = _record_at(s.PLANNED, "timers_at")
+fill = _record_at(s.FILL, "fills_at")
+step = _record_at(s.STEP, "steps_at")
+note = _record_at(s.NOTE, "notes_at")
+refusal = _record_at(s.REFUSAL, "refusals_at")
+day_at = _record_at(s.DAY, "days_at")
+session_at = _record_at(s.SESSION, "sessions_at")
+card_at = _record_at(s.CARD, "cards_at")

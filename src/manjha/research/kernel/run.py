@@ -1,0 +1,215 @@
+"""A backtest in compiled code: `KernelMarket` holds what strategies share, `run_kernel` runs one of them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from manjha.domain.bars import DAY
+from manjha.domain.errors import DataError, OutsideTable, UsageError
+from manjha.domain.money import PAISA, RUPEE, Cash
+from manjha.domain.orders import Product, WorkingOrder
+from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
+from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec
+from manjha.research.kernel import cache, loop
+from manjha.research.kernel import records as s
+from manjha.research.kernel.calendar import Calendar, bars_of
+from manjha.research.kernel.outcome import KernelOutcome
+from manjha.research.kernel.refusal import kernel_refusal, target_refusal
+from manjha.research.kernel.tables import Tables
+from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_targets
+from manjha.simulator.fills import LimitFill, MarketFill, Path
+from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
+from manjha.strategy.views import Timeline
+
+UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
+
+
+class KernelRefused(UsageError):  # noqa: N818 - named by what the reader may do next, as `domain.errors` does
+    """The kernel does not run this backtest; the event engine does."""
+
+
+class KernelMarket:
+    """What runs over one market share: timeline, columns, days, rate cards. Made once, read by any number of runs.
+
+    `spec` says which: its bars, instruments, rules, rates, sessions, and the product of its strategy.
+    """
+
+    def __init__(self, spec: BacktestSpec) -> None:
+        self.spec = spec
+        self.timeline = Timeline(spec.bars, spec.further)
+        self.history = ColumnHistory(self.timeline, spec.instruments, spec.bars[0].interval)
+        sessions: Sessions = (
+            DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
+        )
+        self.product = spec.strategy.product
+        calendar = Calendar(spec.rules, spec.instruments, self.product, spec.rates)
+        try:
+            calendar.fill(sessions, self.timeline, notes=spec.contract_notes)
+        except OutsideTable as error:
+            raise KernelRefused(f"the kernel looks days up before it runs: {error.message}") from error
+        self.days, self.sessions, self.cards = calendar.days, calendar.sessions, calendar.cards()
+        self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
+
+    def stated(self, strategy: Strategy) -> Stated:
+        """Return what a strategy states. Raises as `research.backtest.prepare` does."""
+        needed = strategy.history_needed() - 1
+        if overrides(strategy, "init"):
+            spec = self.spec
+            ctx = Context(self.timeline, spec.instruments, spec.bars[0].interval, self.product, _Nothing(spec.initial))
+            strategy.init(ctx)
+            if ctx.requests:
+                raise UsageError(f"{strategy.name} asked for an order in init, before any bar")
+            needed = max(needed, ctx.warmup)
+        if needed >= len(self.timeline):
+            raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
+        ask = stated_targets if is_target_strategy(strategy) else stated_entries
+        return ask(strategy, self.history)
+
+
+class _Nothing:
+    """An account in which nothing has happened yet; implements `strategy.context.Account`."""
+
+    def __init__(self, initial: Cash) -> None:
+        self._initial = initial
+
+    def equity(self) -> Cash:
+        return self._initial
+
+    def working_orders(self, instrument: str) -> Iterator[WorkingOrder]:
+        del instrument
+        return iter(())
+
+    def resting(self, instrument: str) -> tuple[()]:
+        del instrument
+        return ()
+
+
+def check_kernel(spec: BacktestSpec) -> None:
+    """Raise `KernelRefused` where the kernel does not run a backtest, and as `run_backtest` where nothing could."""
+    check_spec(spec)
+    reason = kernel_refusal(spec)
+    if reason:
+        raise KernelRefused(f"the kernel does not do this: {reason}")
+
+
+def run_kernel(
+    spec: BacktestSpec, market: KernelMarket | None = None, on_compile: cache.OnCompile | None = None
+) -> KernelOutcome:
+    """Run a backtest in compiled code; the same fills, charges and equity as `run_backtest`, to the last unit.
+
+    Parameters
+    ----------
+    market
+        Of an earlier run over the same bars, instruments, rules and product: saves looking everything up again.
+    on_compile
+        Told before code is compiled, which happens once for each version of the kernel.
+
+    Raises
+    ------
+    KernelRefused
+        The kernel does not do something that the spec or the run asks for; the message says what.
+    UsageError, DataError
+        As `run_backtest`.
+    """
+    if market is None:
+        check_kernel(spec)
+        market = KernelMarket(spec)
+    stated = market.stated(spec.strategy)
+    said = stated.wanted[stated.wanted != SAYS_NOTHING]
+    reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
+    if reason:
+        raise KernelRefused(f"the kernel does not do this: {reason}")
+    return run_stated(spec, market, stated, on_compile)
+
+
+def run_stated(
+    spec: BacktestSpec, market: KernelMarket, stated: Stated, on_compile: cache.OnCompile | None = None
+) -> KernelOutcome:
+    """Run what a strategy has stated already, over a market that suits the spec; see `run_kernel`."""
+    tables = new_tables(spec, market, stated)
+    _carry_through(tables, on_compile)
+    return KernelOutcome(tables)
+
+
+def _carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
+    """Run to the end, with larger logs whenever they are full."""
+    if on_compile is not None and not cache.is_compiled(cache.entry_name()):
+        on_compile(cache.COMPILES)
+    entries, account = cache.entries(), tables.account
+    while True:
+        entries.run(account, int(account[0]["count"]), loop.TO_THE_END)
+        status = int(account[0]["status"])
+        if status == s.DONE:
+            return
+        if status != s.FULL:
+            raise KernelRefused(f"the kernel does not do this: {s.STATUS[status]}")
+        tables.grow()
+
+
+def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tables:
+    """Return the state before the first bar."""
+    count = len(spec.instruments)
+    names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
+    first, exchanges = 0, {name: number for number, name in enumerate(names)}
+    x = np.zeros(count, s.HOLDING)
+    for number, (instrument, columns) in enumerate(zip(spec.instruments, spec.bars, strict=True)):
+        row = x[number]
+        row["number"], row["first"], row["rows"] = number, first, len(columns)
+        row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
+        first += len(columns)
+    for name in ("row", "used_row", "touch_row", "matching_row", "card"):
+        x[name] = -1
+    account = _account(spec, market)
+    account["exchanges"] = len(exchanges)
+    tables = Tables(
+        account, market.bars, {"holdings": x, "days": market.days, "cards": market.cards}, len(stated.wakeups)
+    )
+    tables.take("sessions", market.sessions)
+    tables.state(stated.wakeups, stated.wanted)
+    return tables
+
+
+def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
+    """Return the account's record: what decides the run, and the capital."""
+    account = np.zeros(1, s.ACCOUNT)
+    r, fills, limits, strategy = account[0], spec.fills, spec.limits, spec.strategy
+    r["cash"] = r["initial"] = r["day_start_equity"] = spec.initial
+    r["cursor"] = r["matching"] = r["next_due"] = -1
+    r["paid"], r["intraday"] = market.product is Product.CNC, market.product is Product.MIS
+    r["instruments"], r["days"] = len(spec.instruments), len(market.days)
+    r["at_close"] = fills.market is MarketFill.DECIDING_CLOSE
+    r["penetrates"], r["worst"] = fills.limit is LimitFill.PENETRATION, fills.path is Path.WORST
+    r["participation"], r["end_with_day"] = fills.participation_ppm, fills.orders_end_with_day
+    r["latency"], r["overnight"] = spec.latency_ns, spec.bars[0].interval == DAY
+    r["slip_kind"], r["slip_by"] = _slippage(spec)
+    r["size_kind"], r["size_by"] = _sizing(spec)
+    r["unit"], r["entries"] = (
+        UNITS.index(strategy.unit),
+        is_entry_strategy(strategy) and not is_target_strategy(strategy),
+    )
+    r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
+    r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
+    r["contract_notes"] = spec.contract_notes
+    r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)
+    return account
+
+
+def _slippage(spec: BacktestSpec) -> tuple[int, int]:
+    model = spec.slippage
+    if isinstance(model, FixedTicks):
+        return s.SLIP_TICKS, model.ticks
+    if isinstance(model, BasisPoints):
+        return s.SLIP_BPS, model.bps
+    return (s.SLIP_VOLUME, model.bps_at_full) if isinstance(model, VolumeShare) else (s.SLIP_NONE, 0)
+
+
+def _sizing(spec: BacktestSpec) -> tuple[int, int]:
+    policy = spec.sizing
+    if isinstance(policy, FixedQty):
+        return s.SIZE_FIXED, policy.qty
+    if isinstance(policy, CapitalFraction):
+        return s.SIZE_FRACTION, policy.fraction
+    return s.SIZE_RISK, policy.fraction if isinstance(policy, RiskPerTrade) else 0

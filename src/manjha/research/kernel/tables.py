@@ -1,0 +1,63 @@
+"""The tables of a run: arrays that live as long as the account's record, which holds their addresses."""
+
+import numpy as np
+
+from manjha.research.kernel import records as s
+
+LOGS = {"orders": s.ORDER, "fills": s.FILL, "steps": s.STEP, "notes": s.NOTE, "refusals": s.REFUSAL}
+PLANS = {"protections": s.PROTECTION, "outputs": s.OUTPUT, "timers": s.PLANNED}
+
+
+class Tables:
+    """The state of one run. `account` is an array of one record, which compiled code is called with.
+
+    Attributes
+    ----------
+    arrays
+        Tables by name, as `records` describes them; read them when compiled code is not running.
+    bars
+        The columns of the market.
+
+    `rows` is how many rows of each log are expected; logs are doubled whenever they run out.
+    """
+
+    def __init__(self, account: s.Records, bars: s.Bars, given: dict[str, s.Records], rows: int) -> None:
+        self.account = account
+        self.bars = bars
+        self.arrays: dict[str, s.Records] = {}
+        for name, table in given.items():
+            self.take(name, table)
+        for name, kind in LOGS.items():
+            self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind))
+        for name, kind in PLANS.items():
+            self.take(name, np.zeros(s.PLAN_SIZE, kind))
+        for name, column in bars._asdict().items():
+            account[0][f"{name}_at"] = column.ctypes.data
+        account[0]["count"], account[0]["mapped"] = len(bars.end), bars.rows.size > 0
+
+    def take(self, name: str, table: s.Records) -> None:
+        """Keep a table and note its address."""
+        held = np.ascontiguousarray(table)
+        self.arrays[name] = held
+        self.account[0][f"{name}_at"] = held.ctypes.data
+
+    def state(self, wakeups: s.Ints, wanted: s.Ints) -> None:
+        """Take over what the strategy has stated: positions, and integers of shape (wake-ups, columns)."""
+        self.take("wakeups", wakeups)
+        self.take("wanted", wanted)
+        self.account[0]["wakeup_count"], self.account[0]["columns"] = wanted.shape
+
+    def grow(self) -> None:
+        """Double the rows of every log, so that a run that found them full may go on."""
+        for name in LOGS:
+            log = self.arrays[name]
+            self._take_log(name, np.concatenate((log, np.zeros_like(log))))
+        self.account[0]["status"] = s.RUNNING
+
+    def log(self, name: str) -> s.Records:
+        """Return the rows that have been written."""
+        return self.arrays[name][: self.account[0][name]]
+
+    def _take_log(self, name: str, log: s.Records) -> None:
+        self.take(name, log)
+        self.account[0][f"{name[:-1]}_rows"] = len(log)

@@ -1,0 +1,391 @@
+"""The exchange in a compiled run, as `simulator.venue` matches: first to the open, then to the range of each bar.
+
+A fill may bring new orders into the very bar: after each one the outputs of the step are carried out.
+"""
+
+from manjha.research.kernel.books import end_step, enter_venue, leave_venue, rests
+from manjha.research.kernel.records import (
+    ASKED_FOR,
+    CANCEL,
+    DAY_ENDED,
+    MARKET,
+    MODIFY,
+    NEVER,
+    SL,
+    SL_M,
+    SLIP_NONE,
+    SLIP_TICKS,
+    SLIP_VOLUME,
+    SUBMIT,
+    TIMER,
+)
+from manjha.research.kernel.rows import holding, ints, order_at, output
+from manjha.research.kernel.scalars import (
+    Rec,
+    bps_in_ticks,
+    fillable,
+    inline,
+    limit_at_open,
+    limit_in_range,
+    njit,
+    stop_at_open,
+    stop_in_range,
+    stop_price,
+    ticks_worse,
+    volume_bps_in_ticks,
+)
+from manjha.research.kernel.timers import plan_timer
+from manjha.research.kernel.trades import apply_fill, ended
+from manjha.simulator.book import SCAN_ROWS
+
+OPEN, RANGE = range(2)
+
+
+@njit
+def drain(k: Rec, until: int) -> None:
+    """Carry out outputs, the oldest first, until only `until` are left; what one brings forth comes before the next."""
+    while k.outputs > until:
+        k.outputs -= 1
+        w = output(k, k.outputs)
+        kind, order, now_ns = w.kind, w.order, w.now_ns
+        first = k.outputs
+        if kind == SUBMIT:
+            _submit(k, order, now_ns)
+        elif kind == CANCEL:
+            if rests(holding(k, order_at(k, order).instrument), order):
+                leave_venue(k, order)
+                order_at(k, order).entry_type = -1
+                ended(k, order, now_ns, ASKED_FOR)
+        elif kind == MODIFY:
+            _modify(k, order, w.qty, w.limit, w.trigger)
+        elif kind == TIMER:
+            plan_timer(k, w.qty, order)
+        end_step(k, first)
+
+
+@njit
+def _submit(k: Rec, order: int, now_ns: int) -> None:
+    """Take an order into the book; with fills at the deciding close a market order trades now."""
+    o = order_at(k, order)
+    x = holding(k, o.instrument)
+    o.venue_qty, o.left, o.venue_limit, o.venue_trigger = o.qty, o.qty, o.limit, o.trigger
+    o.since_ns, o.row, o.inside, o.after_resting, o.after_stop = now_ns + k.latency, -1, 0, 0, 0
+    o.rank = _rank(k, o)
+    if o.type == MARKET:
+        if k.at_close and x.matching_row < 0:
+            _trade_at_close(k, order, now_ns)
+            return
+    elif o.has_exits:
+        o.entry_type = o.type
+    if o.parent >= 0:
+        _came_with_entry(o, x, order_at(k, o.parent).entry_type)
+    enter_venue(k, order)
+
+
+@njit
+def _trade_at_close(k: Rec, order: int, now_ns: int) -> None:
+    """Trade a market order at the close that decided it; what is not traded waits in the book."""
+    o = order_at(k, order)
+    x = holding(k, o.instrument)
+    qty = 0
+    if x.row >= 0:
+        if x.used_row != x.row:
+            x.used_row, x.used = x.row, 0
+        # Read only where it counts: the column is far from everything else in memory.
+        volume = ints(k.volume_at, x.first + x.row) if k.participation or k.slip_kind == SLIP_VOLUME else 0
+        qty = _tradable(k, o, x, volume)
+        if qty:
+            o.left -= qty
+            if o.left:
+                enter_venue(k, order)
+            close = ints(k.close_at, x.first + x.row)
+            apply_fill(k, order, qty, close, _slipped(k, o, qty, close, volume), now_ns)
+            return
+    enter_venue(k, order)
+
+
+@njit
+def _came_with_entry(o: Rec, x: Rec, kind: int) -> None:
+    """Remember where in the bar a protective order came, and after which kind of resting entry, if it was one."""
+    if x.matching_row < 0:
+        return
+    inside = x.matching_ns != x.ts_open
+    if kind < 0 and inside:
+        return
+    o.row, o.inside = x.matching_row, 1 if inside else 0
+    o.after_resting = 1 if kind >= 0 else 0
+    o.after_stop = 1 if kind in (SL, SL_M) else 0
+
+
+@inline
+def _rank(k: Rec, o: Rec) -> int:
+    """Return an order's turn within a bar: worst case stops, entries, targets; best case the other way round."""
+    place = 1
+    if o.parent >= 0:
+        place = 0 if o.type in (SL_M, SL) else 2
+    return place if k.worst else 2 - place
+
+
+@njit
+def _modify(k: Rec, order: int, qty: int, limit: int, trigger: int) -> None:
+    """Give a resting order new terms; a triggered stop cannot be changed back."""
+    o = order_at(k, order)
+    x = holding(k, o.instrument)
+    done = o.venue_qty - o.left
+    if not rests(x, order) or qty <= done:
+        return
+    if k.worst and qty > o.venue_qty and not o.trigger and o.parent >= 0 and order_at(k, o.parent).entry_type >= 0:
+        # More of a resting entry came in this bar: its target waits once more.
+        _came_with_entry(o, x, order_at(k, o.parent).entry_type)
+    o.venue_qty, o.left, o.venue_limit = qty, qty - done, limit
+    if o.venue_trigger:
+        o.venue_trigger = trigger
+    x.touch_row = -1
+    o.qty, o.limit, o.trigger = qty, limit, trigger
+
+
+@njit
+def sweep(k: Rec) -> None:
+    """At the end of the day, cancel what was in the book before the close of its instrument."""
+    many = k.active
+    books = 0
+    while books < many:
+        ix = holding(k, books).nth_active
+        x = holding(k, ix)
+        at = 0
+        while at < x.rests:
+            order = x.rest_ids[at]
+            if x.has_today and order_at(k, order).since_ns < x.close_ns:
+                leave_venue(k, order)
+                order_at(k, order).entry_type = -1
+                ended(k, order, x.close_ns, DAY_ENDED)
+            else:
+                at += 1
+        if x.rests:
+            books += 1
+        else:
+            many -= 1
+
+
+# ---- matching
+
+
+@njit
+def load_bar(k: Rec, x: Rec, position: int) -> bool:
+    """Take the bar of an instrument that closes at a position in hand; tell whether there is one."""
+    row = position
+    if k.mapped:
+        row = ints(k.rows_at, x.number * k.count + position)
+        if row < 0 or ints(k.ts_close_at, x.first + row) != ints(k.end_at, position):
+            return False
+    at = x.first + row
+    x.opened, x.high, x.low = ints(k.opened_at, at), ints(k.high_at, at), ints(k.low_at, at)
+    x.close, x.volume = ints(k.close_at, at), ints(k.volume_at, at)
+    x.ts_open, x.ts_close, x.bar_row = ints(k.ts_open_at, at), ints(k.ts_close_at, at), row
+    return True
+
+
+@njit
+def match(k: Rec, position: int, in_range: int, books: int) -> None:
+    """Match what rests in the first `books` of `k.turns` against the opens or the ranges of bars."""
+    for at in range(books):
+        ix = holding(k, at).nth_turns
+        x = holding(k, ix)
+        if x.rests and load_bar(k, x, position):
+            _match(k, x, in_range)
+
+
+@njit
+def _match(k: Rec, x: Rec, in_range: int) -> None:
+    """Trade one order after the other until none can: each fill may bring new orders into this very bar."""
+    ts_ns = x.ts_close if in_range else x.ts_open
+    x.matching_row, x.matching_ns, x.touch_row = x.bar_row, ts_ns, -1
+    if x.used_row != x.bar_row:
+        x.used_row, x.used = x.bar_row, 0
+    k.round += 1
+    while x.rests:
+        order, px = _range_candidate(k, x) if in_range else _open_candidate(k, x)
+        if order < 0:
+            break
+        o = order_at(k, order)
+        o.tried = k.round
+        if o.venue_trigger and _has_trades(k, x):
+            o.venue_trigger = 0
+        qty = _tradable(k, o, x, x.volume)
+        if qty == 0:
+            continue
+        o.left -= qty
+        ends = o.left == 0
+        if ends:
+            leave_venue(k, order)
+        first = k.outputs
+        apply_fill(k, order, qty, px, _slipped(k, o, qty, px, x.volume), ts_ns)
+        end_step(k, first)
+        drain(k, first)
+        if ends:
+            o.entry_type = -1
+    x.matching_row = -1
+
+
+@njit
+def _open_candidate(k: Rec, x: Rec) -> tuple[int, int]:
+    """Return the order that trades next at the open and its reference price: the oldest that can."""
+    for at in range(x.rests):
+        order = x.rest_ids[at]
+        o = order_at(k, order)
+        if o.tried != k.round:
+            px = _open_price(k, o, x)
+            if px:
+                return order, px
+    return -1, 0
+
+
+@njit
+def _range_candidate(k: Rec, x: Rec) -> tuple[int, int]:
+    """Return the order that trades next inside the bar and its reference price, by the path that is assumed."""
+    best, best_px, best_rank = -1, 0, 0
+    for at in range(x.rests):
+        order = x.rest_ids[at]
+        o = order_at(k, order)
+        if o.tried == k.round:
+            continue
+        px = _range_price(k, o, x)
+        if px and (best < 0 or o.rank < best_rank):
+            best, best_px, best_rank = order, px, o.rank
+    return best, best_px
+
+
+@njit
+def _open_price(k: Rec, o: Rec, x: Rec) -> int:
+    """Return the price at which an order trades at the open, 0 for not."""
+    if o.since_ns > x.ts_open or o.row == x.bar_row:
+        return 0
+    if o.type == MARKET:
+        return int(x.opened)
+    if o.venue_trigger and not stop_at_open(o.side, o.venue_trigger, x.opened):
+        return 0
+    through = x.tick if k.penetrates else 0
+    if o.type == SL_M or limit_at_open(o.side, o.venue_limit, x.opened, through):
+        return int(x.opened)
+    if o.venue_trigger and _has_trades(k, x):
+        o.venue_trigger = 0
+    return 0
+
+
+@inline
+def _has_trades(k: Rec, x: Rec) -> bool:
+    """Tell whether a bar can trigger a stop: in one without volume nothing traded, at no price."""
+    return bool(k.participation == 0 or x.volume > 0)
+
+
+@njit
+def _range_price(k: Rec, o: Rec, x: Rec) -> int:
+    """Return the price at which an order trades inside the bar, 0 for not."""
+    here = o.row == x.bar_row
+    if not here and o.since_ns > x.ts_open:
+        return int(x.close) if o.type == MARKET and o.since_ns <= x.ts_close else 0
+    if o.type == MARKET:
+        return 0
+    if o.venue_trigger:
+        return _stop_in_range(k, o, x)
+    if o.type == SL_M:
+        # What is left of a triggered stop is a market order: it waits for the next open.
+        return 0
+    if k.worst and o.after_resting and here:
+        return 0
+    through = x.tick if k.penetrates else 0
+    return int(o.venue_limit) if limit_in_range(o.side, o.venue_limit, x.low, x.high, through) else 0
+
+
+@njit
+def _stop_in_range(k: Rec, o: Rec, x: Rec) -> int:
+    """Return the price of a stop that triggers inside the bar, 0 for not; one with a limit becomes a limit."""
+    if o.after_stop and o.row == x.bar_row and not k.worst:
+        return 0
+    if not stop_in_range(o.side, o.venue_trigger, x.low, x.high):
+        return 0
+    reference = o.venue_trigger if o.inside else stop_price(o.side, o.venue_trigger, x.opened)
+    if o.type == SL_M or limit_at_open(o.side, o.venue_limit, reference, 0):
+        return int(reference)
+    if _has_trades(k, x):
+        o.venue_trigger = 0
+    return 0
+
+
+@inline
+def _tradable(k: Rec, o: Rec, x: Rec, volume: int) -> int:
+    """Return what the bar's liquidity allows of an order, and take it."""
+    if k.participation == 0:
+        return int(o.left)
+    qty = fillable(o.left, volume, k.participation, x.used, x.lot)
+    x.used += qty
+    if qty == 0 and volume == 0 and not o.dry:
+        o.dry = 1
+        k.dry += 1
+    return int(qty)
+
+
+@njit
+def _slipped(k: Rec, o: Rec, qty: int, px: int, volume: int) -> int:
+    """Return the price that is traded at a reference price."""
+    if k.slip_kind == SLIP_NONE or o.type not in (MARKET, SL_M):
+        return px
+    tick, by = holding(k, o.instrument).tick, k.slip_by
+    if k.slip_kind == SLIP_TICKS:
+        ticks = by
+    elif k.slip_kind == SLIP_VOLUME:
+        ticks = volume_bps_in_ticks(px, by, qty, volume, tick)
+    else:
+        ticks = bps_in_ticks(px, by, tick)
+    return int(ticks_worse(px, o.side, ticks, tick))
+
+
+# ---- where something could happen
+
+
+@njit
+def next_position(k: Rec, first: int, last: int) -> int:
+    """Return the first position in [first, last) at which an order could trade, `last` if none."""
+    nearest = last
+    for at in range(k.active):
+        nearest = _next_touch(k, holding(k, holding(k, at).nth_active), first, nearest)
+    return nearest
+
+
+@njit
+def _next_touch(k: Rec, x: Rec, first: int, last: int) -> int:
+    row = first
+    mapped = k.mapped
+    if mapped:
+        row = (ints(k.rows_at, x.number * k.count + first - 1) if first > 0 else -1) + 1
+    if row >= x.rows:
+        return last
+    if not row <= x.touch_row:
+        x.touch_row = _scan(k, x, row)
+    touch = x.touch_row
+    if mapped:
+        while first < last and ints(k.rows_at, x.number * k.count + first) < touch:
+            first += 1
+        touch = first
+    return int(touch) if touch < last else last
+
+
+@njit
+def _scan(k: Rec, x: Rec, row: int) -> int:
+    """Return the next row, from `row` on, in which an order could trade; the number of rows if none."""
+    below, above = -NEVER, NEVER
+    for at in range(x.rests):
+        o = order_at(k, x.rest_ids[at])
+        level = o.venue_trigger if o.venue_trigger else o.venue_limit
+        if level == 0:
+            return row
+        if (o.side < 0) == (o.venue_trigger != 0):
+            below = max(below, level)
+        else:
+            above = min(above, level)
+    low, high, first = k.low_at, k.high_at, x.first
+    last = min(x.rows, row + SCAN_ROWS)
+    for at in range(first + row, first + last):
+        if ints(low, at) <= below or ints(high, at) >= above:
+            return int(at - first)
+    return int(last)

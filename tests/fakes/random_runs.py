@@ -1,0 +1,185 @@
+"""Random markets, strategies of columns and terms of a run, drawn from one seeded generator each."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from manjha.domain.bars import BarColumns
+from manjha.domain.moments import TradingDay, parse_day
+from manjha.domain.money import RUPEE, Cash, Qty
+from manjha.domain.orders import Product
+from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.research.backtest import BacktestSpec
+from manjha.risk.limits import RiskLimits
+from manjha.simulator.fills import FillRules, LimitFill, MarketFill, Path
+from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, VolumeShare
+from manjha.strategy.interface import Entries, Floats, History, Strategy
+from tests.fakes.hand_made import Row, days, minutes, share_named, spec_of
+
+Generator = np.random.Generator
+NAMES = ("ALPHA", "BETA", "GAMMA")
+FIRST_DAYS = ("2020-08-17", "2021-03-01", "2024-01-01")
+"""Before and in the months in which a fifth of proceeds was held back, and after; margins in two phases."""
+QUARTER = 900
+COLUMNS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+
+
+class Stated(Strategy):
+    """States the targets that it was given, or asks a function once."""
+
+    name: ClassVar[str] = "stated"
+    instruments_max: ClassVar[int] = 0
+
+    def __init__(self, wanted: Floats | Callable[[History], Floats], unit: TargetUnit, product: Product) -> None:
+        super().__init__()
+        self.wanted = wanted
+        vars(self).update(unit=unit, product=product)
+
+    def targets(self, history: History) -> Floats:
+        return self.wanted(history) if callable(self.wanted) else self.wanted
+
+
+class StatedEntries(Strategy):
+    """States the entries that a function gives; asked once, so that both engines hear the same."""
+
+    name: ClassVar[str] = "stated-entries"
+    instruments_max: ClassVar[int] = 0
+
+    def __init__(self, make: Callable[[History], Entries], product: Product) -> None:
+        super().__init__()
+        self.make = make
+        self.made: Entries | None = None
+        vars(self).update(product=product)
+
+    def entries(self, history: History) -> Entries:
+        if self.made is None:
+            self.made = self.make(history)
+        return self.made
+
+
+def random_run(seed: int) -> BacktestSpec:
+    """Return a run in which everything that the kernel covers is drawn by chance."""
+    rng = np.random.default_rng(seed)
+    product = pick(rng, [Product.CNC, Product.MIS])
+    bars = random_bars(rng)
+    moments = len(np.unique(np.concatenate([np.asarray(columns.ts_close_ns) for columns in bars])))
+    share = pick(rng, [0.05, 0.2, 0.6])
+    if rng.random() < 0.45:
+        strategy: Strategy = _targets(rng, (moments, len(bars)), share, product)
+    else:
+        strategy = StatedEntries(_entries(rng, share, product), product)
+    return spec_of(strategy, *bars, **random_terms(rng))
+
+
+def random_bars(rng: Generator) -> list[BarColumns]:
+    """Return one to three instruments of a few days, sometimes with bars missing."""
+    many, count = pick(rng, [1, 1, 1, 2, 3]), pick(rng, [40, 120, 260])
+    first, daily = TradingDay(parse_day(pick(rng, FIRST_DAYS))), rng.random() < 0.3
+    bars = []
+    for name in NAMES[:many]:
+        volume = pick(rng, [10**6, 50, rng.choice([0, 10, 100, 1000], count).tolist()])
+        rows = random_rows(rng, count, pick(rng, [20.0, 100.0, 900.0]))
+        make = (
+            days(share_named(name), rows, first=first, volume=volume)
+            if daily
+            else minutes(share_named(name), rows, day=first, length=QUARTER, volume=volume)
+        )
+        bars.append(make)
+    return [_thinned(rng, columns) for columns in bars] if many > 1 and rng.random() < 0.5 else bars
+
+
+def random_rows(rng: Generator, count: int, px: float) -> list[Row]:
+    """Return bars of a walk with gaps, mostly on a grid of 0.05, sometimes off it."""
+    rows, close, fine = [], px, pick(rng, [0, 0, 0.01])
+    for _ in range(count):
+        opened = max(close + pick(rng, [0, 0, 0.05, -0.05, 0.5, -0.5, 2, -2]), 1.0)
+        close = max(opened + round(rng.normal() * 20) / 20, 1.0)
+        high = max(opened, close) + abs(round(rng.normal() * 10) / 20)
+        low = max(min(opened, close) - abs(round(rng.normal() * 10) / 20), 0.5)
+        off = fine * int(rng.integers(5))
+        rows.append((round(opened + off, 2), round(high + off, 2), round(low + off, 2), round(close + off, 2)))
+    return rows
+
+
+def random_terms(rng: Generator) -> dict[str, Any]:
+    """Return sizing, capital, fill rules, slippage, latency, limits and the like."""
+    sizings = [FixedQty(Qty(10)), FixedQty(Qty(333)), CapitalFraction(NANO * 95 // 100), CapitalFraction(3 * NANO)]
+    limits = [
+        *[RiskLimits()] * 3,
+        RiskLimits(open_orders_max=1),
+        RiskLimits(order_value_max=Cash(5_000 * RUPEE)),
+        RiskLimits(day_loss_max=Cash(100 * RUPEE), position_value_max=Cash(50_000 * RUPEE)),
+    ]
+    fills = FillRules(
+        market=pick(rng, list(MarketFill)),
+        limit=pick(rng, list(LimitFill)),
+        path=pick(rng, list(Path)),
+        participation_ppm=pick(rng, [0, 100_000, 10**6]),
+        orders_end_with_day=bool(rng.random() < 0.6),
+    )
+    return {
+        "sizing": pick(rng, [*sizings, RiskPerTrade(NANO // 100)]),
+        "initial": Cash(pick(rng, [20_000, 1_000_000]) * RUPEE),
+        "fills": fills,
+        "slippage": pick(rng, [NoSlippage(), FixedTicks(2), BasisPoints(5), VolumeShare(100)]),
+        "latency_ns": pick(rng, [0, 0, 10**9, 10**12]),
+        "contract_notes": bool(rng.random() < 0.7),
+        "sessions_from_data": bool(rng.random() < 0.3),
+        "limits": pick(rng, limits),
+    }
+
+
+def pick(rng: Generator, items: Any) -> Any:
+    return items[int(rng.integers(len(items)))]
+
+
+def _targets(rng: Generator, shape: tuple[int, int], share: float, product: Product) -> Strategy:
+    unit = pick(rng, list(TargetUnit))
+    wanted = {
+        TargetUnit.SIGNAL: rng.choice([-1, 0, 0, 1, 0.5], shape),
+        TargetUnit.WEIGHT: rng.choice([-0.4, 0, 0, 0.3, 0.9, 1.5], shape),
+        TargetUnit.LOTS: rng.integers(-20, 60, shape).astype(float),
+        TargetUnit.QTY: rng.integers(-300, 800, shape).astype(float),
+    }[unit]
+    return Stated(np.where(rng.random(shape) < share, wanted, np.nan), unit, product)
+
+
+def _entries(rng: Generator, share: float, product: Product) -> Callable[[History], Entries]:
+    kind = pick(rng, ["market", "limit", "stop", "stop limit"])
+    with_stop, with_target, with_trail, with_exit, with_qty = (rng.random(5) < [0.7, 0.6, 0.4, 0.4, 0.3]).tolist()
+
+    def make(history: History) -> Entries:
+        close = history.column("close")
+        shape, seen, close = close.shape, ~np.isnan(close), np.nan_to_num(close, nan=50.0)
+        sides = [1, 1, -1] if product is Product.MIS else [1, 1, 1, -1]
+        side = np.where((rng.random(shape) < share) & seen, rng.choice(sides, shape), 0)
+        off = rng.choice([0.5, 1, 3], shape)
+
+        def beyond(sign: int, away: Floats) -> Floats:
+            return np.maximum(close + sign * side * away, 0.5)
+
+        trigger = beyond(1, off) if kind in ("stop", "stop limit") else None
+        limit = {"limit": beyond(-1, off), "stop limit": beyond(1, off + rng.choice([0, 0.3, 1], shape))}.get(kind)
+        later = history.ts_ns[:, None] + pick(rng, [1, 2, 5, 30]) * QUARTER * 10**9
+        return Entries(
+            side=side,
+            qty=rng.integers(0, 200, shape) if with_qty else None,
+            limit=limit,
+            trigger=trigger,
+            stop=beyond(-1, rng.choice([2, 4, 8], shape)) if with_stop else None,
+            target=beyond(1, rng.choice([2, 4, 8], shape)) if with_target else None,
+            trail=np.full(shape, pick(rng, [1.0, 3.0])) if with_trail else None,
+            exit_ns=np.broadcast_to(later - pick(rng, [0, 1, 300 * 10**9]), shape) if with_exit else None,
+            leave=rng.random(shape) < share / 3,
+            withdraw=rng.random(shape) < share / 2,
+        )
+
+    return make
+
+
+def _thinned(rng: Generator, columns: BarColumns) -> BarColumns:
+    count = len(columns)
+    keep = np.sort(rng.choice(count, size=count * 4 // 5, replace=False))
+    held = {name: np.ascontiguousarray(np.asarray(getattr(columns, name))[keep]).data for name in COLUMNS}
+    return BarColumns(columns.instrument, columns.interval, **held)
