@@ -28,35 +28,35 @@ def rows_of(found: Validation) -> list[tuple[str, str, str]]:
     """Return name, value and meaning of each statistic that could be had."""
     one, root = found.judgement, math.sqrt(YEAR)
     rows = [
-        ("Sharpe ratio a year", _two(one.sharpe_year), f"over {one.record.count:,} days, after charges"),
-        ("Above zero (PSR)", _two(one.probabilistic), "if it were the only trial"),
+        ("Sharpe ratio a year", two(one.sharpe_year), f"over {one.record.count:,} days, after charges"),
+        ("Above zero (PSR)", two(one.probabilistic), "if it were the only trial"),
         (
             "Best by luck alone",
-            _two(one.expected_maximum * root),
+            two(one.expected_maximum * root),
             f"a year, of {one.trials:,} trials without any skill",
         ),
-        ("Deflated Sharpe", _two(one.deflated), "probability of being above that"),
+        ("Deflated Sharpe", two(one.deflated), "probability of being above that"),
         ("Days to be above zero", _days(one.needed), "with 95 % confidence, if it were the only trial"),
         ("Days to be above luck", _days(one.needed_after_search), "with 95 % confidence, after the search"),
         (
             "Years for so many trials",
-            _two(one.backtest_years),
+            two(one.backtest_years),
             f"below which such a best is luck; there were {one.years:.1f}",
         ),
     ]
     if one.overfitting is not None:
         rows.append(
-            ("Overfitting (PBO)", _two(one.overfitting.probability), f"{one.overfitting.loss:.0%} of the picks lost")
+            ("Overfitting (PBO)", two(one.overfitting.probability), f"{one.overfitting.loss:.0%} of the picks lost")
         )
     rows.append(
         (
             "Superiority (SPA)",
-            _two(one.superiority.consistent),
-            f"p-value; White's reality check {_two(one.superiority.white)}",
+            two(one.superiority.consistent),
+            f"p-value; White's reality check {two(one.superiority.white)}",
         )
     )
     if one.plateau is not None and not math.isnan(one.plateau.score):
-        rows.append(("Plateau", _two(one.plateau.score), f"of {one.plateau.neighbours} neighbours keep 80 % of it"))
+        rows.append(("Plateau", two(one.plateau.score), f"of {one.plateau.neighbours} neighbours keep 80 % of it"))
     return rows + _bands(found) + _trades(found)
 
 
@@ -65,10 +65,10 @@ def _bands(found: Validation) -> list[tuple[str, str, str]]:
     return [
         (
             "Return, 9 of 10",
-            f"{_percent(bands.final_return[0])} to {_percent(bands.final_return[-1])}",
+            f"{percent(bands.final_return[0])} to {percent(bands.final_return[-1])}",
             "days drawn anew",
         ),
-        ("Worst fall, 1 in 20", _percent(bands.max_drawdown[0]), f"or more; it was {_percent(bands.real_drawdown)}"),
+        ("Worst fall, 1 in 20", percent(bands.max_drawdown[0]), f"or more; it was {percent(bands.real_drawdown)}"),
     ]
 
 
@@ -82,8 +82,8 @@ def _trades(found: Validation) -> list[tuple[str, str, str]]:
         rows.append(
             (
                 "Fall, trades shuffled",
-                _percent(fan.max_drawdown[2]),
-                f"median of {held.closed:,} trades in other orders; it was {_percent(fan.real_drawdown)}",
+                percent(fan.max_drawdown[2]),
+                f"median of {held.closed:,} trades in other orders; it was {percent(fan.real_drawdown)}",
             )
         )
     if held.random is not None:
@@ -91,8 +91,8 @@ def _trades(found: Validation) -> list[tuple[str, str, str]]:
         rows.append(
             (
                 "Random entries",
-                _two(luck.p_value),
-                f"p-value; earned {_percent(luck.real)}, they {_percent(luck.mean)} before costs",
+                two(luck.p_value),
+                f"p-value; earned {percent(luck.real)}, they {percent(luck.mean)} before costs",
             )
         )
     if held.against is not None:
@@ -100,8 +100,8 @@ def _trades(found: Validation) -> list[tuple[str, str, str]]:
         rows.append(
             (
                 "Against holding",
-                _two(other.p_value),
-                f"p-value; {_percent(other.strategy)}, the benchmark {_percent(other.benchmark)}",
+                two(other.p_value),
+                f"p-value; {percent(other.strategy)}, the benchmark {percent(other.benchmark)}",
             )
         )
     return rows
@@ -131,7 +131,7 @@ def validation_document(found: Validation) -> dict[str, Any]:
         "trials": one.trials,
         "compared": len(found.table.trials),
         "place": one.place,
-        "statistics": _plain(
+        "statistics": plain_values(
             {
                 "days": one.record.count,
                 "sharpe_year": one.sharpe_year,
@@ -220,8 +220,10 @@ def _traded(found: Validation) -> dict[str, Any] | None:
     return {
         "closed": held.closed,
         "shuffled": _fan(held.shuffled) if held.shuffled else None,
-        "random_entries": _plain({"real": luck.real, "mean": luck.mean, "p_value": luck.p_value}) if luck else None,
-        "benchmark": _plain(
+        "random_entries": plain_values({"real": luck.real, "mean": luck.mean, "p_value": luck.p_value})
+        if luck
+        else None,
+        "benchmark": plain_values(
             {"strategy": other.strategy, "benchmark": other.benchmark, "beats": other.beats, "p_value": other.p_value}
         )
         if other
@@ -229,7 +231,8 @@ def _traded(found: Validation) -> dict[str, Any] | None:
     }
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def plain_values(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values for JSON: null for NaN, words for infinity."""
     return {
         name: None
         if isinstance(value, float) and math.isnan(value)
@@ -240,7 +243,8 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _two(value: float) -> str:
+def two(value: float) -> str:
+    """Write two digits; a doubt is not rounded away."""
     if 0 < value < 0.005:
         return "< 0.01"
     return "–" if math.isnan(value) else "never" if math.isinf(value) else f"{value:.2f}".replace("-", "−")
@@ -250,5 +254,6 @@ def _days(value: float) -> str:
     return "–" if math.isnan(value) else "never" if math.isinf(value) else f"{math.ceil(value):,}"
 
 
-def _percent(value: float) -> str:
-    return f"{value * 100:.1f} %".replace("-", "−")
+def percent(value: float) -> str:
+    """Write a fraction in percent."""
+    return "–" if math.isnan(value) else f"{value * 100:.1f} %".replace("-", "−")
