@@ -69,6 +69,15 @@ def test_a_study_has_what_was_recorded_for_it(ledger: TrialLedger) -> None:
     assert list(ledger.trials(*OURS, study="third")) == []
 
 
+def test_a_study_knows_what_it_is_of(ledger: TrialLedger) -> None:
+    other = msgspec.structs.replace(SUBJECT, strategy="zigzag")
+    ledger.record("first", [trial(1), trial(2), trial(1, subject=other)])
+    ledger.record("second", [trial(1)])
+    assert list(ledger.subjects("first")) == [OURS, ("zigzag", SUBJECT.data_set)]
+    assert list(ledger.subjects("second")) == [OURS]
+    assert list(ledger.subjects("third")) == []
+
+
 def test_a_variant_on_another_span_is_the_same_variant(ledger: TrialLedger) -> None:
     later = msgspec.structs.replace(SUBJECT, data_hash="f" * 64)
     ledger.record("first", [trial(1), trial(1, subject=later)])

@@ -70,6 +70,10 @@ class MemoryTrialLedger:
             and (not study or (study, key) in self.studies)
         ]
 
+    def subjects(self, study: str) -> list[tuple[str, str]]:
+        found = (self.rows[key].subject for name, key in self.studies if name == study)
+        return sorted({(one.strategy, one.data_set) for one in found})
+
     def _is_better(self, new: TrialOutcome, old: TrialOutcome) -> bool:
         if RANK[new.status] != RANK[old.status]:
             return RANK[new.status] > RANK[old.status]

@@ -15,8 +15,9 @@ import pytest
 from manjha.domain.money import RUPEE
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.report import format_summary, write_report
-from manjha.research.report.page import ECHARTS, embedded, lesson, packed, render
+from manjha.research.report.page import lesson, packed, render
 from manjha.research.report.payload import histogram, payload
+from manjha.research.report.shell import ECHARTS, embedded
 from tests.fakes.results import curve_of, market_result, result_of
 
 ANALYSIS = analyse(market_result(days=60))

@@ -167,7 +167,7 @@ class EngineState:
         self.calls_on_session = overrides(setup.strategy, "on_session")
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
-        self.universe_day = TradingDay(0)
+        self.universe_day = self.held_until = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None

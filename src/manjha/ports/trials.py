@@ -32,3 +32,13 @@ class TrialLedger(Protocol):
     def trials(self, strategy: str, data_set: str, *, study: str = "") -> Sequence[Trial]:
         """Return the trials of a strategy on a data set, of one study or of all, in the order of their recording."""
         ...
+
+    def subjects(self, study: str) -> Sequence[tuple[str, str]]:
+        """Return strategy and data set of each that a study has trials of, sorted; empty where there is no such study.
+
+        Raises
+        ------
+        SettingsError
+            The database does not answer.
+        """
+        ...

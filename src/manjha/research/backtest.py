@@ -15,7 +15,7 @@ from manjha.domain.bars import BarColumns, Interval, format_interval
 from manjha.domain.charges import LINES
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
 from manjha.domain.money import Cash, Px, Qty, divide, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
@@ -64,6 +64,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
         Round each day's charges as the contract note does; false leaves them exact to 1e-4 rupee a fill.
     notes, warnings
         What was done to the data, for the list of assumptions; and what a user should worry about.
+    trade_from_ns
+        Bars that open earlier are history: indicators see them, nothing is decided on them. 0 for none.
     stride
         Bars that one event may stand for at most; 0 for any number. It cannot change the result (a test says so).
     """
@@ -85,6 +87,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     rates: RateCard | None = None
     contract_notes: bool = True
     seed: int = 0
+    trade_from_ns: TsNs = TsNs(0)
     stride: int = 0
     data: tuple[SeriesInfo, ...] = ()
     code_version: str = ""
@@ -155,6 +158,8 @@ def prepare(spec: BacktestSpec) -> EngineState:
     elif is_entry_strategy(spec.strategy):
         state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
         plan_entries(state)
+    if spec.trade_from_ns:
+        _hold_back(state, spec.trade_from_ns)
     if state.ctx.warmup >= len(timeline):
         raise DataError(
             f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
@@ -164,12 +169,23 @@ def prepare(spec: BacktestSpec) -> EngineState:
     return state
 
 
+def _hold_back(state: EngineState, from_ns: TsNs) -> None:
+    """Let nothing be decided on bars that open before a moment."""
+    first = int(np.searchsorted(np.asarray(state.timeline.open_ns), from_ns))
+    state.ctx.warmup = max(state.ctx.warmup, first)
+    state.held_until = day_of(from_ns)
+    if state.wakeups is not None:
+        state.wakeups = [at for at in state.wakeups if at >= first]
+
+
 def run_id(spec: BacktestSpec) -> RunId:
     """Return an id that follows from what decides the run, so that a repetition has the same one."""
     digest = hashlib.sha256()
     decisive = (spec.strategy.name, sorted(spec.strategy.values.items()), spec.initial, spec.sizing, spec.fills)
     digest.update(repr(decisive).encode())
     digest.update(repr((spec.slippage, spec.latency_ns, spec.seed, spec.rules.hash, spec.rates, spec.limits)).encode())
+    if spec.trade_from_ns:
+        digest.update(repr(spec.trade_from_ns).encode())
     for columns in spec.bars:
         digest.update(columns.instrument.encode())
         digest.update(columns.close)

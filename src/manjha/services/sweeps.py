@@ -53,7 +53,7 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
         Nothing can be tried, all failed, or the objective is never defined.
     """
     chosen = Chosen()
-    points, planned = _points(plan.candidates, sampling, chosen)
+    points, planned = points_of(plan.candidates, sampling, chosen)
     subject = subject_of(plan.spec)
     rows: list[SearchRow] = []
     given: dict[int, Point] = {}
@@ -85,7 +85,7 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     return require_some(report)
 
 
-def _points(candidates: Candidates, sampling: Sampling, chosen: Chosen) -> tuple[Iterable[Point], int]:
+def points_of(candidates: Candidates, sampling: Sampling, chosen: Chosen) -> tuple[Iterable[Point], int]:
     """Return the combinations and their number. A grid is walked twice, so that it is never held in memory."""
     if sampling.count:
         drawn = latin_hypercube(candidates, sampling.count, sampling.seed, chosen)

@@ -69,6 +69,14 @@ class SqlTrialLedger:
         with self._database.transaction() as connection:
             return [_trial(row) for row in connection.execute(asked.order_by(TRIALS.c.id))]
 
+    def subjects(self, study: str) -> list[tuple[str, str]]:
+        """Return strategies and data sets. See the port."""
+        asked = select(TRIALS.c.strategy, TRIALS.c.data_set).distinct()
+        asked = asked.join(STUDY_TRIALS, STUDY_TRIALS.c.trial_key == TRIALS.c.key)
+        asked = asked.where(STUDY_TRIALS.c.study == study)
+        with self._database.transaction() as connection:
+            return sorted((str(row[0]), str(row[1])) for row in connection.execute(asked))
+
     def _insert(self, table: Table) -> Any:
         """Return the dialect's insert, which knows what to do about a row that is there."""
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)

@@ -13,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
     "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
     "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),
+    "walk-forward": ("manjha.app.cli.walk_forward", "Choose on the past, run on what came after, window by window."),
+    "validate": ("manjha.app.cli.validate", "How much of the best of all trials is luck?"),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.

@@ -1,5 +1,6 @@
-"""Options that `manjha sweep` and `manjha optimize` share."""
+"""Options that searches and their validation share."""
 
+import pathlib
 from typing import Annotated
 
 import typer
@@ -32,3 +33,13 @@ Study = Annotated[str, typer.Option("--study", help="A name for it; else made fr
 Top = Annotated[int, typer.Option("--top", min=1, help="How many of the best to show.")]
 NoReturns = Annotated[bool, typer.Option("--no-returns", help="Keep no daily returns in the ledger (less disk).")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Report = Annotated[
+    pathlib.Path | None, typer.Option("--report", help="Where to write the page: a folder, or a name.html.")
+]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
+
+
+def page_path(where: pathlib.Path | None, home: pathlib.Path, name: str) -> pathlib.Path:
+    """Return where a page is written: the file or into the folder that was asked for, else into MANJHA_HOME/reports."""
+    folder = where or home / "reports"
+    return folder if folder.suffix == ".html" else folder / f"{name}.html"

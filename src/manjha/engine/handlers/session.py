@@ -32,7 +32,7 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
         _square_off_carried(state, event.ts_ns, out)
     if state.protections:
         rearm(state, event.ts_ns, out)
-    if state.calls_on_session and state.gate.trading_on:
+    if state.calls_on_session and state.gate.trading_on and event.day >= state.held_until:
         state.strategy.on_session(state.ctx, event.day)
         carry_out(state, event.ts_ns, out)
 

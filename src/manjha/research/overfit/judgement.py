@@ -4,7 +4,7 @@ import math
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from manjha.domain.errors import DataError, UsageError
 from manjha.research.overfit.cscv import Overfitting, backtest_overfitting
@@ -58,13 +58,15 @@ class Context(msgspec.Struct, frozen=True, eq=False):
 
     `sharpes` (M,) are the Sharpe ratios of one period of every trial ever evaluated, also of those whose returns were
     not kept, and `row` is the judged trial's place in them; NaN is a trial that failed. `parameters` (M, P) are
-    theirs, in the same order (of the columns, where no `sharpes` are given). `benchmark` (T,) are returns to beat;
-    without it, zero.
+    theirs, in the same order (of the columns, where no `sharpes` are given); `peers` (M,) marks those that differ from
+    the judged one in nothing else, which its neighbours are looked for among (all, where it is not given).
+    `benchmark` (T,) are returns to beat; without it, zero.
     """
 
     sharpes: Floats | None = None
     row: int = -1
     parameters: Floats | None = None
+    peers: NDArray[np.bool_] | None = None
     benchmark: Floats | None = None
 
 
@@ -213,7 +215,11 @@ def _superiority(table: Floats, known: Context, how: JudgeOptions, seed: Seed) -
 def _plateau(sharpes: Floats, row: int, known: Context, how: JudgeOptions, notes: list[str]) -> Plateau | None:
     if known.parameters is None or not math.isfinite(sharpes[row]):
         return None
-    found = plateau(known.parameters, sharpes, row, keep=how.keep, radius=how.radius)
+    peers = np.ones(len(sharpes), np.bool_) if known.peers is None else known.peers
+    if not peers[row]:
+        raise UsageError("the judged trial must be one of its own peers")
+    at = int(np.sum(peers[:row]))
+    found = plateau(known.parameters[peers], sharpes[peers], at, keep=how.keep, radius=how.radius)
     if math.isnan(found.score):
         notes.append(f"{found.neighbours} neighbours, or a Sharpe ratio not above zero, give no plateau score")
     if found.edges:

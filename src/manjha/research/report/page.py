@@ -1,11 +1,9 @@
 """The report: one HTML file that needs no network, made from a template, a script, a style and ECharts."""
 
-import gzip
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from manjha.domain.bars import format_interval
 from manjha.domain.moments import format_day, ist_datetime
@@ -15,14 +13,10 @@ from manjha.research.metrics.daily import period_returns
 from manjha.research.metrics.drawdown import Fall, fall_days
 from manjha.research.metrics.registry import GROUPS, METRICS
 from manjha.research.report.payload import charge_rows, charted, payload, shown_orders, shown_refusals, shown_trips
+from manjha.research.report.shell import embedded, environment, shared_parts, written_page
 from manjha.research.result import BacktestResult, order_list_hash
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 FOLDER = Path(__file__).parent
-ECHARTS = FOLDER / "vendor" / "echarts-6.1.0.min.js.gz"
-
 SCRIPTS = ("charts.js", "price.js", "tables.js")
 METRIC_COLUMNS, WAY_COLUMNS = 3, 2
 HEADING_ROWS = 2
@@ -43,40 +37,29 @@ def write_report(result: BacktestResult | Analysis, path: Path, bands: Sequence[
 
     `bands` are the rows of the uncertainty table: the same run under other assumptions.
     """
-    text = render(result if isinstance(result, Analysis) else analyse(result), bands)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-    return path
+    return written_page(render(result if isinstance(result, Analysis) else analyse(result), bands), path)
 
 
 def render(analysis: Analysis, bands: Sequence[Band] = ()) -> str:
     """Return the page as text."""
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            **_head(analysis),
-            **_sections(analysis),
-            bands=bands,
-            style=(FOLDER / "page.css").read_text("utf-8"),
-            echarts=_inline(gzip.decompress(ECHARTS.read_bytes()).decode("utf-8")),
-            script=_inline(
-                "".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS),
-            ),
-            data=embedded(payload(analysis, bands)),
-            lesson=lesson(bands),
-        )
+    found = environment(FOLDER)
+    found.filters |= {
+        "rupees": rupees,
+        "percent": _percent,
+        "day": format_day,
+        "ist": lambda ts_ns: f"{ist_datetime(ts_ns):%Y-%m-%d %H:%M}",
+        "interval": format_interval,
+        "factor": lambda value: "–" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.2f}",
+        "signed": lambda value: "gain" if value > 0 else "loss" if value < 0 else "",
+    }
+    return found.get_template("page.html.j2").render(
+        **_head(analysis),
+        **_sections(analysis),
+        **shared_parts([FOLDER / name for name in SCRIPTS]),
+        bands=bands,
+        data=embedded(payload(analysis, bands)),
+        lesson=lesson(bands),
     )
-
-
-def embedded(value: Any) -> str:
-    """Write JSON that no content can break out of: `<`, `>` and `&` are written as escapes. NaN is refused."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for char in "<>&\u2028\u2029":
-        text = text.replace(char, f"\\u{ord(char):04x}")
-    return text
 
 
 def packed(groups: Sequence[Item], heights: Sequence[int], columns: int) -> list[list[Item]]:
@@ -100,33 +83,6 @@ def lesson(bands: Sequence[Band]) -> str:
     if pair["worst"] < 0 < pair["best"]:
         return f"{text}, from a loss to a profit: bars of this length cannot tell which it was."
     return f"{text}: from {rupees(pair['worst'])} to {rupees(pair['best'])}. Finer bars narrow this."
-
-
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    found = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters |= {
-        "rupees": rupees,
-        "percent": _percent,
-        "day": format_day,
-        "ist": lambda ts_ns: f"{ist_datetime(ts_ns):%Y-%m-%d %H:%M}",
-        "interval": format_interval,
-        "factor": lambda value: "–" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:,.2f}",
-        "signed": lambda value: "gain" if value > 0 else "loss" if value < 0 else "",
-    }
-    return found
-
-
-def _inline(script: str) -> str:
-    """Make a script safe to stand inside a script element."""
-    return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _percent(value: float) -> str:

@@ -127,13 +127,7 @@ function ordersTable() {
 }
 
 function start() {
-  const hash = location.hash.slice(1), button = document.getElementById("theme");
-  if (hash === "dark" || hash === "light") ROOT.dataset.theme = hash;
-  const isDark = () => (ROOT.dataset.theme ? ROOT.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  const label = () => { button.textContent = isDark() ? "Light theme" : "Dark theme"; button.setAttribute("aria-pressed", String(isDark())); };
-  button.addEventListener("click", () => { ROOT.dataset.theme = isDark() ? "light" : "dark"; label(); drawAll(); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { label(); drawAll(); });
-  label();
+  followTheme(drawAll);
   const select = document.getElementById("price-view");
   if (select) {
     VIEWS.forEach((v, at) => { const option = make("option", v.label); option.value = String(at); select.append(option); });

@@ -54,13 +54,13 @@ def walk_forward(
 
 
 def walk_forward_in(
-    count: int, *, windows: int, ratio: float = 4.0, gap: int = 0, anchored: bool = False
+    count: int, *, windows: int, ratio: float = 4.0, gap: int = 0, anchored: bool = False, unit: str = "bars"
 ) -> tuple[Split, ...]:
     """Return this many windows that use `count` bars up to the last one.
 
     The test is the longest T with round(ratio × T) + gap + windows × T ≤ count, training round(ratio × T) bars; bars
     that do not come out even are given to no window, and they are the oldest where windows roll, or train the first
-    and all later windows where they are anchored.
+    and all later windows where they are anchored. `unit` is what is counted, for the words of an error.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def walk_forward_in(
     if not test:
         raise UsageError(
             f"{windows} windows with {ratio:g} times as much training as test and a gap of {gap} are longer than "
-            f"the data of {count} bars",
+            f"the data of {count} {unit}",
             hint="Take fewer windows, a smaller ratio or a longer period.",
         )
     train = max(round(ratio * test), 1)

@@ -1,0 +1,83 @@
+"""`manjha validate`: how much of the best of all trials is luck."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from manjha.app.cli import search_options as options
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def validate(
+    *,
+    strategy: Annotated[str, typer.Option("-s", "--strategy", help="A library name, or path/to/file.py[:Class].")] = "",
+    instrument: Annotated[
+        list[str] | None, typer.Option("--instrument", help="Like NSE:RELIANCE; may be repeated.")
+    ] = None,
+    study: Annotated[str, typer.Option("--study", help="Compare the trials of this search only.")] = "",
+    variant: Annotated[str, typer.Option("--variant", help="Judge fast=5,slow=20 instead of the best.")] = "",
+    independence: Annotated[
+        str, typer.Option("--independence", help="How trials are counted: all, correlation or clusters.")
+    ] = "all",
+    seed: options.Seed = 0,
+    interval: options.Interval = "1d",
+    also: options.Also = None,
+    start: options.Start = "",
+    end: options.End = "",
+    cash: options.Cash = "10 lakh",
+    size: options.Size = "",
+    slippage: options.Slippage = "1tick",
+    participation: options.Participation = "100%",
+    fill: options.Fill = "next-open",
+    limit: options.Limit = "touch",
+    path: options.Path = "worst",
+    latency_ms: options.Latency = 0,
+    product: options.Product = "",
+    index_proxy: options.IndexProxy = False,
+    report: options.Report = None,
+    no_report: options.NoReport = False,
+    json: options.Json = False,
+) -> None:
+    """Judge the best of all trials of a strategy on a data set, or of a study, by how many there were."""
+    from manjha.app.bootstrap import trial_ledger
+    from manjha.app.cli.output import print_json, print_table, progress_bar
+    from manjha.app.settings import load_settings
+    from manjha.app.validation_tables import HEADERS, heading, rows_of, validation_document, validation_page
+    from manjha.app.validations import ValidationWords, ask, load_again
+    from manjha.research.search_report import write_search_page
+    from manjha.services.validation import validate as run
+
+    terms = {
+        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
+        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
+        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
+    }  # fmt: skip
+    settings = load_settings()
+    words = ValidationWords(
+        strategy=strategy,
+        instruments=tuple(instrument or ()),
+        terms=terms,
+        study=study,
+        variant=variant,
+        independence=independence,
+        seed=seed,
+    )
+    with progress_bar() as tell:
+        tell("loading", 0, 0)
+        ledger = trial_ledger(settings)
+        question = ask(settings, ledger, words)
+        found = run(ledger, question, partial(load_again, settings, words), lambda what: tell(what, 0, 0))
+        where = None if no_report else options.page_path(report, settings.home, f"validate-{question.strategy}")
+        page = write_search_page(validation_page(found), where) if where else None
+    if json:
+        print_json(validation_document(found) | {"report": str(page) if page else None})
+        return
+    print(f"{heading(found)}\n\n{found.sentence}\n")
+    print_table(HEADERS, rows_of(found))
+    for note in found.notes:
+        print(f"note: {note}")
+    if page is not None:
+        print(f"Report: {page}")

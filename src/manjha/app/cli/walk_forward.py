@@ -1,0 +1,90 @@
+"""`manjha walk-forward`: choose parameters on the past, run them on what came after, window by window."""
+
+from typing import Annotated
+
+import typer
+
+from manjha.app.cli import search_options as options
+from manjha.app.cli.errors import INTERRUPTED, OK
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def walk_forward(
+    strategy: options.Strategy,
+    instrument: options.Instruments,
+    *,
+    param: options.Ranges = None,
+    constraint: options.Conditions = None,
+    windows: Annotated[int, typer.Option("--windows", min=1, help="How many.")] = 10,
+    ratio: Annotated[float, typer.Option("--ratio", help="Training is so many times as long as its test.")] = 4.0,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Train on everything before, not on the last part.")] = (
+        False
+    ),
+    gap: Annotated[int, typer.Option("--gap", min=0, help="Days between training and test that neither uses.")] = 0,
+    trials: Annotated[int, typer.Option("--trials", min=0, help="Draw so many combinations; 0 tries all.")] = 0,
+    sample: Annotated[str, typer.Option("--sample", help="lhs:200, the same as --trials 200.")] = "",
+    objective: Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")] = "sharpe",
+    jobs: options.Jobs = 0,
+    seed: options.Seed = 0,
+    study: options.Study = "",
+    interval: options.Interval = "1d",
+    also: options.Also = None,
+    start: options.Start = "",
+    end: options.End = "",
+    cash: options.Cash = "10 lakh",
+    size: options.Size = "",
+    slippage: options.Slippage = "1tick",
+    participation: options.Participation = "100%",
+    fill: options.Fill = "next-open",
+    limit: options.Limit = "touch",
+    path: options.Path = "worst",
+    latency_ms: options.Latency = 0,
+    product: options.Product = "",
+    index_proxy: options.IndexProxy = False,
+    report: options.Report = None,
+    no_report: options.NoReport = False,
+    json: options.Json = False,
+) -> None:
+    """Choose the best parameters in each window, run them on the days after it, and judge those days alone."""
+    from manjha.app.bootstrap import task_runner, trial_ledger
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.cli.walk_output import print_walk
+    from manjha.app.searches import SearchWords, plan_search
+    from manjha.app.settings import load_settings
+    from manjha.app.walk_tables import walk_document, walk_page
+    from manjha.research.search_report import write_search_page
+    from manjha.services.searches import SearchServices
+    from manjha.services.sweeps import parse_sampling
+    from manjha.services.walk_forward import Walk, walk
+
+    terms = {
+        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
+        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
+        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
+    }  # fmt: skip
+    settings = load_settings()
+    sampling = parse_sampling(sample or (f"lhs:{trials}" if trials else ""), seed)
+    how = Walk(windows=windows, ratio=ratio, gap=gap, anchored=anchored, sampling=sampling)
+    words = SearchWords(
+        strategy=strategy,
+        instruments=tuple(instrument),
+        terms=terms,
+        ranges=tuple(param or ()),
+        constraints=tuple(constraint or ()),
+        objectives=(objective,),
+        with_returns=False,
+    )
+    with progress_bar() as tell:
+        tell("loading", 0, 0)
+        plan = plan_search(settings, words, study, kind="walk-forward", ways=how)
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        found = walk(services, plan, how, lambda done, count: tell("walk-forward", done, count))
+    where = None if no_report or not found.rows else options.page_path(report, settings.home, plan.study)
+    page = write_search_page(walk_page(found), where) if where else None
+    if json:
+        print_json(walk_document(found) | {"report": str(page) if page else None})
+    else:
+        print_walk(found, page)
+    raise typer.Exit(INTERRUPTED if found.is_interrupted else OK)

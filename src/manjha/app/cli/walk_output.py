@@ -1,0 +1,27 @@
+"""How a walk-forward looks on a terminal."""
+
+from pathlib import Path
+
+from manjha.app.cli.output import print_table
+from manjha.app.walk_tables import sentence, stability_rows, window_rows
+from manjha.domain.moments import format_day
+from manjha.services.walk_forward import WalkReport
+
+
+def print_walk(found: WalkReport, page: Path | None) -> None:
+    """Print the windows, the stability of the parameters, the verdict, and how much was tried."""
+    for headers, rows in (window_rows(found), stability_rows(found)):
+        if rows:
+            print_table(headers, rows)
+            print()
+    for row in found.rows:
+        if row.error:
+            print(
+                f"failed: {row.failed} in training before {format_day(row.window.test[0])}, the last with {row.error}"
+            )
+    print(f"{sentence(found)}\n")
+    begun = f"Interrupted: {len(found.rows)} of {found.windows}" if found.is_interrupted else f"{len(found.rows)}"
+    print(f"{begun} windows of {found.combinations:,} combinations. Study: {found.study}.")
+    print(f"{found.trials:,} variants of {found.strategy} have been tried on {found.data_set} in all.")
+    if page is not None:
+        print(f"Report: {page}")
