@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
     "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
     "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),
+    "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
