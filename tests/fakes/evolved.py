@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from manjha.domain.moments import parse_day
 from manjha.ports.tasks import TaskRunner
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import GrammarTerms
@@ -16,6 +17,7 @@ from tests.fakes.hand_made import Row, days, share_named, spec_of
 from tests.fakes.trials import MemoryTrialLedger
 
 HOLDOUT = 0.25
+FIRST = parse_day("2020-01-01")
 
 
 def rows_that_return(count: int = 400, swing: float = 3.0, seed: int = 5) -> list[Row]:
@@ -28,7 +30,7 @@ def rows_that_return(count: int = 400, swing: float = 3.0, seed: int = 5) -> lis
 
 
 def spec_that_returns(volume: int = 10**6) -> BacktestSpec:
-    return spec_of(Evolved(), days(share_named(), rows_that_return(), volume=volume))
+    return spec_of(Evolved(), days(share_named(), rows_that_return(), first=FIRST, volume=volume))
 
 
 def load_part(*, later: bool) -> BacktestSpec:
