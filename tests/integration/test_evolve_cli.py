@@ -70,6 +70,7 @@ def test_a_file_does_again_what_was_bred(home: Home) -> None:
         assert all(word in text for word in ("seed 7", "In sample, ", "Held out, ", f"{found['trials']} rules"))
 
 
+@pytest.mark.slow
 def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
     assert home.run("evolve", *BETA, *SMALL) == 0, home.erred
     assert "sharpe held out" in home.said.splitlines()[0]
@@ -78,6 +79,7 @@ def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
     assert home.run("strategy", "check", str(next(Path("evolved").iterdir()))) == 0, home.erred
 
 
+@pytest.mark.slow
 def test_without_volume_its_indicators_are_left_out(home: Home) -> None:
     found = bred(home, "--instrument", "NSE:SILENT", *SMALL, "--participation", "any")
     assert found["notes"] == ["NSE:SILENT has no volume: indicators that need it are left out."]

@@ -78,7 +78,7 @@ def test_a_rule_does_not_see_what_comes() -> None:
 
 
 def test_an_interrupt_keeps_what_is_done() -> None:
-    report, ledger = evolved(InterruptedOnce(at=9))  # type: ignore[arg-type]  # as much of a runner as is needed
+    report, ledger = evolved(InterruptedOnce(at=9))
     assert report.is_interrupted
     assert len(report.rows) == len(ledger.rows) == 9
     assert report.survivors

@@ -88,7 +88,7 @@ class Grammar:
         if word is None:
             _hold(not node.parts and NOTHING.get(node.word) is kind, node, kind)
             return
-        _hold(issubclass(word.gives, kind) and len(word.takes) == len(node.parts), node, kind)
+        _hold(len(word.takes) == len(node.parts) and issubclass(word.gives, kind), node, kind)
         for part, wanted in zip(node.parts, word.takes, strict=True):
             self.require(part, wanted)
 
