@@ -23,6 +23,10 @@ hypothesis.settings.register_profile("ci", deadline=None, database=None, derando
 hypothesis.settings.register_profile("search", deadline=None, database=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+# A shell that puts the tests into the background ignores ^C for them, and for every process that they would interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class NetworkError(RuntimeError):
     """A test reached for the network. No OSError, so that no retry loop swallows it."""

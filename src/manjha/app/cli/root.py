@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),
     "walk-forward": ("manjha.app.cli.walk_forward", "Choose on the past, run on what came after, window by window."),
     "validate": ("manjha.app.cli.validate", "How much of the best of all trials is luck?"),
+    "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
