@@ -9,8 +9,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Where the data shared between checkouts lies; tests that need it are skipped, and counted, without it.
 MANJHA_SHARED ?= ../shared
-# Beside pytest's own flags, e.g. make test PYTEST_ARGS="-k charges -n 2"
+# Beside pytest's own flags, e.g. make test PYTEST_ARGS="-k charges"
 PYTEST_ARGS ?=
+# Two processes, each test file in one of them; `make test PARALLEL=` runs all in one.
+PARALLEL ?= -n 2 --dist loadfile
 # Small linear algebra is slower on many threads, and parallel test runs would fight for the cores.
 OMP_NUM_THREADS ?= 1
 export PYTHON MANJHA_SHARED OMP_NUM_THREADS
@@ -39,10 +41,10 @@ run: .venv/.run ## Install what users need and run the demonstration
 setup: .venv/.dev ## Install the development environment
 
 test: .venv/.dev ## Run all the tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: .venv/.dev ## Run the unit, property and contract tests that take under two minutes together
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not shared" tests/unit tests/property tests/contract tests/tidy $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not shared" tests/unit tests/property tests/contract tests/tidy $(PYTEST_ARGS)
 
 check: .venv/.dev ## Everything the gate asks: lint, types, import contracts, tidy, audit, all the tests
 	@$(MAKE) --no-print-directory lint
