@@ -61,7 +61,6 @@ function drawAll() {
   if (DATA.windows) drawWindows(c);
   if (DATA.equity) drawStitched(c);
   if (S) { drawHeat(c); drawParallel(c); }
-  if (DATA.pareto) drawPareto(c);
   if (DATA.logits) drawLogits(c);
   ROOT.dataset.charts = String(charts.size);
 }

@@ -1,4 +1,4 @@
-// Draws what a search found: the space of parameters, the Pareto front.
+// Draws what a search found: the space of parameters.
 const isPhone = () => innerWidth < 760;
 const digits = (v) => plain(+Number(v).toPrecision(4));
 const S = DATA.space || null;
@@ -96,18 +96,6 @@ function drawParallel(c) {
     ...base(c), tooltip: { show: false }, parallelAxis: axes, visualMap: visual(c, values, count, { show: false }),
     parallel: isPhone() ? { layout: "vertical", left: 112, right: 26, top: 16, bottom: 30, parallelAxisDefault: { nameLocation: "start", nameGap: 10 } } : { left: 60, right: 80, top: 36, bottom: 24, parallelAxisDefault: { nameLocation: "end", nameGap: 12 } },
     series: [{ type: "parallel", lineStyle: { width: 1, opacity: S.rows.length > 400 ? 0.25 : 0.5 }, data: S.rows.map((row) => [...row.slice(0, count), valueOf(row)]) }],
-  });
-}
-
-function drawPareto(c) {
-  const p = DATA.pareto, dots = (name, data, color, symbol, size) => ({ name, type: "scatter", data, symbol, symbolSize: size, itemStyle: { color } });
-  document.getElementById("pareto-note").textContent = `No other combination is better than one of the front in both: ${p.names.map((n, i) => `${n} ${p.better[i] ? "high" : "low"}`).join(", ")}.${p.others.length ? ` Not drawn: ${p.others.join(", ")}.` : ""}`;
-  const name = (n, gap) => ({ name: p.names[n], nameLocation: "middle", nameGap: gap, nameTextStyle: { color: c.text }, axisLabel: { color: c.soft, hideOverlap: true, formatter: digits }, splitNumber: isPhone() ? 3 : 6 });
-  draw("pareto", {
-    ...base(c), grid: { ...base(c).grid, left: 34, bottom: 28, top: 34 }, legend: { top: 0, right: 8, data: ["Front", "Others"], textStyle: { color: c.text } },
-    tooltip: { ...base(c).tooltip, trigger: "item", formatter: (i) => p.names.map((n, k) => `${escapeHtml(n)} ${digits(i.value[k])}`).join("<br>") },
-    xAxis: valueAxis(c, name(0, 28)), yAxis: valueAxis(c, name(1, 44)),
-    series: [dots("Others", p.rest, c.soft, "circle", 6), dots("Front", p.front, c.accent, "diamond", 12), { type: "line", data: [...p.front].sort((a, b) => a[0] - b[0]), showSymbol: false, silent: true, step: false, lineStyle: { color: c.accent, width: 1.2 } }],
   });
 }
 

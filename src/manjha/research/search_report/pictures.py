@@ -8,7 +8,6 @@ import numpy as np
 
 from manjha.research.metrics.daily import Floats
 from manjha.research.overfit import Fan, Overfitting
-from manjha.research.search.objective import Objective, dominates
 
 ROWS_MAX = 5_000
 CELLS_MAX = 24
@@ -45,28 +44,6 @@ def space(points: Sequence[Mapping[str, Any]], values: Floats, *, name: str, mor
         ],
         "best": shown.index(best),
         "all": len(kept),
-    }
-
-
-def pareto(values: Floats, objectives: Sequence[Objective]) -> dict[str, Any]:
-    """Return the values (N, K) of the first two objectives, and which rows no other beats in both; empty for one."""
-    if len(objectives) < 2:
-        return {}
-    pair = objectives[:2]
-    kept = [row[:2] for row in values.tolist() if all(math.isfinite(value) for value in row[:2])]
-    kept.sort(key=lambda row: [one.loss(value) for one, value in zip(pair, row, strict=True)])
-    front: list[list[float]] = []
-    for row in kept:
-        if row not in front and not any(dominates(one, row, pair) for one in front):
-            front.append(row)
-    rest = [row for row in kept if row not in front]
-    rest = [rest[at] for at in _thinned(list(range(len(rest))), 0)] if rest else []
-    return {
-        "names": [one.name for one in pair],
-        "better": [one.more_is_better for one in pair],
-        "front": [[_short(value) for value in row] for row in front],
-        "rest": [[_short(value) for value in row] for row in rest],
-        "others": [one.name for one in objectives[2:]],
     }
 
 
