@@ -5,6 +5,7 @@ fed in long stretches have the same one.
 """
 
 import hashlib
+from itertools import islice
 
 import msgspec
 from msgspec.structs import astuple
@@ -16,12 +17,15 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 def digest(state: EngineState) -> str:
     """Return the SHA-256 of the state in hexadecimal."""
-    ledger = state.portfolio.ledger
+    ledger, sha = state.portfolio.ledger, hashlib.sha256()
+    records = iter(state.book.records.values())
+    # Some at a time: rows of all the orders of a run would be its largest piece of memory.
+    while some := [
+        (astuple(r.order), r.phase, r.qty, r.filled, r.turnover, r.limit, r.trigger) for r in islice(records, 500)
+    ]:
+        sha.update(_ENCODER.encode(some))
     content = {
-        "orders": [
-            (astuple(r.order), r.phase, r.qty, r.filled, r.turnover, r.limit, r.trigger)
-            for r in state.book.records.values()
-        ],
+        "orders": len(state.book.records),
         "positions": [
             (tuple(p.key), p.qty, p.cost, p.realised, p.margin)
             for p in sorted(state.portfolio.positions.values(), key=lambda p: p.key)
@@ -36,4 +40,5 @@ def digest(state: EngineState) -> str:
         "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],
         "refusals": state.record_refusals,
     }
-    return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
+    sha.update(_ENCODER.encode(content))
+    return sha.hexdigest()

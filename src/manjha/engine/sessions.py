@@ -134,7 +134,8 @@ def day_rules(sessions: Sessions, instruments: Sequence[Instrument], day: Tradin
 
 def span(today: Mapping[InstrumentId, DayRules]) -> tuple[TsNs, TsNs]:
     """Return when the first instrument opens and the last one closes, its closing auction included."""
+    every = today.values()
     return (
-        TsNs(min(rules.open_ns for rules in today.values())),
-        TsNs(max(max(rules.close_ns, rules.auction_end_ns) for rules in today.values())),
+        TsNs(min([rules.open_ns for rules in every])),
+        TsNs(max([rules.auction_end_ns or rules.close_ns for rules in every])),
     )

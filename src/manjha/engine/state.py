@@ -1,5 +1,6 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +76,8 @@ class PositionChange(msgspec.Struct, frozen=True):
     reason: str
 
 
-BookStep = tuple[int, int, PositionKey | None, int, int]
-"""The account after something changed it: the timeline position from whose close it counts, cash, and one position's
-quantity and open cost (no key: cash only)."""
+CHARGED, STEP = 7, 5
+"""How many numbers `EngineState.record_charges` has for a fill, and `record_steps` for a change of the account."""
 
 
 class Marks(Mapping[InstrumentId, int]):
@@ -135,7 +135,10 @@ class EngineState:
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
-        What happened, for the result: fills with their charge lines, refusals, day settlements, position changes.
+        What happened, for the result: fills, the charges of each (`CHARGED` numbers), refusals, day settlements,
+        position changes, and the account after each change (`STEP` numbers: the timeline position from whose close it
+        counts, cash, the number of the position that changed or -1, its quantity and its open cost). Plain numbers,
+        because there are many and Python's own objects take six times the memory.
     """
 
     def __init__(self, setup: EngineSetup) -> None:
@@ -172,11 +175,11 @@ class EngineState:
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None
         self.record_fills: list[Fill] = []
-        self.record_lines: list[tuple[int, ...]] = []
+        self.record_charges = array("q")
         self.record_refusals: list[Refused] = []
         self.record_settled: list[DayChargesSettled] = []
         self.record_changes: list[PositionChange] = []
-        self.record_steps: list[BookStep] = []
+        self.record_steps = array("q")
         self.today_fills = 0
 
     def equity(self) -> Cash:
@@ -240,13 +243,13 @@ class EngineState:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
         at = self.matching
         if at < 0:
-            at = max(self.reached - 1, 0)
-        self.record_steps.append((at, self.portfolio.ledger.cash, position.key, position.qty, position.cost))
+            at = self.reached - 1 if self.reached else 0
+        self.record_steps.extend((at, self.portfolio.ledger.cash, position.number, position.qty, position.cost))
 
     def record_cash(self) -> None:
         """Remember the account after only cash changed."""
         at = self.matching if self.matching >= 0 else max(0, self.reached - 1)
-        self.record_steps.append((at, self.portfolio.ledger.cash, None, 0, 0))
+        self.record_steps.extend((at, self.portfolio.ledger.cash, -1, 0, 0))
 
     def record_change(self, change: PositionChange) -> None:
         """Remember a position that changed without a trade."""

@@ -37,7 +37,7 @@ class Portfolio:
         """Return the position of a key, flat if there was none."""
         found = self.positions.get(key)
         if found is None:
-            found = self.positions[key] = Position(key)
+            found = self.positions[key] = Position(key, number=len(self.positions))
         return found
 
     def apply(self, fill: Fill, instrument: Instrument) -> Position:

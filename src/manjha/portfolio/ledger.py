@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain, zip_longest
 
+from msgspec.structs import astuple
+
 from manjha.domain.charges import ChargeLines
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
@@ -19,12 +21,12 @@ class Ledger:
     """Cash of one account. Amounts in 1e-4 rupee.
 
     `margin` is held for positions, `reserved` for open orders, `unsettled` are proceeds not usable before
-    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking, and `past_lines` those of the days
-    before; they are summed when somebody asks.
+    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking; `past_charges` sums the days
+    before by line.
     """
 
     __slots__ = (
-        "cash", "day_lines", "initial", "margin", "margin_peak", "past_lines", "reserved", "settles", "unsettled",
+        "cash", "day_lines", "initial", "margin", "margin_peak", "past_charges", "reserved", "settles", "unsettled",
     )  # fmt: skip
 
     def __init__(self, initial: Cash) -> None:
@@ -35,7 +37,7 @@ class Ledger:
         self.reserved = 0
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
-        self.past_lines: list[tuple[int, ...]] = []
+        self.past_charges = ChargeLines()
         self.day_lines: defaultdict[StrategyId, list[tuple[int, ...]]] = defaultdict(list)
 
     @property
@@ -68,14 +70,14 @@ class Ledger:
             self.unsettled -= self.settles.pop(due)
 
     def close_day(self) -> None:
-        """Put the day's bookings to those of the days before."""
-        for rows in self.day_lines.values():
-            self.past_lines += rows
-        self.day_lines.clear()
+        """Add the day's bookings to those of the days before."""
+        if self.day_lines:
+            self.past_charges = self.charges()
+            self.day_lines.clear()
 
     def charges(self) -> ChargeLines:
         """Return all charges booked since the run began."""
-        return _sums(chain(self.past_lines, *self.day_lines.values()))
+        return _sums(chain((astuple(self.past_charges),), *self.day_lines.values()))
 
     def charged_today(self, strategy: StrategyId) -> ChargeLines:
         """Return today's booked charges of a strategy."""

@@ -64,7 +64,8 @@ class Position(msgspec.Struct, gc=False):
     """An open position. Changed by `apply` only.
 
     `qty` is signed. `cost` is Σ signed qty × px of what is open, in 1e-4 rupee (negative for a short).
-    `realised` is profit before charges since the run began; `margin` is what is held for it.
+    `realised` is profit before charges since the run began; `margin` is what is held for it. `number` counts the
+    positions of a portfolio from 0.
     """
 
     key: PositionKey
@@ -72,6 +73,7 @@ class Position(msgspec.Struct, gc=False):
     cost: int = 0
     realised: int = 0
     margin: int = 0
+    number: int = 0
 
     def apply(self, signed: int, px: int) -> int:
         """Apply a fill of a signed quantity; return the profit it realises before charges, in 1e-4 rupee."""

@@ -4,7 +4,6 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 
 import msgspec
 import numpy as np
@@ -21,7 +20,7 @@ from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
 from manjha.engine.digest import digest
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
-from manjha.engine.state import EngineSetup, EngineState
+from manjha.engine.state import CHARGED, EngineSetup, EngineState
 from manjha.engine.universe import choose_first_universe
 from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
@@ -39,7 +38,7 @@ from manjha.simulator.venue import Venue
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.views import Floats, Timeline
 
-COLLECT_EVERY = 200_000
+COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
 SQUARE_OFF_LEAD_NS = 60_000_000_000
 """How long before the broker's square-off time ours acts: a minute, so that the broker's fee is not paid."""
@@ -312,7 +311,7 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         initial=spec.initial,
         orders=tuple(_orders(state)),
         fills=tuple(state.record_fills),
-        fill_charges=_fill_charges(state.record_lines),
+        fill_charges=_fill_charges(state),
         curve=curve,
         marks=tuple((i.id, Px(state.marks[i.id])) for i in spec.instruments),
         day_charges=tuple(state.record_settled),
@@ -331,19 +330,14 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
 
 
 def _average(turnover: int, filled: int) -> Px:
-    """Return a mean price half up; of one fill, and mostly of several, it comes out even."""
-    if not filled:
-        return Px(0)
-    mean, rest = divmod(turnover, filled)
-    return Px(mean) if not rest else Px(divide(turnover, filled))
+    """Return a mean price half up; 0 without fills."""
+    return Px(divide(turnover, filled)) if filled else Px(0)
 
 
-def _fill_charges(lines: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
-    """Return what was booked with each fill, shape (fills, 9); a row has the first of the lines."""
-    charges = np.zeros((len(lines), len(LINES)), np.int64)
-    if lines:
-        flat = np.fromiter(chain.from_iterable(lines), np.int64)
-        charges[:, : len(lines[0])] = flat.reshape(len(lines), -1)
+def _fill_charges(state: EngineState) -> NDArray[np.int64]:
+    """Return what was booked with each fill, shape (fills, 9); the last two lines are never a fill's."""
+    charges = np.zeros((len(state.record_fills), len(LINES)), np.int64)
+    charges[:, :CHARGED] = np.array(state.record_charges, np.int64).reshape(-1, CHARGED)
     return charges
 
 
@@ -353,7 +347,8 @@ def _orders(state: EngineState) -> list[OrderRecord]:
             r.order,
             r.phase,
             Qty(r.filled),
-            _average(r.turnover, r.filled),
+            # Of one fill, and mostly of several, the average comes out even.
+            average if (average := r.average) * r.filled == r.turnover else _average(r.turnover, r.filled),
             r.order.decided_ns,
             r.closed_ns,
             r.reason,

@@ -1,7 +1,8 @@
 """The equity curve, rebuilt exactly after a run from the steps that changed the account. Vectorised over bars."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +10,10 @@ from numpy.typing import NDArray
 from manjha.domain.actions import CorporateAction
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
-from manjha.engine.state import EngineState
+from manjha.engine.state import STEP, EngineState
 from manjha.portfolio.corporate import adjust
 from manjha.research.result import Curve
 from manjha.strategy.views import Series, Timeline
-
-if TYPE_CHECKING:
-    from manjha.portfolio.positions import PositionKey
 
 Int64s = NDArray[np.int64]
 
@@ -38,12 +36,8 @@ class Held(NamedTuple):
 
 def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) -> Curve:
     """Return the account at the close of every position of the timeline, in 1e-4 rupee, exact; see `curve_of`."""
-    positions = state.portfolio.positions.values()
-    at, cash_after, keys, qty, cost = zip(*state.record_steps, strict=True) if state.record_steps else ((),) * 5
-    number: dict[PositionKey | None, int] = {position.key: index for index, position in enumerate(positions)}
-    number[None] = -1
-    changed = np.fromiter(map(number.__getitem__, keys), np.int64, len(keys))
-    steps = np.array([at, cash_after, changed, qty, cost], np.int64)
+    steps = np.array(state.record_steps, np.int64).reshape(-1, STEP).T
+    positions = sorted(state.portfolio.positions.values(), key=attrgetter("number"))
     held = [Held(position.key.instrument, position.key in state.portfolio.paid) for position in positions]
     initial = int(state.portfolio.ledger.initial)
     walked = Walked(state.timeline, state.setup.interval, list(state.instruments), initial)

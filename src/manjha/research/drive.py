@@ -124,10 +124,14 @@ class Drive:
 
     def _send(self, outputs: Sequence[Output], now_ns: TsNs) -> None:
         """Hand outputs to whom they are for; what the exchange answers is applied at once. A refusal is on record."""
+        state, answer = self.state, self.answer
         for output in outputs:
             if type(output) is Approved:
-                for event in self.answer[type(output.command)](output, now_ns):
-                    self._apply(event)
+                for event in answer[type(output.command)](output, now_ns):
+                    # As `_apply`; written out, because most events of a run come this way.
+                    more = step(state, event)
+                    if more:
+                        self._send(more, event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns)  # type: ignore[union-attr]
             elif type(output) is SetTimer:
                 self._plan(output.ts_ns, partial(self._timer, output.key))
 

@@ -296,12 +296,13 @@ class Venue:
 
     def _trade_at_close(self, book: InstrumentBook, order: Order, now_ns: TsNs) -> tuple[Event, ...]:
         """Trade a market order at the close that decided it; what is not traded waits in the book."""
-        row = book.series.row()
+        series = book.series
+        row = series.cursor[0] if series.rows_view is None else series.row()
         filled, left = None, order.qty
         if row >= 0 and not (book.band_high and book.locked_side(row) == order.side):
             if book.used_row != row:
                 book.used_row, book.used = row, 0
-            filled = self._trade(book, order, left, book.series.close_e4[row], row, now_ns)
+            filled = self._trade(book, order, left, series.close_e4[row], row, now_ns)
         if filled is not None:
             if filled.fill.qty == left:
                 return (filled,)  # Traded in full at once: the fill says that it was accepted.

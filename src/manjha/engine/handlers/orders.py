@@ -67,7 +67,7 @@ def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]
 def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     """Apply a fill: order, position, cash, charges, margin, protection; then tell the strategy."""
     fill = event.fill
-    record = _record(state, fill.order_id)
+    record = state.book.records.get(fill.order_id) or _record(state, fill.order_id)
     order, product, qty, sells = record.order, fill.product, fill.qty, fill.side is _SELL
     instrument = state.instruments[fill.instrument]
     turnover_before, left_before = record.turnover, record.qty - record.filled
@@ -78,7 +78,7 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     lines = fill_charges(card, fill.side, fill.px * qty, turnover_before)
     portfolio.ledger.charge(order.origin.strategy, lines)
     state.record_fills.append(fill)
-    state.record_lines.append(lines)
+    state.record_charges.extend(lines)
     state.record_position(position)
     if record.reserved:
         _release(state, record, qty, left_before)
