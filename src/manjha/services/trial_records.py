@@ -7,6 +7,7 @@ import msgspec
 from manjha.domain.trials import Trial, TrialOutcome, TrialSubject
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
+from manjha.research.metrics.sample import sample
 from manjha.research.result import BacktestResult
 from manjha.research.search.summary import Asked, summarise
 from manjha.research.search.variants import parameters_of, subject_of
@@ -64,7 +65,7 @@ class Counted(msgspec.Struct, frozen=True):
 def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
     """Count a single run, with its daily returns, and say how many variants there are now."""
     subject = subject_of(spec)
-    outcome = summarise(result, Asked(with_returns=True)).outcome
+    outcome = summarise(sample(result), Asked(with_returns=True)).outcome
     with Recorder(ledger, SINGLE) as recorder:
         recorder.add(subject, parameters_of(spec.strategy), outcome)
     return Counted(subject.strategy, subject.data_set, ledger.count(subject.strategy, subject.data_set))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
@@ -66,7 +66,7 @@ def evolve(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_evolution(settings, words, evolving, study)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = run(services, plan, evolving, tell)
         files = write_survivors(plan, evolving, report, out)
     if json:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
@@ -83,7 +83,7 @@ def optimize(
             seed=seed,
             prune=prune,
         )
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
     best = report.best(top) if len(plan.objectives) == 1 else report.pareto()[:top]
     if json:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
@@ -69,7 +69,7 @@ def sweep(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_search(settings, words, study, kind="sweep", ways=sampling)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = run(services, plan, sampling, lambda done, count: tell("sweep", done, count))
     best = report.best(top)
     if json:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
@@ -79,7 +79,7 @@ def walk_forward(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_search(settings, words, study, kind="walk-forward", ways=how)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         found = walk(services, plan, how, lambda done, count: tell("walk-forward", done, count))
     where = None if no_report or not found.rows else options.page_path(report, settings.home, plan.study)
     page = write_search_page(walk_page(found), where) if where else None
