@@ -44,12 +44,13 @@ def optimize(
     latency_ms: options.Latency = 0,
     product: options.Product = "",
     index_proxy: options.IndexProxy = False,
+    report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
     """Search for good parameters; show the best, or what no other beats where there are several objectives."""
     from manjha.app.bootstrap import study_storage, task_runner, trial_ledger
-    from manjha.app.cli.output import print_json, progress_bar
-    from manjha.app.cli.search_output import print_search, search_document
+    from manjha.app.cli.output import progress_bar
+    from manjha.app.cli.search_output import show_search
     from manjha.app.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.research.search.study import parse_sampler
@@ -85,9 +86,6 @@ def optimize(
         )
         services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
-    best = report.best(top) if len(plan.objectives) == 1 else report.pareto()[:top]
-    if json:
-        print_json(search_document(report, best))
-    else:
-        print_search(report, best)
+    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+    show_search(report, top, where, kind="optimisation", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

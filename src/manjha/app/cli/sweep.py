@@ -38,12 +38,13 @@ def sweep(
     latency_ms: options.Latency = 0,
     product: options.Product = "",
     index_proxy: options.IndexProxy = False,
+    report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
     """Evaluate every combination of parameters, show the best, and count them all in the trial ledger."""
     from manjha.app.bootstrap import task_runner, trial_ledger
-    from manjha.app.cli.output import print_json, progress_bar
-    from manjha.app.cli.search_output import print_search, search_document
+    from manjha.app.cli.output import progress_bar
+    from manjha.app.cli.search_output import show_search
     from manjha.app.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.services.searches import SearchServices
@@ -71,9 +72,6 @@ def sweep(
         plan = plan_search(settings, words, study, kind="sweep", ways=sampling)
         services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = run(services, plan, sampling, lambda done, count: tell("sweep", done, count))
-    best = report.best(top)
-    if json:
-        print_json(search_document(report, best))
-    else:
-        print_search(report, best)
+    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+    show_search(report, top, where, kind="sweep", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)
