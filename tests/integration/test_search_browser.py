@@ -62,7 +62,8 @@ def report_of(points: list[Point], *objectives: str, name: str = "hills") -> Sea
 
 def grid(*, words: bool = False) -> list[Point]:
     pairs = product(range(2, 20), range(5, 65, 5))
-    return [{"fast": a, "slow": b} | ({"mode": "ab"[a % 2]} if words else {}) for a, b in pairs if a < b]
+    points: list[Point] = [{"fast": a, "slow": b} for a, b in pairs if a < b]
+    return [{**point, "mode": "ab"[number % 2]} for number, point in enumerate(points)] if words else points
 
 
 SPARSE: list[Point] = [

@@ -59,7 +59,9 @@ def test_a_backtest_is_a_trial_too(home: Home) -> None:
     run = ("backtest", "-s", "sma-cross", *ALPHA, "-p", "fast=3", "-p", "slow=7", "--no-band", "--no-report")
     assert home.run(*run) == home.run(*run) == 0
     assert "Trials: 1 variant of sma-cross tried on NSE:ALPHA 1d so far" in home.said
-    manjha.backtest("sma-cross", "NSE:ALPHA", fast=3, slow=8)
+    result = manjha.backtest("sma-cross", "NSE:ALPHA", fast=3, slow=8)
+    manjha.report(result, "page.html")
+    assert "One of 2 variants of sma-cross tried on NSE:ALPHA 1d so far." in Path("page.html").read_text("utf-8")
     found = home.search("sweep", "sma-cross", "-p", "fast=3", "-p", "slow=7:9", "-j", "1")
     assert (found["new_trials"], found["trials"]) == (1, 3)
 

@@ -91,7 +91,8 @@ def run_and_show(
         counted = _count(settings, spec, result)
         tell("report", 0, 0)
         analysis = analyse(result)
-        page = write_report(analysis, _page(where, result), bands) if where is not None else None
+        tried = "" if isinstance(counted, ManjhaError) else counted.sentence
+        page = write_report(analysis, _page(where, result), bands, trials=tried) if where is not None else None
     if json:
         trials = counted.trials if not isinstance(counted, ManjhaError) else None
         print_json(document(analysis, bands) | {"report": str(page) if page else None, "trials": trials})

@@ -27,10 +27,10 @@ YEAR = 252.0
 
 
 class Best(msgspec.Struct, frozen=True):
-    """The best row judged. Ratios are a year's; what is not defined is NaN. `edges` are parameters whose range ends there.
+    """The best row judged. Ratios are a year's; what is not defined is NaN.
 
     `expected_maximum` is what the best of as many trials without skill shows, `deflated` the probability of being
-    above it.
+    above it. `edges` are parameters whose range ends there.
     """
 
     sharpe: float
