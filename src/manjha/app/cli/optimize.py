@@ -1,6 +1,6 @@
 """`manjha optimize`: a study proposes combinations, learns from what came of them, and can go on another day."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def optimize(
     strategy: options.Strategy,
     instrument: options.Instruments,
@@ -30,20 +31,7 @@ def optimize(
     seed: options.Seed = 0,
     study: options.Study = "",
     no_returns: options.NoReturns = False,
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
     report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
@@ -57,11 +45,6 @@ def optimize(
     from manjha.services.optimise import Tuning, optimise
     from manjha.services.searches import SearchServices
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     words = SearchWords(
         strategy=strategy,

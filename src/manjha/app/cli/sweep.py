@@ -1,6 +1,6 @@
 """`manjha sweep`: every combination of parameters, or a sample of them, over all cores."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def sweep(
     strategy: options.Strategy,
     instrument: options.Instruments,
@@ -18,26 +19,13 @@ def sweep(
     param: options.Ranges = None,
     constraint: options.Conditions = None,
     sample: Annotated[str, typer.Option("--sample", help="lhs:500 draws 500, spread evenly; else all.")] = "",
-    objective: Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")] = "sharpe",
+    objective: options.Objective = "sharpe",
     top: options.Top = 10,
     jobs: options.Jobs = 0,
     seed: options.Seed = 0,
     study: options.Study = "",
     no_returns: options.NoReturns = False,
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
     report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
@@ -51,11 +39,6 @@ def sweep(
     from manjha.services.sweeps import parse_sampling
     from manjha.services.sweeps import sweep as run
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     sampling = parse_sampling(sample, seed)
     words = SearchWords(
