@@ -14,6 +14,7 @@ from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.sizing import TargetUnit
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.kernel import cache
+from manjha.research.kernel.refusal import REASONS
 from manjha.research.kernel.run import KernelMarket
 from manjha.research.metrics.registry import METRICS
 from manjha.research.metrics.sample import sample
@@ -22,6 +23,7 @@ from manjha.research.search.ground import PARTS, Ground, is_compilable, prepare
 from manjha.research.search.objective import parse_objective
 from manjha.research.search.summary import Asked, evaluate, summarise
 from manjha.research.search.variants import first_part, vary
+from manjha.research.walk_forward import cut_before, days_of, part_of
 from manjha.services.optimise import Tuning, optimise
 from manjha.services.sweeps import Sampling, sweep
 from manjha.services.walk_forward import Walk, walk
@@ -140,6 +142,33 @@ def test_what_the_kernel_refuses_in_the_run_is_done_event_by_event() -> None:
     found = Ground(spec).run(spec)
     assert not isinstance(found, compiled.CompiledSample)
     assert repr(summarise(found, SHARPE)) == repr(summarise(sample(run_backtest(vary(spec, {}))), SHARPE))
+
+
+class Late(Waves):
+    """Says nothing on the first twenty days."""
+
+    def targets(self, history: History) -> Floats:
+        """State a quantity at each turn."""
+        held = super().targets(history)
+        held[:20] = np.nan
+        return held
+
+
+def test_a_row_of_a_test_window_leaves_its_history_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The strategy keeps still before the moment by itself, so this holds whether or not the kernel can be told to.
+    monkeypatch.delitem(REASONS, "trading held back to a moment", raising=False)
+    days = days_of(load_waves())
+    part = part_of(load_waves(), int(days[0]), int(days[-1]), int(days[20]))
+    spec = msgspec.structs.replace(part, strategy=Late(length=4))
+    kernel = Ground(spec).run(vary(spec, {"length": 4}))
+    assert isinstance(kernel, compiled.CompiledSample)
+    engine = sample(cut_before(run_backtest(vary(spec, {"length": 4})), spec.trade_from_ns))
+    assert len(kernel.returns) == len(days) - 20
+    assert kernel.trades > 3
+    assert repr(summarise(kernel, SHARPE)) == repr(summarise(engine, SHARPE))
+    for metric in METRICS:
+        mine, theirs = metric.of(kernel), metric.of(engine)
+        assert mine == theirs or (math.isnan(mine) and math.isnan(theirs)), metric.name
 
 
 def test_parts_are_cut_once_and_few_are_kept() -> None:
