@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from manjha.adapters.system.processes import AHEAD, InlineRunner, ProcessRunner
+from manjha.adapters.system.processes import InlineRunner, ProcessRunner
 from manjha.domain.errors import UsageError
+from manjha.ports.tally import AHEAD
 from manjha.ports.tasks import TaskFailed, TaskRunner, Work
 from manjha.services.sweeps import Sampling, sweep
 from tests.fakes.ray_cluster import cluster

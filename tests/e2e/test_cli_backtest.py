@@ -89,6 +89,14 @@ def test_an_index_needs_its_stand_in(market: Path) -> None:
     assert manjha(market, *args, "--index-proxy", "--no-band").returncode == 0
 
 
+def test_what_is_for_delivery_runs_on_an_index_as_a_contract(market: Path) -> None:
+    args = ("backtest", "-s", "sma-cross", "--instrument", "NSE:SYNTH 50", "-i", "60m", "--no-report", "--index-proxy")
+    refused = manjha(market, *args)
+    assert refused.returncode == 2
+    assert "--product NRML" in refused.stderr
+    assert manjha(market, *args, "--product", "NRML", "--no-band").returncode == 0
+
+
 GOOD = ("-s", "sma-cross", "--instrument", "NSE:PATANG", "-i", "15m")
 WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (("-s", "sma-cros", "--instrument", "NSE:PATANG"), ("sma-cros", "Did you mean 'sma-cross'")),

@@ -1,5 +1,6 @@
 """`manjha sweep` from words to table, and what wrong words are told."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -37,11 +38,30 @@ def test_the_table_names_the_best_and_how_many_there_were(home: Home) -> None:
     assert "18 variants of sma-cross have been tried on NSE:ALPHA 1d in all" in home.said
 
 
+def test_a_page_is_written_where_it_is_asked_for(home: Home) -> None:
+    assert home.run("sweep", "-s", "sma-cross", *ALPHA, *SPACE, "-j", "1", "--report", "pages", "--study", "mine") == 0
+    assert "Report: pages/mine.html" in home.said
+    page = Path("pages/mine.html").read_text("utf-8")
+    assert "The best of 18 trials has a deflated Sharpe of" in page
+    assert "The best of 18 trials has a deflated Sharpe of" in home.said
+    found = home.search("sweep", "sma-cross", *SPACE, "-j", "1")
+    assert (found["report"], list(Path().rglob("*.html"))) == (None, [Path("pages/mine.html")])
+
+
+def test_the_deflated_ratio_is_that_of_validate(home: Home) -> None:
+    found = home.search("sweep", "sma-cross", *SPACE, "-j", "1", "--study", "mine")
+    assert home.run("validate", "--study", "mine", "--no-report", "--json") == 0
+    judged = json.loads(home.said)["statistics"]
+    assert found["deflated_sharpe"] == pytest.approx(judged["deflated_sharpe"], abs=1e-6)
+
+
 def test_a_backtest_is_a_trial_too(home: Home) -> None:
     run = ("backtest", "-s", "sma-cross", *ALPHA, "-p", "fast=3", "-p", "slow=7", "--no-band", "--no-report")
     assert home.run(*run) == home.run(*run) == 0
     assert "Trials: 1 variant of sma-cross tried on NSE:ALPHA 1d so far" in home.said
-    manjha.backtest("sma-cross", "NSE:ALPHA", fast=3, slow=8)
+    result = manjha.backtest("sma-cross", "NSE:ALPHA", fast=3, slow=8)
+    manjha.report(result, "page.html")
+    assert "One of 2 variants of sma-cross tried on NSE:ALPHA 1d so far." in Path("page.html").read_text("utf-8")
     found = home.search("sweep", "sma-cross", "-p", "fast=3", "-p", "slow=7:9", "-j", "1")
     assert (found["new_trials"], found["trials"]) == (1, 3)
 

@@ -18,6 +18,7 @@ from manjha.research.report import format_summary, write_report
 from manjha.research.report.page import lesson, packed, render
 from manjha.research.report.payload import histogram, payload
 from manjha.research.report.shell import ECHARTS, embedded
+from manjha.services.trial_records import Counted
 from tests.fakes.results import curve_of, market_result, result_of
 
 ANALYSIS = analyse(market_result(days=60))
@@ -229,6 +230,17 @@ def test_a_run_without_anything_still_has_a_page() -> None:
 
 def test_the_same_run_gives_the_same_page() -> None:
     assert render(analyse(market_result(days=60))) == PAGE
+
+
+def test_the_page_says_how_many_were_tried_where_that_is_known() -> None:
+    said = "One of 1,200 variants of ema_cross tried on NSE:ALPHA 1d so far."
+    page = render(ANALYSIS, trials=Counted("ema_cross", "NSE:ALPHA 1d", 1200).sentence)
+    assert said in page
+    assert (
+        Counted("ema_cross", "NSE:ALPHA 1d", 1).sentence
+        == "The only variant of ema_cross tried on NSE:ALPHA 1d so far."
+    )
+    assert 'id="trials-tried"' not in PAGE
 
 
 def test_the_file_appears_whole(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.errors import UsageError
 from manjha.domain.trials import TrialStatus
 from manjha.research.backtest import BacktestSpec, run_backtest
-from manjha.research.result import BacktestResult
-from manjha.research.search import summary
-from manjha.services import trial_records
+from manjha.research.metrics.sample import Sample
+from manjha.research.search import ground, summary
+from manjha.services import searches, trial_records
 from manjha.services.searches import SearchReport
 from manjha.services.sweeps import Sampling, sweep
 from manjha.services.trial_records import record_run
@@ -79,14 +79,15 @@ def test_no_curve_outlives_its_combination(monkeypatch: pytest.MonkeyPatch) -> N
     curves: list[weakref.ref[object]] = []
     alive: list[int] = []
 
-    def watched(spec: BacktestSpec) -> BacktestResult:
-        gc.collect()
-        alive.append(sum(curve() is not None for curve in curves))
-        result = run_backtest(spec)
-        curves.append(weakref.ref(result.curve.equity))
-        return result
+    class Watched(ground.Ground):
+        def run(self, spec: BacktestSpec) -> Sample:
+            gc.collect()
+            alive.append(sum(curve() is not None for curve in curves))
+            found = super().run(spec)
+            curves.append(weakref.ref(found.result.curve.equity))
+            return found
 
-    monkeypatch.setattr(summary, "run_backtest", watched)
+    monkeypatch.setattr(searches, "Ground", Watched)
     report = swept("length=1:8")
     gc.collect()
     assert len(report.rows) == len(alive) == 8

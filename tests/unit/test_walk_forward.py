@@ -12,7 +12,7 @@ from manjha.domain.errors import UsageError
 from manjha.research.backtest import run_backtest
 from manjha.research.overfit import Likelihood
 from manjha.research.search.variants import vary
-from manjha.research.walk_forward import cut_before, days_of, forward, part_of, stability, windows_of
+from manjha.research.walk_forward import cut_before, days_of, forward, part_of, stability, start_of, windows_of
 from manjha.services.walk_forward import Walk, walk
 from tests.fakes.searches import FAILING, load_waves, plan_of, services_of
 
@@ -40,7 +40,7 @@ def test_history_is_seen_and_not_traded() -> None:
     assert len(part.bars[0]) == 40
     assert result.fills
     assert min(fill.ts_ns for fill in result.fills) > part.trade_from_ns
-    cut = cut_before(result, start)
+    cut = cut_before(result, start_of(start))
     assert len(cut.curve) == 20
     assert cut.final == result.final
 

@@ -65,10 +65,15 @@ def backtest(
 
 
 def report(result: "BacktestResult", path: str | Path) -> Path:
-    """Write the result's page, one self-contained HTML file, and return its path."""
-    from manjha.research.report import write_report
+    """Write the result's page, one self-contained HTML file, and return its path.
 
-    return write_report(result, Path(path))
+    It says how many variants of the strategy were tried on the data, as far as the trial ledger knows.
+    """
+    from manjha.research.report import write_report
+    from manjha.services.trial_records import count_again
+
+    counted = count_again(trial_ledger(load_settings()), result)
+    return write_report(result, Path(path), trials=counted.sentence if counted.trials else "")
 
 
 def summary(result: "BacktestResult") -> str:

@@ -102,9 +102,9 @@ def part_of(spec: BacktestSpec, first: int, last: int, trade_from: int = 0) -> B
     )
 
 
-def cut_before(result: BacktestResult, day: int) -> BacktestResult:
-    """Return a result without the rows of its curve before a day, on which nothing was decided."""
-    curve, begin = result.curve, start_of(day)
+def cut_before(result: BacktestResult, begin: TsNs) -> BacktestResult:
+    """Return a result without the rows of its curve up to a moment, at which nothing was decided yet."""
+    curve = result.curve
     rows = curve.ts_ns > begin
     empty = np.empty(0, np.int64)
 

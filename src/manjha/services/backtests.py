@@ -332,7 +332,7 @@ def _tradable(
             f"{instrument.display} is an index and cannot be bought",
             hint="Run on its future, or add --index-proxy to trade it as a future without expiry (an assumption).",
         )
-    if request.strategy.product is Product.CNC:
+    if (request.product or request.strategy.product) is Product.CNC:
         raise UsageError(
             f"{request.strategy.name} holds shares for delivery, which an index or its future has not",
             hint="Choose an intraday strategy, or --product NRML.",

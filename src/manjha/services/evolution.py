@@ -14,10 +14,11 @@ from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import Grammar, GrammarTerms
 from manjha.research.evolve.source import class_of
 from manjha.research.evolve.trees import parse
+from manjha.research.search.ground import Ground, prepare
 from manjha.research.search.objective import Objective
 from manjha.research.search.summary import Asked, Summary, evaluate
 from manjha.research.search.variants import canonical, subject_of
-from manjha.services.searches import SearchServices, row_of
+from manjha.services.searches import SearchServices, ground_of, row_of
 from manjha.services.trial_records import Recorder
 
 if TYPE_CHECKING:
@@ -108,10 +109,13 @@ def evolve(
     """
     course = _Course(plan, evolving, tell or (lambda _what, _done, _count: None))
     asked = Asked((plan.objective,), with_returns=True)
+    prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
-            with services.runner.hire(Work(plan.load, partial(try_rule, asked, plan.grammar))) as crew:
+            with services.runner.hire(
+                Work(partial(ground_of, plan.load), partial(try_rule, asked, plan.grammar))
+            ) as crew:
                 course.run(crew, recorder)
         except KeyboardInterrupt:
             is_interrupted = True
@@ -132,9 +136,9 @@ def evolve(
     return _require_some(report)
 
 
-def try_rule(asked: Asked, terms: GrammarTerms, spec: BacktestSpec, text: str) -> Summary:
+def try_rule(asked: Asked, terms: GrammarTerms, ground: Ground, text: str) -> Summary:
     """Do a worker's task: write the rule as a strategy, and run it."""
-    return evaluate(ruled(spec, terms, text), asked)
+    return evaluate(ruled(ground.spec, terms, text), asked, ground)
 
 
 def ruled(spec: BacktestSpec, terms: GrammarTerms, text: str) -> BacktestSpec:

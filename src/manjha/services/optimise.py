@@ -9,6 +9,7 @@ import msgspec
 
 from manjha.domain.trials import TrialOutcome, TrialStatus, TrialSubject
 from manjha.ports.tasks import Crew, TaskFailed, Work
+from manjha.research.search.ground import prepare
 from manjha.research.search.points import require_point
 from manjha.research.search.space import Point
 from manjha.research.search.study import Proposal, Sampler, Study, StudyTerms
@@ -23,6 +24,7 @@ from manjha.services.searches import (
     SearchRow,
     SearchServices,
     attempt,
+    ground_of,
     require_some,
     row_of,
 )
@@ -67,7 +69,8 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
     require_point(plan.candidates)
     search = _Search(plan, tuning)
     done = search.study.told
-    work = Work(plan.load, partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    work = Work(partial(ground_of, plan.load), partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:

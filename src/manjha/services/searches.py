@@ -3,6 +3,7 @@
 import heapq
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -11,6 +12,7 @@ from manjha.domain.trials import TrialOutcome, TrialStatus
 from manjha.ports.tasks import TaskFailed, TaskRunner
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
+from manjha.research.search.ground import Ground
 from manjha.research.search.objective import Objective, dominates
 from manjha.research.search.points import Candidates
 from manjha.research.search.space import Point
@@ -24,10 +26,11 @@ WHOLE = (1, 1)
 
 
 class SearchServices(msgspec.Struct, frozen=True):
-    """What a search works with."""
+    """What a search works with. `say` is told what makes it wait before it begins."""
 
     runner: TaskRunner
     ledger: TrialLedger
+    say: Callable[[str], None] = lambda _what: None
 
 
 class SearchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,10 +113,15 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
         return [row for row in rows if not math.isnan(row.values[0])]
 
 
-def attempt(asked: Asked, spec: BacktestSpec, task: Attempt) -> Summary:
+def ground_of(load: Callable[[], BacktestSpec]) -> Ground:
+    """Load in a worker what its tasks need."""
+    return Ground(load())
+
+
+def attempt(asked: Asked, ground: Ground, task: Attempt) -> Summary:
     """Do a worker's task."""
-    varied = vary(spec, task.point)
-    return evaluate(varied if task.part == WHOLE else first_part(varied, task.part), asked)
+    spec = ground.spec if task.part == WHOLE else ground.part(task.part, partial(first_part, part=task.part))
+    return evaluate(vary(spec, task.point), asked, ground)
 
 
 def row_of(point: Point, came: Summary | TaskFailed, objectives: Sequence[Objective]) -> tuple[SearchRow, TrialOutcome]:

@@ -7,6 +7,7 @@ import msgspec
 
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import Work
+from manjha.research.search.ground import prepare
 from manjha.research.search.points import Candidates, Chosen, grid, latin_hypercube, nothing_left
 from manjha.research.search.space import Point
 from manjha.research.search.summary import Asked
@@ -19,6 +20,7 @@ from manjha.services.searches import (
     SearchRow,
     SearchServices,
     attempt,
+    ground_of,
     require_some,
     row_of,
 )
@@ -57,7 +59,8 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     subject = subject_of(plan.spec)
     rows: list[SearchRow] = []
     given: dict[int, Point] = {}
-    work = Work(plan.load, partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    work = Work(partial(ground_of, plan.load), partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:

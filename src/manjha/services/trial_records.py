@@ -7,9 +7,10 @@ import msgspec
 from manjha.domain.trials import Trial, TrialOutcome, TrialSubject
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
+from manjha.research.metrics.sample import sample
 from manjha.research.result import BacktestResult
 from manjha.research.search.summary import Asked, summarise
-from manjha.research.search.variants import parameters_of, subject_of
+from manjha.research.search.variants import data_set_named, parameters_of, subject_of
 
 BATCH = 100
 """Trials written at once: what a killed search can lose."""
@@ -60,11 +61,23 @@ class Counted(msgspec.Struct, frozen=True):
         variants = "variant" if self.trials == 1 else "variants"
         return f"{self.trials:,} {variants} of {self.strategy} tried on {self.data_set} so far"
 
+    @property
+    def sentence(self) -> str:
+        """The count as a report says it of its run."""
+        one = f"One of {self.trials:,} variants" if self.trials > 1 else "The only variant"
+        return f"{one} of {self.strategy} tried on {self.data_set} so far."
+
+
+def count_again(ledger: TrialLedger, result: BacktestResult) -> Counted:
+    """Return how many variants of a result's strategy were tried on its data, without counting it."""
+    data_set = data_set_named(result.instruments, result.intervals[0])
+    return Counted(result.strategy, data_set, ledger.count(result.strategy, data_set))
+
 
 def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
     """Count a single run, with its daily returns, and say how many variants there are now."""
     subject = subject_of(spec)
-    outcome = summarise(result, Asked(with_returns=True)).outcome
+    outcome = summarise(sample(result), Asked(with_returns=True)).outcome
     with Recorder(ledger, SINGLE) as recorder:
         recorder.add(subject, parameters_of(spec.strategy), outcome)
     return Counted(subject.strategy, subject.data_set, ledger.count(subject.strategy, subject.data_set))

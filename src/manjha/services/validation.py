@@ -10,7 +10,8 @@ from manjha.domain.errors import ManjhaError, UsageError
 from manjha.domain.moments import DAY_NS
 from manjha.domain.trials import Trial
 from manjha.ports.trials import TrialLedger
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec
+from manjha.research.fast import fast_backtest
 from manjha.research.metrics.sample import Sample, sample
 from manjha.research.overfit import (
     Against,
@@ -170,7 +171,7 @@ def _trades(question: Question, trial: Trial, load: Callable[[Trial], BacktestSp
                 "(give the strategy and the options of the search)"
             )
             return None
-        run = sample(run_backtest(spec))
+        run = sample(fast_backtest(spec, may_compile=False))
     except ManjhaError as error:
         notes.append(f"its trades are not compared, because it cannot be run again: {error.message}")
         return None

@@ -9,24 +9,23 @@ import numpy as np
 
 from manjha.domain.errors import UsageError
 from manjha.ports.tasks import Crew, TaskFailed, Work
-from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.result import Int64s
+from manjha.research.search.ground import Ground, prepare
 from manjha.research.search.points import Chosen
 from manjha.research.search.space import Point
-from manjha.research.search.summary import Asked, Summary, evaluate, from_pico, summarise, unpack_returns
+from manjha.research.search.summary import Asked, Summary, evaluate, from_pico, unpack_returns
 from manjha.research.search.variants import subject_of, vary
 from manjha.research.walk_forward import (
     Forward,
     Steady,
     Window,
-    cut_before,
     days_of,
     forward,
     part_of,
     stability,
     windows_of,
 )
-from manjha.services.searches import Progress, SearchPlan, SearchServices, row_of
+from manjha.services.searches import Progress, SearchPlan, SearchServices, ground_of, row_of
 from manjha.services.sweeps import Sampling, points_of
 from manjha.services.trial_records import Recorder
 
@@ -106,10 +105,12 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     planned = points_of(plan.candidates, how.sampling, Chosen())[1]
     objective = plan.objectives[0]
     rows: list[WindowRow] = []
+    work = Work(partial(ground_of, plan.load), partial(run_leg, Asked(plan.objectives)))
+    prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
-            with services.runner.hire(Work(plan.load, partial(run_leg, Asked(plan.objectives)))) as crew:
+            with services.runner.hire(work) as crew:
                 for number, window in enumerate(windows):
                     count = partial(_count, tell, number * planned, planned * len(windows))
                     step = _Step(plan, how, window, days)
@@ -147,13 +148,12 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     )
 
 
-def run_leg(asked: Asked, spec: BacktestSpec, leg: Leg) -> Summary:
+def run_leg(asked: Asked, ground: Ground, leg: Leg) -> Summary:
     """Do a worker's task; of a test with its daily returns from the first day that could trade."""
-    part = part_of(vary(spec, leg.point), leg.first, leg.last, leg.trade_from)
-    if not leg.trade_from:
-        return evaluate(part, asked)
-    wanted = msgspec.structs.replace(asked, with_returns=True)
-    return summarise(cut_before(run_backtest(part), leg.trade_from), wanted)
+    days = (leg.first, leg.last, leg.trade_from)
+    part = ground.part(days, lambda spec: part_of(spec, *days))
+    wanted = msgspec.structs.replace(asked, with_returns=True) if leg.trade_from else asked
+    return evaluate(vary(part, leg.point), wanted, ground)
 
 
 class _Step:

@@ -12,7 +12,7 @@ from manjha.domain.moments import MINUTE_NS, TradingDay, at
 from manjha.domain.orders import Fill, Product
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma, vwap
-from manjha.strategy.interface import Floats, History
+from manjha.strategy.interface import Entries, Floats, History
 from tests.fakes.leaks.cases import Case, FromArray, changes, column, day_of_bars, follow
 
 HOUR = Interval(3600)
@@ -318,9 +318,22 @@ class AtTheCloseByTheOpen(Case):
         return changes(np.where(opened > np.append(opened[0], opened[:-1]), 1.0, 0.0))
 
 
+class EntriesBehind(Case):
+    """States entries with stop, target and a time to leave, from what was known."""
+
+    def entries(self, history: History) -> Entries:
+        close, low = history.column("close")[:, 0], history.column("low")[:, 0]
+        rises = np.append(False, close[1:] > close[:-1])
+        # Prices of what is not entered are nobody's business, here those of tomorrow.
+        idle = np.append(close[1:], close[-1])
+        stop, target = np.where(rises, low - 1.0, idle), np.where(rises, close * 1.01, idle)
+        leaves = history.ts_ns + 3_600 * 10**9
+        return Entries(side=np.where(rises, 1.0, np.nan), stop=stop, target=target, exit_ns=leaves, leave=~rises)
+
+
 CLEAN: tuple[type[Case], ...] = (
     YesterdaysRange, DaySoFar, LastSessionsVwap, GapOfTheOpening, TimeOfDay, LastBarOfTheDay, CoarseLine,
     CoarseByCloseTime, ResampledBehind, TurnOfTheWeek, LimitAtTheLastLow, MovedOrders, Bracket, AnswersFills, Timers,
     BeforeTheSession, Intraday, UniverseByVolume, DelistedPeer, OtherSharesPast, NeedsHistory, ByEquity,
-    AtTheCloseByYesterday, AtTheCloseByTheClock, AtTheCloseByTheOpen,
+    AtTheCloseByYesterday, AtTheCloseByTheClock, AtTheCloseByTheOpen, EntriesBehind,
 )  # fmt: skip

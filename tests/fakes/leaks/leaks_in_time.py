@@ -11,7 +11,7 @@ from manjha.domain.moments import TradingDay
 from manjha.domain.sizing import TargetUnit
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
-from manjha.strategy.interface import Floats, History
+from manjha.strategy.interface import Entries, Floats, History
 from tests.fakes.leaks.cases import Case, FromArray, changes, column, day_of_bars, follow
 
 SEEN: dict[str, float] = {}
@@ -259,8 +259,28 @@ def _by_day(day: Any, values: Floats, how: Any) -> Floats:
     return out
 
 
+class EntryStopAhead(Case):
+    """States entries with a stop under the low that is still to come."""
+
+    def entries(self, history: History) -> Entries:
+        close, low = history.column("close")[:, 0], history.column("low")[:, 0]
+        rises = np.append(False, close[1:] > close[:-1])
+        coming = np.minimum(np.append(low[1:], low[-1]), close)
+        return Entries(side=np.where(rises, 1.0, 0.0), stop=coming - 1.0)
+
+
+class EntryNeverSeen(Case):
+    """Enters once and holds: what it leaks in later entries never becomes an order."""
+
+    def entries(self, history: History) -> Entries:
+        close = history.column("close")[:, 0]
+        ahead = np.append(close[1:], close[-1]) > close
+        return Entries(side=np.where(np.arange(len(close)) < 2, 1.0, np.where(ahead, 1.0, 0.0)))
+
+
 LEAKS: tuple[type[Case], ...] = (
     WholeDayRange, WholeDayVolume, CloseOfTheDay, CoarseBarEarly, ResampledAhead, HourHighAhead, TomorrowsGap,
     OpeningKnown, WeeksRange, MonthEndKnown, RarePeek, FutureWinners, OtherShareAhead, Survivors, SurvivorWeights,
     CachedMean, RemembersTheLastRun, BoughtAtTheDecidingClose, TargetAtTheDecidingClose,
+    EntryStopAhead, EntryNeverSeen,
 )  # fmt: skip

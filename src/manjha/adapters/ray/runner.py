@@ -3,21 +3,16 @@
 Every machine of the cluster needs the same Manjha and strategies, and finds the same MANJHA_HOME under the same path.
 """
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from operator import itemgetter
 from typing import Any, Generic, cast
 
 import ray
 from ray.exceptions import RayActorError, RayError
 
-from manjha.domain.errors import ManjhaError, SettingsError, UsageError
+from manjha.domain.errors import SettingsError
+from manjha.ports.tally import TRIES, Tally, attempted, in_words, loading_failed, unloadable
 from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, Work
 
-AHEAD = 16
-"""Tasks a worker that may be taken before the oldest unfinished one is done."""
-TRIES = 2
-"""Times that a task is given out; a second death over it is taken for its own fault."""
 LOCAL = "local"
 """The address that means: start a cluster on this machine."""
 
@@ -60,15 +55,12 @@ class _Desk:
         try:
             self._loaded.append(self._work.load())
         except Exception as error:  # noqa: BLE001 - whatever it is, the driver raises it
-            return error if isinstance(error, ManjhaError) else RuntimeError(_words(error))
+            return loading_failed(error)
         return None
 
     def do(self, task: Any) -> Any:
         """Do a task; a failure is a value."""
-        try:
-            return self._work.do(self._loaded[0], task)
-        except Exception as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
-            return TaskFailed(_words(error), error.hint if isinstance(error, ManjhaError) else "")
+        return attempted(self._work, self._loaded[0], task)
 
 
 class _Worker:
@@ -93,7 +85,7 @@ class RayCrew(Generic[Loaded, Task, Result]):
         self._jobs = jobs
         self._workers: list[_Worker] = []
         self._stillborn = 0
-        self._start_over()
+        self._tally: Tally[Task, Result] = Tally((), jobs)
 
     def __enter__(self) -> "RayCrew[Loaded, Task, Result]":
         return self
@@ -103,42 +95,27 @@ class RayCrew(Generic[Loaded, Task, Result]):
 
     def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
         """Yield results in order, keeping every actor busy. See the port."""
-        self._start_over()
+        self._tally = Tally(tasks, self._jobs)
         try:
-            yield from self._results(iter(tasks))
+            yield from self._results()
         except KeyboardInterrupt:
-            yield from sorted(self._done.items(), key=itemgetter(0))
+            yield from self._tally.rest()
             raise
         finally:
             self._let_go([worker for worker in self._workers if worker.held is not None])
 
-    def _start_over(self) -> None:
-        self._open: dict[int, tuple[Task, int]] = {}
-        self._again: deque[int] = deque()
-        self._done: dict[int, Result | TaskFailed] = {}
-
-    def _results(self, tasks: Iterator[Task]) -> Iterator[tuple[int, Result | TaskFailed]]:
-        due = taken = 0
-        is_more = True
+    def _results(self) -> Iterator[tuple[int, Result | TaskFailed]]:
+        tally = self._tally
         while True:
             for worker in [worker for worker in self._workers if worker.held is None]:
-                if self._again:
-                    worker.give(self._again[0], self._open[self._again.popleft()][0])
-                elif is_more and taken < due + self._jobs * AHEAD:
-                    try:
-                        task = next(tasks)
-                    except StopIteration:
-                        is_more = False
-                        break
-                    self._open[taken] = (task, 1)
-                    worker.give(taken, task)
-                    taken += 1
-            while due in self._done:
-                yield due, self._done.pop(due)
-                due += 1
-            if due == taken and not is_more:
+                given = tally.take() if tally.has_tasks else None
+                if given is None:
+                    break
+                worker.give(*given)
+            yield from tally.told()
+            if tally.is_over:
                 return
-            if is_more or self._again:
+            if tally.has_tasks:
                 self._hire_one()
             self._collect()
 
@@ -160,7 +137,7 @@ class RayCrew(Generic[Loaded, Task, Result]):
                 self._replace(worker, type(error).__name__)
                 continue
             except RayError as error:
-                said = TaskFailed(f"its result cannot be sent: {_words(error)}")
+                said = TaskFailed(f"its result cannot be sent: {in_words(error)}")
             self._hear(worker, said)
 
     def _hear(self, worker: _Worker, said: Any) -> None:
@@ -169,8 +146,7 @@ class RayCrew(Generic[Loaded, Task, Result]):
                 raise said
             self._stillborn = 0
         elif worker.held is not None:
-            del self._open[worker.held]
-            self._done[worker.held] = said
+            self._tally.finish(worker.held, said)
         worker.held = None
 
     def _replace(self, dead: _Worker, how: str) -> None:
@@ -179,26 +155,11 @@ class RayCrew(Generic[Loaded, Task, Result]):
         if dead.held == -1:
             self._stillborn += 1
             if self._stillborn >= TRIES * self._jobs:
-                raise UsageError(
-                    f"workers die while they load the data ({how})",
-                    hint="Fewer of them need less memory: try -j 1, or a shorter span.",
-                )
-        if dead.held is None or dead.held == -1:
-            return
-        task, tries = self._open[dead.held]
-        if tries >= TRIES:
-            del self._open[dead.held]
-            self._done[dead.held] = TaskFailed(f"the worker died over it {TRIES} times ({how})", lost=True)
-            return
-        self._open[dead.held] = (task, tries + 1)
-        self._again.append(dead.held)
+                raise unloadable(how)
+        elif dead.held is not None:
+            self._tally.lose(dead.held, how)
 
     def _let_go(self, leaving: list[_Worker]) -> None:
         self._workers = [worker for worker in self._workers if worker not in leaving]
         for worker in leaving:
             ray.kill(worker.actor)
-
-
-def _words(error: Exception) -> str:
-    words = error.message if isinstance(error, ManjhaError) else " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}"

@@ -8,22 +8,17 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic
 
-from manjha.domain.errors import ManjhaError, UsageError
+from manjha.domain.errors import UsageError
+from manjha.ports.tally import TRIES, Tally, attempted, in_words, loading_failed, unloadable
 from manjha.ports.tasks import Loaded, Result, Task, TaskFailed, Work
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
-AHEAD = 16
-"""Tasks a worker that may be taken before the oldest unfinished one is done: bounds what waits to be yielded."""
-TRIES = 2
-"""Times that a task is given out; a second death over it is taken for its own fault."""
 JOIN_S = 5.0
 """How long a worker may take to end by itself."""
 
@@ -54,7 +49,7 @@ class InlineCrew(Generic[Loaded, Task, Result]):
         for number, task in enumerate(tasks):
             if not self._loaded:
                 self._loaded.append(self._work.load())
-            yield number, _attempt(self._work, self._loaded[0], task)
+            yield number, attempted(self._work, self._loaded[0], task)
 
 
 class ProcessRunner:
@@ -107,7 +102,7 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
         self._workers: list[_Worker] = []
         self._jobs = jobs
         self._stillborn = 0
-        self._start_over()
+        self._tally: Tally[Task, Result] = Tally((), jobs)
 
     def __enter__(self) -> "ProcessCrew[Loaded, Task, Result]":
         return self
@@ -117,42 +112,27 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
 
     def run(self, tasks: Iterable[Task]) -> Generator[tuple[int, Result | TaskFailed], None, None]:
         """Yield results in order, keeping every worker busy. See the port."""
-        self._start_over()
+        self._tally = Tally(tasks, self._jobs)
         try:
-            yield from self._results(iter(tasks))
+            yield from self._results()
         except KeyboardInterrupt:
-            yield from sorted(self._done.items(), key=itemgetter(0))
+            yield from self._tally.rest()
             raise
         finally:
             self._let_go([worker for worker in self._workers if worker.held is not None])
 
-    def _start_over(self) -> None:
-        self._open: dict[int, tuple[Task, int]] = {}
-        self._again: deque[int] = deque()
-        self._done: dict[int, Result | TaskFailed] = {}
-
-    def _results(self, tasks: Iterator[Task]) -> Iterator[tuple[int, Result | TaskFailed]]:
-        due = taken = 0
-        is_more = True
+    def _results(self) -> Iterator[tuple[int, Result | TaskFailed]]:
+        tally = self._tally
         while True:
-            while self._again and (worker := self._idle()):
-                number = self._again.popleft()
-                worker.give(number, self._open[number][0])
-            while is_more and taken < due + self._jobs * AHEAD and (worker := self._idle()):
-                try:
-                    task = next(tasks)
-                except StopIteration:
-                    is_more = False
+            while tally.has_tasks and (worker := self._idle()):
+                given = tally.take()
+                if given is None:
                     break
-                self._open[taken] = (task, 1)
-                worker.give(taken, task)
-                taken += 1
-            while due in self._done:
-                yield due, self._done.pop(due)
-                due += 1
-            if due == taken and not is_more:
+                worker.give(*given)
+            yield from tally.told()
+            if tally.is_over:
                 return
-            if self._open:
+            if tally.is_out:
                 self._collect()
 
     def _let_go(self, leaving: list[_Worker]) -> None:
@@ -195,12 +175,8 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
                     raise said
                 worker.is_ready, self._stillborn = True, 0
             elif worker.held is not None:
-                self._finish(worker.held, said)
+                self._tally.finish(worker.held, said)
                 worker.held = None
-
-    def _finish(self, number: int, result: Result | TaskFailed) -> None:
-        del self._open[number]
-        self._done[number] = result
 
     def _replace(self, dead: _Worker) -> None:
         """Let a dead worker go, and give its task out again unless it died over it before."""
@@ -212,18 +188,9 @@ class ProcessCrew(Generic[Loaded, Task, Result]):
         if not dead.is_ready:
             self._stillborn += 1
             if self._stillborn >= TRIES * self._jobs:
-                raise UsageError(
-                    f"workers die while they load the data ({how})",
-                    hint="Fewer of them need less memory: try -j 1, or a shorter span.",
-                )
-        if dead.held is None:
-            return
-        task, tries = self._open[dead.held]
-        if dead.is_ready and tries >= TRIES:
-            self._finish(dead.held, TaskFailed(f"the worker died over it {TRIES} times ({how})", lost=True))
-            return
-        self._open[dead.held] = (task, tries + dead.is_ready)
-        self._again.append(dead.held)
+                raise unloadable(how)
+        if dead.held is not None:
+            self._tally.lose(dead.held, how, is_blamed=dead.is_ready)
 
 
 def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> None:
@@ -234,25 +201,13 @@ def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> Non
     try:
         loaded = work.load()
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
-        link.send(error if isinstance(error, ManjhaError) else RuntimeError(_words(error)))
+        link.send(loading_failed(error))
         return
     link.send(None)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            result = _attempt(work, loaded, link.recv())
+            result = attempted(work, loaded, link.recv())
             try:
                 link.send(result)
             except (TypeError, AttributeError, ValueError) as error:
-                link.send(TaskFailed(f"its result cannot be sent: {_words(error)}"))
-
-
-def _attempt(work: Work[Loaded, Task, Result], loaded: Loaded, task: Task) -> Result | TaskFailed:
-    try:
-        return work.do(loaded, task)
-    except Exception as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
-        return TaskFailed(_words(error), error.hint if isinstance(error, ManjhaError) else "")
-
-
-def _words(error: Exception) -> str:
-    words = error.message if isinstance(error, ManjhaError) else " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}"
+                link.send(TaskFailed(f"its result cannot be sent: {in_words(error)}"))

@@ -2,10 +2,11 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from manjha.app.cli import search_options as options
 from manjha.domain.errors import ManjhaError
 
 if TYPE_CHECKING:
@@ -22,31 +23,19 @@ Text = Annotated[str, typer.Option()]
 
 
 @app.command()
+@options.with_terms()
 def backtest(
-    strategy: Annotated[str, typer.Option("-s", "--strategy", help="A library name, or path/to/file.py[:Class].")],
-    instrument: Annotated[list[str], typer.Option("--instrument", help="Like NSE:RELIANCE; may be repeated.")],
+    strategy: options.Strategy,
+    instrument: options.Instruments,
     *,
-    interval: Annotated[str, typer.Option("-i", "--interval", help="1m, 5m, 15m, 60m, 1d ...")] = "1d",
-    also: Annotated[list[str] | None, typer.Option("--also-interval", help="Further bars that it may see.")] = None,
-    start: Annotated[str, typer.Option("--from", help="First day, like 2021-01-01.")] = "",
-    end: Annotated[str, typer.Option("--to", help="Last day, included.")] = "",
+    terms: dict[str, Any],
     adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
-    cash: Annotated[str, typer.Option("--cash", help="Capital: 1000000, 10 lakh, 1cr.")] = "10 lakh",
-    size: Annotated[str, typer.Option("--size", help="qty:100, capital:0.5, risk:1%, volatility:15%.")] = "",
-    slippage: Annotated[str, typer.Option("--slippage", help="none, 1tick, 5bps, volume:10bps.")] = "1tick",
-    participation: Annotated[str, typer.Option("--participation", help="Share of a bar's volume, or any.")] = "100%",
-    fill: Annotated[str, typer.Option("--fill", help="next-open, or close (the deciding bar's).")] = "next-open",
-    limit: Annotated[str, typer.Option("--limit-fill", help="touch or penetration.")] = "touch",
-    path: Annotated[str, typer.Option("--intrabar", help="worst or best.")] = "worst",
-    latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, max=3_600_000)] = 0,
-    product: Annotated[str, typer.Option("--product", help="CNC, MIS or NRML instead of the strategy's.")] = "",
-    index_proxy: Annotated[bool, typer.Option("--index-proxy", help="Trade an index as its future.")] = False,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write the page.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
     no_band: Annotated[bool, typer.Option("--no-band", help="Skip the runs of the uncertainty table.")] = False,
     no_bias_check: Annotated[bool, typer.Option("--no-bias-check", help="Skip the look-ahead check.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")] = False,
+    json: options.Json = False,
 ) -> None:
     """Run a strategy on stored bars with every rupee of charges, and say what it assumes."""
     from manjha.app.bootstrap import strategy_source
@@ -56,13 +45,7 @@ def backtest(
     settings = load_settings()
     found = strategy_source(settings).find(strategy)
     made = found(**parse_params(param or []))
-    words = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "adjustment": adjustment,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-        "bias_check": not no_bias_check,
-    }  # fmt: skip
+    words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check}
     from manjha.app.requests import make_request
 
     request = make_request(made, tuple(instrument), words)
@@ -91,7 +74,8 @@ def run_and_show(
         counted = _count(settings, spec, result)
         tell("report", 0, 0)
         analysis = analyse(result)
-        page = write_report(analysis, _page(where, result), bands) if where is not None else None
+        tried = "" if isinstance(counted, ManjhaError) else counted.sentence
+        page = write_report(analysis, _page(where, result), bands, trials=tried) if where is not None else None
     if json:
         trials = counted.trials if not isinstance(counted, ManjhaError) else None
         print_json(document(analysis, bands) | {"report": str(page) if page else None, "trials": trials})

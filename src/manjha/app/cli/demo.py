@@ -40,6 +40,7 @@ def demo(
     from manjha.app.settings import load_settings
     from manjha.app.terms import parse_params
     from manjha.domain.moments import parse_day
+    from manjha.research.search.compiled import warm
     from manjha.services.synthetic_market import seed_store
 
     settings = load_settings()
@@ -53,6 +54,7 @@ def demo(
     strategy = strategy_source(settings).find(STRATEGY)(**parse_params(PARAMS))
     request = make_request(strategy, (INSTRUMENT,), {"interval": INTERVAL, "seed": seed})
     run_and_show(settings, request, settings.home / "reports", with_band=True, json=json)
+    warm(lambda _what: say("\nCompiling the backtest kernel, once, so that no search waits for it later ..."))
     if not json:
         say(_next_steps(settings.home))
 

@@ -1,26 +1,25 @@
 """`manjha evolve`: rules are bred from indicators, and the best of them written out as strategy files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms(without=("also",))
 def evolve(
     instrument: Annotated[str, typer.Option("--instrument", help="Like NSE:RELIANCE.")],
     *,
-    interval: options.Interval = "1d",
-    start: options.Start = "",
-    end: options.End = "",
+    terms: dict[str, Any],
     generations: Annotated[int, typer.Option("--generations", help="How many, the first one included.")] = 10,
     population: Annotated[int, typer.Option("--population", help="Rules of a generation; at least 4.")] = 60,
-    objective: Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")] = "sharpe",
+    objective: options.Objective = "sharpe",
     parsimony: Annotated[float, typer.Option("--parsimony", help="Taken off the objective for each word.")] = 0.01,
     max_size: Annotated[int, typer.Option("--max-size", help="Words that a rule may have.")] = 25,
     holdout: Annotated[float, typer.Option("--holdout", help="Share of the time at the end that is kept away.")] = 0.25,
@@ -30,16 +29,6 @@ def evolve(
     jobs: options.Jobs = 0,
     seed: options.Seed = 0,
     study: options.Study = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
     json: options.Json = False,
 ) -> None:
     """Breed trading rules, count them all in the trial ledger, and write the best as strategy files."""
@@ -52,11 +41,6 @@ def evolve(
     from manjha.services.evolution import evolve as run
     from manjha.services.searches import SearchServices
 
-    terms = {
-        "interval": interval, "start": start, "end": end, "cash": cash, "size": size, "slippage": slippage,
-        "participation": participation, "fill": fill, "limit": limit, "path": path, "latency_ms": latency_ms,
-        "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     evolving = Evolving(
         generations=generations, population=population, seed=seed, parsimony=parsimony, max_size=max_size, top=top
     )
@@ -66,7 +50,7 @@ def evolve(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_evolution(settings, words, evolving, study)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = run(services, plan, evolving, tell)
         files = write_survivors(plan, evolving, report, out)
     if json:

@@ -1,16 +1,17 @@
 """`manjha optimize`: a study proposes combinations, learns from what came of them, and can go on another day."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def optimize(
     strategy: options.Strategy,
     instrument: options.Instruments,
@@ -30,37 +31,20 @@ def optimize(
     seed: options.Seed = 0,
     study: options.Study = "",
     no_returns: options.NoReturns = False,
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
+    report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
     """Search for good parameters; show the best, or what no other beats where there are several objectives."""
     from manjha.app.bootstrap import study_storage, task_runner, trial_ledger
-    from manjha.app.cli.output import print_json, progress_bar
-    from manjha.app.cli.search_output import print_search, search_document
+    from manjha.app.cli.output import progress_bar
+    from manjha.app.cli.search_output import show_search
     from manjha.app.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.research.search.study import parse_sampler
     from manjha.services.optimise import Tuning, optimise
     from manjha.services.searches import SearchServices
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     words = SearchWords(
         strategy=strategy,
@@ -83,11 +67,8 @@ def optimize(
             seed=seed,
             prune=prune,
         )
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
-    best = report.best(top) if len(plan.objectives) == 1 else report.pareto()[:top]
-    if json:
-        print_json(search_document(report, best))
-    else:
-        print_search(report, best)
+    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+    show_search(report, top, where, kind="optimisation", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

@@ -1,7 +1,10 @@
-"""Options that searches and their validation share."""
+"""Options that commands share: each is declared once, with its help, and those of a backtest's terms as one."""
 
+import functools
+import inspect
 import pathlib
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +40,53 @@ Report = Annotated[
     pathlib.Path | None, typer.Option("--report", help="Where to write the page: a folder, or a name.html.")
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no page.")]
+
+Objective = Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")]
+
+
+def _terms(
+    *,
+    interval: Interval = "1d",
+    also: Also = None,
+    start: Start = "",
+    end: End = "",
+    cash: Cash = "10 lakh",
+    size: Size = "",
+    slippage: Slippage = "1tick",
+    participation: Participation = "100%",
+    fill: Fill = "next-open",
+    limit: Limit = "touch",
+    path: Path = "worst",
+    latency_ms: Latency = 0,
+    product: Product = "",
+    index_proxy: IndexProxy = False,
+) -> None:
+    """Declares what decides a backtest beside strategy and instruments; never called."""
+
+
+def with_terms(*, without: Sequence[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a backtest's terms in place of its parameter `terms`, which is a dict of them."""
+    offered = inspect.signature(_terms).parameters
+    added = {name: one for name, one in offered.items() if name not in without}
+
+    def give(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command)
+
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            terms = {name: given.pop(name) for name in added}
+            command(**given, terms={name: [] if value is None else value for name, value in terms.items()})
+
+        listed = [
+            one
+            for name, each in own.parameters.items()
+            for one in (added.values() if name == "terms" else [each.replace(kind=inspect.Parameter.KEYWORD_ONLY)])
+        ]
+        vars(run).update(__signature__=own.replace(parameters=listed))
+        run.__annotations__ = {one.name: one.annotation for one in listed} | {"return": None}
+        return run
+
+    return give
 
 
 def page_path(where: pathlib.Path | None, home: pathlib.Path, name: str) -> pathlib.Path:

@@ -1,16 +1,17 @@
 """`manjha sweep`: every combination of parameters, or a sample of them, over all cores."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def sweep(
     strategy: options.Strategy,
     instrument: options.Instruments,
@@ -18,43 +19,26 @@ def sweep(
     param: options.Ranges = None,
     constraint: options.Conditions = None,
     sample: Annotated[str, typer.Option("--sample", help="lhs:500 draws 500, spread evenly; else all.")] = "",
-    objective: Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")] = "sharpe",
+    objective: options.Objective = "sharpe",
     top: options.Top = 10,
     jobs: options.Jobs = 0,
     seed: options.Seed = 0,
     study: options.Study = "",
     no_returns: options.NoReturns = False,
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
+    report_to: options.Report = None,
     json: options.Json = False,
 ) -> None:
     """Evaluate every combination of parameters, show the best, and count them all in the trial ledger."""
     from manjha.app.bootstrap import task_runner, trial_ledger
-    from manjha.app.cli.output import print_json, progress_bar
-    from manjha.app.cli.search_output import print_search, search_document
+    from manjha.app.cli.output import progress_bar
+    from manjha.app.cli.search_output import show_search
     from manjha.app.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.services.searches import SearchServices
     from manjha.services.sweeps import parse_sampling
     from manjha.services.sweeps import sweep as run
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     sampling = parse_sampling(sample, seed)
     words = SearchWords(
@@ -69,11 +53,8 @@ def sweep(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_search(settings, words, study, kind="sweep", ways=sampling)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         report = run(services, plan, sampling, lambda done, count: tell("sweep", done, count))
-    best = report.best(top)
-    if json:
-        print_json(search_document(report, best))
-    else:
-        print_search(report, best)
+    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+    show_search(report, top, where, kind="sweep", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

@@ -1,7 +1,7 @@
 """`manjha validate`: how much of the best of all trials is luck."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def validate(
     *,
     strategy: Annotated[str, typer.Option("-s", "--strategy", help="A library name, or path/to/file.py[:Class].")] = "",
@@ -23,20 +24,7 @@ def validate(
         str, typer.Option("--independence", help="How trials are counted: all, correlation or clusters.")
     ] = "all",
     seed: options.Seed = 0,
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
     report: options.Report = None,
     no_report: options.NoReport = False,
     json: options.Json = False,
@@ -50,11 +38,6 @@ def validate(
     from manjha.research.search_report import write_search_page
     from manjha.services.validation import validate as run
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     words = ValidationWords(
         strategy=strategy,

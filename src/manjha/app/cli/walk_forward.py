@@ -1,16 +1,17 @@
 """`manjha walk-forward`: choose parameters on the past, run them on what came after, window by window."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from manjha.app.cli import search_options as options
-from manjha.app.cli.errors import INTERRUPTED, OK
+from manjha.app.cli.errors import INTERRUPTED, OK, say
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@options.with_terms()
 def walk_forward(
     strategy: options.Strategy,
     instrument: options.Instruments,
@@ -25,24 +26,11 @@ def walk_forward(
     gap: Annotated[int, typer.Option("--gap", min=0, help="Days between training and test that neither uses.")] = 0,
     trials: Annotated[int, typer.Option("--trials", min=0, help="Draw so many combinations; 0 tries all.")] = 0,
     sample: Annotated[str, typer.Option("--sample", help="lhs:200, the same as --trials 200.")] = "",
-    objective: Annotated[str, typer.Option("--objective", help="A metric, like sharpe or min:volatility.")] = "sharpe",
+    objective: options.Objective = "sharpe",
     jobs: options.Jobs = 0,
     seed: options.Seed = 0,
     study: options.Study = "",
-    interval: options.Interval = "1d",
-    also: options.Also = None,
-    start: options.Start = "",
-    end: options.End = "",
-    cash: options.Cash = "10 lakh",
-    size: options.Size = "",
-    slippage: options.Slippage = "1tick",
-    participation: options.Participation = "100%",
-    fill: options.Fill = "next-open",
-    limit: options.Limit = "touch",
-    path: options.Path = "worst",
-    latency_ms: options.Latency = 0,
-    product: options.Product = "",
-    index_proxy: options.IndexProxy = False,
+    terms: dict[str, Any],
     report: options.Report = None,
     no_report: options.NoReport = False,
     json: options.Json = False,
@@ -59,11 +47,6 @@ def walk_forward(
     from manjha.services.sweeps import parse_sampling
     from manjha.services.walk_forward import Walk, walk
 
-    terms = {
-        "interval": interval, "also": also or [], "start": start, "end": end, "cash": cash, "size": size,
-        "slippage": slippage, "participation": participation, "fill": fill, "limit": limit, "path": path,
-        "latency_ms": latency_ms, "product": product, "index_proxy": index_proxy,
-    }  # fmt: skip
     settings = load_settings()
     sampling = parse_sampling(sample or (f"lhs:{trials}" if trials else ""), seed)
     how = Walk(windows=windows, ratio=ratio, gap=gap, anchored=anchored, sampling=sampling)
@@ -79,7 +62,7 @@ def walk_forward(
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_search(settings, words, study, kind="walk-forward", ways=how)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings))
+        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
         found = walk(services, plan, how, lambda done, count: tell("walk-forward", done, count))
     where = None if no_report or not found.rows else options.page_path(report, settings.home, plan.study)
     page = write_search_page(walk_page(found), where) if where else None

@@ -15,6 +15,8 @@ TOLERANCE = 1e-9
 additions may differ with the length of an array. A price that moves by a fifth moves what looks at it by far more."""
 TARGET = "target of "
 """Beginning of the names of a strategy's targets among its lines."""
+ENTRY = "entry's "
+"""The same for the columns of its entries."""
 ORDERS = "orders"
 """Item of the decisions of a strategy that acts on events."""
 
@@ -42,7 +44,7 @@ def differences(
     """
     ts_ns = int(whole.closes[position])
     for name, values in whole.lines.items():
-        row = last_change(values, other.lines.get(name), ts_ns, is_target=name.startswith(TARGET))
+        row = last_change(values, other.lines.get(name), ts_ns, is_target=is_stated(name))
         if row is not None:
             found = other.lines[name].numbers
             yield Difference(
@@ -53,6 +55,11 @@ def differences(
     first = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
     if first < max(len(one), len(two)):
         yield _decisions(whole, one, two, first, names, other.stopped)
+
+
+def is_stated(name: str) -> bool:
+    """Tell whether a line is what the strategy states, and so a decision, by its name."""
+    return name.startswith((TARGET, ENTRY))
 
 
 def last_change(whole: Values, other: Values | None, ts_ns: int, *, is_target: bool = False) -> int | None:

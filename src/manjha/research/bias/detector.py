@@ -8,7 +8,7 @@ from manjha.domain.bars import format_interval
 from manjha.domain.errors import DataError
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs
 from manjha.research.bias.blame import Blamer, Evidence
-from manjha.research.bias.compare import ORDERS, TARGET, Difference, differences, last_change
+from manjha.research.bias.compare import ORDERS, TARGET, Difference, differences, is_stated, last_change
 from manjha.research.bias.findings import BiasReport, Finding, FindingKind
 from manjha.research.bias.points import points
 from manjha.research.bias.same_price import same_price
@@ -163,7 +163,7 @@ class Detector:
                     one.after,
                     cause,
                     len(at),
-                    self._arrays(whole, evidence) if item == ORDERS or item.startswith(TARGET) else (),
+                    self._arrays(whole, evidence) if item == ORDERS or is_stated(item) else (),
                     evidence.change.kind,
                 )
             )

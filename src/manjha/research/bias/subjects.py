@@ -18,12 +18,14 @@ from manjha.research.bias.fresh import fresh_class
 from manjha.research.bias.tape import Ints, Tape, Track, bars_of, track_of
 from manjha.research.bias.watch import Decision, Watch
 from manjha.research.drive import Drive, Driven, Progress
+from manjha.research.targets import ENTRY_FIELDS
 from manjha.simulator.fills import MarketFill, VenueModels
 from manjha.simulator.venue import Venue
-from manjha.strategy.interface import Strategy, is_target_strategy
+from manjha.strategy.interface import Entries, Strategy, is_entry_strategy, is_target_strategy
 from manjha.strategy.views import Line
 
 NEVER_NS = 2**63 - 1
+ENTRY_FLAGS = ("leave", "withdraw")
 
 
 class Values(msgspec.Struct, frozen=True, eq=False):
@@ -36,7 +38,8 @@ class Values(msgspec.Struct, frozen=True, eq=False):
 class Trace(msgspec.Struct, frozen=True, eq=False):
     """What a subject decided and computed on a tape.
 
-    `lines` are promised to be causal: the strategy's lines, its targets, a function's result. `arrays` are columns that
+    `lines` are promised to be causal: the strategy's lines, its targets or entries, a function's
+    result. `arrays` are columns that
     the strategy keeps for itself; they are no evidence, but may explain some. `stopped` is the error that ended the run
     early, in words.
     """
@@ -110,6 +113,8 @@ class StrategySubject:
         lines, arrays = kept(spec.strategy, closes)
         if stated.array is not None:
             lines |= self._targets(spec, stated.array, closes)
+        if stated.entries is not None:
+            lines |= self._entries(spec, stated.entries, closes)
         return Trace(closes, watch.decisions, lines, arrays, state.ctx.warmup, stopped)
 
     def _spec(self, tape: Tape) -> BacktestSpec:
@@ -140,6 +145,24 @@ class StrategySubject:
         shaped = array[:, None] if array.ndim == 1 else array
         return {
             f"target of {instrument.display}": Values(closes, shaped[:, [index]])
+            for index, instrument in enumerate(spec.instruments)
+        }
+
+    def _entries(self, spec: BacktestSpec, entries: Entries, closes: Ints) -> dict[str, Values]:
+        """Return each column of entries an instrument; what an entry is like counts only where there is one."""
+        shape = (len(closes), len(spec.instruments))
+        given = {name: getattr(entries, name) for name in (*ENTRY_FIELDS, *ENTRY_FLAGS)}
+        columns = {
+            name: np.array(column, dtype=np.float64).reshape(shape)
+            for name, column in given.items()
+            if column is not None
+        }
+        enters = np.nan_to_num(columns["side"]) != 0
+        for name, column in columns.items():
+            column[np.isnan(column) if name in ("side", *ENTRY_FLAGS) else ~enters] = 0.0
+        return {
+            f"entry's {name} of {instrument.display}": Values(closes, column[:, [index]])
+            for name, column in columns.items()
             for index, instrument in enumerate(spec.instruments)
         }
 
@@ -231,10 +254,11 @@ def quietly() -> Iterator[None]:
 
 
 class _Stated:
-    """Keeps the array that a strategy returns from `targets`."""
+    """Keeps the array that a strategy returns from `targets`, or what it returns from `entries`."""
 
     def __init__(self, strategy: Strategy) -> None:
         self.array: NDArray[np.float64] | None = None
+        self.entries: Entries | None = None
         if is_target_strategy(strategy):
             call = strategy.targets
 
@@ -245,6 +269,16 @@ class _Stated:
                 return out
 
             vars(strategy)["targets"] = targets
+        elif is_entry_strategy(strategy):
+            ask = strategy.entries
+
+            def entries(history: Any) -> Entries:
+                out = ask(history)
+                self.entries = out
+                vars(strategy).pop("entries", None)
+                return out
+
+            vars(strategy)["entries"] = entries
 
 
 def kept(strategy: Strategy, closes: Ints) -> tuple[dict[str, Values], dict[str, Values]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from manjha.research.bias.compare import TARGET, number
+from manjha.research.bias.compare import is_stated, number
 from manjha.research.bias.subjects import Subject, Trace, Values, attempted
 from manjha.research.bias.tape import begun_later
 
@@ -29,7 +29,7 @@ def warmup_warnings(subject: Subject, whole: Trace, count: Callable[[], None]) -
         if later is None:
             continue
         for name, values in whole.lines.items():
-            found = _settles(values, later.lines.get(name)) if not name.startswith(TARGET) else None
+            found = _settles(values, later.lines.get(name)) if not is_stated(name) else None
             if found is not None and found[1] > slowest.get(name, (0, -1, ""))[1]:
                 slowest[name] = found
     for name, (warmup, bars, words) in slowest.items():

@@ -139,3 +139,13 @@ def _held(at: Ints, values: Ints, positions: Ints, first: int) -> Ints:
     """Return what holds at each position: the last value stated at or before it, `first` before any."""
     last = np.searchsorted(at, positions, side="right")
     return np.concatenate(([first], values))[last]
+
+
+def warm_curve() -> None:
+    """Have the curve's code in the cache and in this process: for columns as they are, and for such as were picked."""
+    one = np.zeros(1, np.int64)
+    held = one.copy()
+    held.setflags(write=False)
+    _spread(one, one, one, one[0])
+    for close in (held, one):
+        _add_worth(one, one, one, one, close)

@@ -1,6 +1,7 @@
-"""Everything that the metrics look at, made once from a result."""
+"""Everything that the metrics look at, made from a result where it is first asked for."""
 
-import msgspec
+from collections.abc import Callable
+from functools import cached_property
 
 from manjha.research.metrics.daily import Daily, Floats, Options, calendar_days, daily_equity, period_returns
 from manjha.research.metrics.drawdown import Fall, deepest, falls, max_drawdown, underwater
@@ -11,18 +12,55 @@ from manjha.research.result import BacktestResult, Int64s
 from manjha.research.round_trips import RoundTrips, round_trips
 
 
-class Sample(msgspec.Struct, frozen=True, eq=False):
-    """A run as the metrics see it. `falls` are of the curve bar by bar, `below` is underwater at daily closes."""
+class Sample:
+    """A run as the metrics see it: whoever looks at the curve only pays for no trades.
 
-    result: BacktestResult
-    options: Options
-    trips: RoundTrips
-    daily: Daily
-    months: Floats
-    years: Floats
-    falls: tuple[Fall, ...]
-    below: Floats
-    net: Floats
+    A way of running that knows parts of it without a whole result gives those itself, see `research.search.compiled`.
+    """
+
+    def __init__(self, make: Callable[[], BacktestResult], options: Options | None = None) -> None:
+        self._make = make
+        self.options = options or Options()
+
+    @cached_property
+    def result(self) -> BacktestResult:
+        """The run."""
+        return self._make()
+
+    @cached_property
+    def trips(self) -> RoundTrips:
+        """Round trips."""
+        return round_trips(self.result)
+
+    @cached_property
+    def daily(self) -> Daily:
+        """The curve reduced to days."""
+        return daily_equity(self.result)
+
+    @cached_property
+    def months(self) -> Floats:
+        """Returns of calendar months."""
+        return period_returns(self.day, self.returns, "month")[1]
+
+    @cached_property
+    def years(self) -> Floats:
+        """Returns of calendar years."""
+        return period_returns(self.day, self.returns, "year")[1]
+
+    @cached_property
+    def falls(self) -> tuple[Fall, ...]:
+        """Falls of the curve, bar by bar."""
+        return tuple(falls(self.initial, self.equity))
+
+    @cached_property
+    def below(self) -> Floats:
+        """Underwater at daily closes."""
+        return underwater(self.initial, self.daily.equity)
+
+    @cached_property
+    def net(self) -> Floats:
+        """Net of each closed round trip."""
+        return nets(self.closed)
 
     @property
     def initial(self) -> int:
@@ -85,14 +123,19 @@ class Sample(msgspec.Struct, frozen=True, eq=False):
         return self.trips.closed
 
     @property
+    def trades(self) -> int:
+        """Number of closed round trips."""
+        return len(self.closed)
+
+    @property
     def days(self) -> int:
         """Calendar days of the run."""
-        return calendar_days(self.daily.day)
+        return calendar_days(self.day)
 
     @property
     def annual(self) -> float:
         """CAGR."""
-        return cagr(self.result.initial, self.result.final, self.days)
+        return cagr(self.initial, self.final, self.days)
 
     @property
     def deepest(self) -> Fall | None:
@@ -116,17 +159,5 @@ class Sample(msgspec.Struct, frozen=True, eq=False):
 
 
 def sample(result: BacktestResult, options: Options | None = None) -> Sample:
-    """Match the round trips and reduce the curve to days."""
-    daily = daily_equity(result)
-    trips = round_trips(result)
-    return Sample(
-        result=result,
-        options=options or Options(),
-        trips=trips,
-        daily=daily,
-        months=period_returns(daily.day, daily.returns, "month")[1],
-        years=period_returns(daily.day, daily.returns, "year")[1],
-        falls=tuple(falls(result.initial, result.curve.equity)),
-        below=underwater(result.initial, daily.equity),
-        net=nets(trips.closed),
-    )
+    """Return a result as the metrics see it."""
+    return Sample(lambda: result, options)

@@ -7,7 +7,7 @@ from manjha.research.metrics import costs, growth, trading
 from manjha.research.metrics.metric import B, C, H, M, N, P, Row
 
 TRADES: tuple[Row, ...] = (
-    ("trades", "Closed trades", C, "Closed round trips (see `round_trips`).", lambda s: len(s.closed)),
+    ("trades", "Closed trades", C, "Closed round trips (see `round_trips`).", lambda s: s.trades),
     ("open_trades", "Open trades", C, "Round trips still open, marked to the last close.", lambda s: len(s.trips.open)),
     ("wins", "Wins", C, trading.wins, lambda s: trading.wins(s.closed)),
     ("draws", "Draws", C, trading.draws, lambda s: trading.draws(s.closed)),
@@ -93,21 +93,21 @@ TRADES: tuple[Row, ...] = (
         "Trades a trading day",
         N,
         trading.per_trading_day,
-        lambda s: trading.per_trading_day(len(s.closed), len(s.daily)),
+        lambda s: trading.per_trading_day(s.trades, len(s.daily)),
     ),
     (
         "trades_per_week",
         "Trades a week",
         N,
         "Closed trips ÷ trading days × 5. NaN without days.",
-        lambda s: 5 * trading.per_trading_day(len(s.closed), len(s.daily)),
+        lambda s: 5 * trading.per_trading_day(s.trades, len(s.daily)),
     ),
     (
         "trades_per_month",
         "Trades a month",
         N,
         "Closed trips ÷ trading days × 21. NaN without days.",
-        lambda s: 21 * trading.per_trading_day(len(s.closed), len(s.daily)),
+        lambda s: 21 * trading.per_trading_day(s.trades, len(s.daily)),
     ),
 )
 

@@ -32,15 +32,19 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _SIGNED = {"net_profit", "total_return", "cagr", "expectancy"}
 
 
-def write_report(result: BacktestResult | Analysis, path: Path, bands: Sequence[Band] = ()) -> Path:
+def write_report(
+    result: BacktestResult | Analysis, path: Path, bands: Sequence[Band] = (), *, trials: str = ""
+) -> Path:
     """Write the report to `path`, whole or not at all, and return the path.
 
-    `bands` are the rows of the uncertainty table: the same run under other assumptions.
+    `bands` are the rows of the uncertainty table: the same run under other assumptions. `trials` says how many variants
+    were tried; empty where that is not known.
     """
-    return written_page(render(result if isinstance(result, Analysis) else analyse(result), bands), path)
+    analysis = result if isinstance(result, Analysis) else analyse(result)
+    return written_page(render(analysis, bands, trials=trials), path)
 
 
-def render(analysis: Analysis, bands: Sequence[Band] = ()) -> str:
+def render(analysis: Analysis, bands: Sequence[Band] = (), *, trials: str = "") -> str:
     """Return the page as text."""
     found = environment(FOLDER)
     found.filters |= {
@@ -57,6 +61,7 @@ def render(analysis: Analysis, bands: Sequence[Band] = ()) -> str:
         **_sections(analysis),
         **shared_parts([FOLDER / name for name in SCRIPTS]),
         bands=bands,
+        trials=trials,
         data=embedded(payload(analysis, bands)),
         lesson=lesson(bands),
     )

@@ -30,6 +30,9 @@ ANCHOR = "manjha"
 KEPT = "kept"
 """The attribute of a trial that holds its row."""
 
+JOURNAL_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError)
+"""What Optuna raises over a file that cannot be read, is no JSON, or holds other records than a journal's."""
+
 
 class Sampler(StrEnum):
     """How the next combinations are chosen."""
@@ -218,28 +221,45 @@ def _opened(optuna: Any, terms: StudyTerms) -> Any:
     """Return the study in its storage, made where it is new. Raises `UsageError` where the storage is no storage."""
     directions = [objective.direction for objective in terms.objectives]
     pruner = optuna.pruners.MedianPruner(n_startup_trials=HISTORY, n_min_trials=HISTORY)
+    is_database = "://" in terms.storage
+    refused = _database_errors(optuna) if is_database else JOURNAL_ERRORS
     try:
         with _quiet():
-            if "://" in terms.storage:
-                storage = optuna.storages.RDBStorage(terms.storage.replace("postgresql://", "postgresql+psycopg://", 1))
-            else:
-                path = Path(terms.storage)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                mend_journal(path)
-                backend = optuna.storages.journal.JournalFileBackend(str(path))
-                storage = optuna.storages.JournalStorage(backend)
+            storage = _database(optuna, terms.storage) if is_database else _journal(optuna, Path(terms.storage))
             study = optuna.create_study(
                 study_name=terms.name, storage=storage, directions=directions, pruner=pruner, load_if_exists=True
             )
-    except Exception as error:
-        # Optuna lets through whatever its storage raises: SQLAlchemy's errors, ValueError, KeyError, OSError.
+    except refused as error:
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if is_database:
+            raise UsageError(
+                f"the study {terms.name} cannot be opened, because the database does not answer as one: {found}",
+                hint="Check the address after --storage, that the database runs, and that its driver is installed.",
+            ) from error
         raise UsageError(
-            f"the study {terms.name} cannot be opened: {type(error).__name__}: {' '.join(str(error).split())}",
-            hint="Give --study another name, or --storage another place.",
+            f"the study {terms.name} cannot be opened: expected the journal of a study in {terms.storage}, {found}",
+            hint="Give --study another name, or move that file away.",
         ) from error
     if [one.name.lower() for one in study.directions] != directions:
         raise UsageError(f"the study {terms.name} has other objectives", hint="Give --study another name.")
     return study
+
+
+def _database(optuna: Any, url: str) -> Any:
+    return optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+
+def _journal(optuna: Any, path: Path) -> Any:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mend_journal(path)
+    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+
+
+def _database_errors(optuna: Any) -> tuple[type[Exception], ...]:
+    """Return what an address that is none, a missing driver, a database that is away or of another version raise."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError, optuna.exceptions.OptunaError, ImportError, RuntimeError
 
 
 def _sampler(terms: StudyTerms, trials: int) -> Any:

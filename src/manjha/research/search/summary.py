@@ -1,7 +1,7 @@
 """One combination evaluated: a spec goes in, a row comes out, and nothing larger is kept.
 
-`evaluate` is the one door between searches and whatever runs a backtest, so that the compiled kernel can stand behind
-it without any search knowing.
+`evaluate` is the one door between searches and whatever runs a backtest: the compiled kernel where it does the run,
+else the event engine, and no search knows which.
 """
 
 import math
@@ -10,13 +10,14 @@ import zlib
 import msgspec
 import numpy as np
 
+from manjha.domain.money import Cash
 from manjha.domain.trials import PICO, ReturnMoments, TrialOutcome, TrialStatus
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec
 from manjha.research.metrics.daily import Floats
 from manjha.research.metrics.dispersion import deviation, excess_kurtosis, skewness
 from manjha.research.metrics.ratios import sharpe
-from manjha.research.metrics.sample import sample
-from manjha.research.result import BacktestResult
+from manjha.research.metrics.sample import Sample
+from manjha.research.search.ground import Ground
 from manjha.research.search.objective import Objective
 
 _LIMIT = 2**63
@@ -36,22 +37,24 @@ class Summary(msgspec.Struct, frozen=True):
     outcome: TrialOutcome
 
 
-def evaluate(spec: BacktestSpec, asked: Asked) -> Summary:
-    """Run a spec and return its row. Raises what `run_backtest` raises."""
-    return summarise(run_backtest(spec), asked)
+def evaluate(spec: BacktestSpec, asked: Asked, ground: Ground | None = None) -> Summary:
+    """Run a spec and return its row; `ground` keeps what runs over the same bars share.
+
+    Where trading is held back to a moment, the row is of the time from then on. Raises what `run_backtest` raises.
+    """
+    return summarise((ground or Ground(spec)).run(spec), asked)
 
 
-def summarise(result: BacktestResult, asked: Asked) -> Summary:
-    """Return the row of a result."""
-    run = sample(result)
+def summarise(run: Sample, asked: Asked) -> Summary:
+    """Return the row of a run."""
     returns = run.returns
     outcome = TrialOutcome(
         status=TrialStatus.OK,
         moments=moments_of(returns),
-        final=result.final,
-        total_return=pico(result.final / result.initial - 1.0),
+        final=Cash(run.final),
+        total_return=pico(run.final / run.initial - 1.0),
         max_drawdown=pico(run.max_drawdown),
-        trades=len(run.closed),
+        trades=run.trades,
         returns=pack_returns(returns) if asked.with_returns else b"",
     )
     return Summary(tuple(float(objective.metric.of(run)) for objective in asked.objectives), outcome)

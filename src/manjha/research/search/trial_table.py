@@ -86,7 +86,7 @@ def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
     # Each variant once: on these bars where it was tried on them, else as it was tried last.
     variants = {one.variant: one for one in evaluated} | {one.variant: one for one in columns}
     rows = list(variants.values())
-    names, parameters = _numbers(rows)
+    names, parameters = numbers_of([values_of(one) for one in rows])
     subject = judged.subject
     peers = np.array([one.subject == subject for one in rows])
     return TrialTable(
@@ -98,7 +98,7 @@ def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
         names=names,
         parameters=parameters,
         peers=peers,
-        is_grid=_is_grid(parameters[peers]),
+        is_grid=is_grid(parameters[peers]),
         notes=notes,
     )
 
@@ -181,9 +181,11 @@ def _sharpe(trial: Trial) -> float:
     return 0.0 if math.isnan(found) else found
 
 
-def _numbers(rows: Sequence[Trial]) -> tuple[tuple[str, ...], Floats]:
-    """Return the parameters that vary, and their values as numbers; one that a trial has not is its smallest value."""
-    values = [values_of(one) for one in rows]
+def numbers_of(values: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], Floats]:
+    """Return the parameters that vary, and their values as numbers, shape (N, P).
+
+    Words are numbered in order; a parameter that a trial has not is its smallest value.
+    """
     names = dict.fromkeys(name for one in values for name in one)
     held: list[str] = []
     columns: list[list[float]] = []
@@ -196,9 +198,10 @@ def _numbers(rows: Sequence[Trial]) -> tuple[tuple[str, ...], Floats]:
         if len(set(column)) > 1:
             held.append(name)
             columns.append(column)
-    return tuple(held), np.array(columns, np.float64).T.reshape(len(rows), len(held))
+    return tuple(held), np.array(columns, np.float64).T.reshape(len(values), len(held))
 
 
-def _is_grid(parameters: Floats) -> bool:
+def is_grid(parameters: Floats) -> bool:
+    """Tell whether parameters, shape (N, P), were tried as a grid, or as points here and there."""
     cells = math.prod(len(np.unique(parameters[:, at])) for at in range(parameters.shape[1]))
     return cells <= DENSE * len(parameters)

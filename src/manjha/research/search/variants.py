@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from manjha.domain.bars import BarColumns, format_interval
 from manjha.domain.errors import DataError
+from manjha.domain.instrument import Instrument
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs
 from manjha.domain.trials import TrialSubject
 from manjha.research.backtest import BacktestSpec
@@ -77,9 +78,14 @@ def canonical(values: Mapping[str, Value]) -> str:
 
 
 def data_set_of(spec: BacktestSpec) -> str:
+    """Return the name of a run's data set, see `data_set_named`."""
+    return data_set_named(spec.instruments, spec.bars[0].interval)
+
+
+def data_set_named(instruments: Sequence[Instrument], length: int) -> str:
     """Return the name of a data set, whatever the span: "NSE:A, NSE:B 1d"."""
-    names = sorted(instrument.display for instrument in spec.instruments)
-    interval = format_interval(spec.bars[0].interval)
+    names = sorted(instrument.display for instrument in instruments)
+    interval = format_interval(length)
     text = f"{', '.join(names)} {interval}"
     if len(text) <= NAME_MAX:
         return text

@@ -1,5 +1,21 @@
-// Draws windows of a walk-forward, bands of possible histories, and the histogram of logits; then begins.
+// Draws the front of several objectives, windows of a walk-forward, bands of possible histories, and the histogram of logits; then begins.
 const share = (v) => `${plain(+(v * 100).toFixed(1))} %`;
+
+function drawFront(c) {
+  const f = DATA.front, line = [...f.front].sort((a, b) => a[0] - b[0]);
+  const points = (name, data, color, size) => ({ name, type: "scatter", data, symbolSize: size, itemStyle: { color } });
+  draw("front", {
+    ...base(c), grid: { ...base(c).grid, left: 34, bottom: 28, top: 34 }, legend: { top: 0, right: 8, data: ["Front", "Beaten"], textStyle: { color: c.text } },
+    tooltip: { ...base(c).tooltip, trigger: "item", formatter: (p) => `${escapeHtml(p.value[2])}<br>${escapeHtml(f.names[0])} <b>${digits(p.value[0])}</b><br>${escapeHtml(f.names[1])} <b>${digits(p.value[1])}</b>` },
+    xAxis: valueAxis(c, { name: f.names[0], nameLocation: "middle", nameGap: 26, nameTextStyle: { color: c.text } }),
+    yAxis: valueAxis(c, { name: f.names[1], nameLocation: "middle", nameGap: 44, nameTextStyle: { color: c.text } }),
+    series: [
+      points("Beaten", f.others, c.soft, 6),
+      { type: "line", data: line.map((p) => [p[0], p[1]]), step: false, showSymbol: false, silent: true, lineStyle: { color: c.accent, width: 1, type: "dashed" }, tooltip: { show: false } },
+      points("Front", line, c.accent, 10),
+    ],
+  });
+}
 
 function drawWindows(c) {
   const w = DATA.windows, bar = (name, data, color) => ({ name, type: "bar", data, itemStyle: { color }, barMaxWidth: 22 });
@@ -60,16 +76,18 @@ function drawAll() {
   });
   if (DATA.windows) drawWindows(c);
   if (DATA.equity) drawStitched(c);
-  if (S) { drawHeat(c); drawParallel(c); }
+  if (DATA.front) drawFront(c);
+  if (S) { drawHeat(c); drawSurface(c); drawParallel(c); }
   if (DATA.logits) drawLogits(c);
   ROOT.dataset.charts = String(charts.size);
 }
 
 function start() {
   followTheme(drawAll);
-  if (S) chooseAxes();
+  if (S) { chooseAxes(); offerTurns(); }
   drawAll();
-  addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
+  // What is drawn in pixels is drawn anew.
+  addEventListener("resize", () => { charts.forEach((chart) => chart.resize()); if (S) drawSurface(colors()); });
   ROOT.dataset.ready = "yes";
 }
 start();

@@ -9,7 +9,7 @@ import msgspec
 from manjha.research.report.shell import embedded, environment, shared_parts, written_page
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("pictures.js", "lines.js")
+SCRIPTS = ("pictures.js", "surface.js", "lines.js")
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Table(msgspec.Struct, frozen=True):
 class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows. `likelihood` colours the verdict; empty where there is none.
 
-    `pictures` are by name what `research.search_report.pictures` makes: space, windows, equity, fan, shuffle,
+    `pictures` are by name what `research.search_report.pictures` makes: space, front, windows, equity, fan, shuffle,
     logits. The first picture stands where its section is; what is not there has no section.
     """
 

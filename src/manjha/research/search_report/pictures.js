@@ -109,6 +109,7 @@ function chooseAxes() {
       at[side] = Number(select.value);
       if (at[other] === at[side]) { at[other] = before; document.getElementById(`heat-${other}`).value = String(before); }
       drawHeat(colors());
+      drawSurface(colors());
     });
   });
   document.getElementById("heat-controls").hidden = S.names.length < 3;

@@ -47,6 +47,25 @@ def space(points: Sequence[Mapping[str, Any]], values: Floats, *, name: str, mor
     }
 
 
+def front(
+    points: Sequence[Mapping[str, Any]], values: Floats, is_front: Sequence[bool], *, names: tuple[str, str]
+) -> dict[str, Any]:
+    """Return the first two objectives of each combination, shape (N, 2), those that nothing beats apart.
+
+    A row is two numbers and what the combination is, as a text. Empty where no row has both.
+    """
+    kept = [at for at in range(len(points)) if np.isfinite(values[at]).all()]
+    best = [at for at in kept if is_front[at]]
+    if not best:
+        return {}
+    others = [at for at in kept if not is_front[at]]
+
+    def rows(picked: list[int]) -> list[list[Any]]:
+        return [[_short(values[at][0]), _short(values[at][1]), _words(points[at])] for at in picked]
+
+    return {"names": list(names), "front": rows(best), "others": rows(_thinned(others, others[0]) if others else [])}
+
+
 def fan(bands: Fan, unit: str) -> dict[str, Any]:
     """Return the bands of equity, in units of the capital at the start."""
     return {
@@ -91,6 +110,10 @@ def _cells(values: Sequence[Any]) -> tuple[list[str], list[int]]:
     width = (high - low) / CELLS_MAX
     labels = [f"{low + (at + 0.5) * width:.4g}" for at in range(CELLS_MAX)]
     return labels, [min(int((float(value) - low) / width), CELLS_MAX - 1) for value in values]
+
+
+def _words(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in point.items())
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,154 @@
+"""A compiled run as the metrics see it: of a row only what is asked for is made, and a whole result only if need be."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from manjha.domain.money import Cash
+from manjha.research.backtest import BacktestSpec
+from manjha.research.curve import Walked, curve_of
+from manjha.research.kernel.cache import OnCompile
+from manjha.research.kernel.cache import warm as kernel_warm
+from manjha.research.kernel.convert import result_of
+from manjha.research.kernel.outcome import KernelOutcome, warm_curve
+from manjha.research.kernel.run import KernelMarket
+from manjha.research.metrics.daily import Daily, Floats, day_numbers, last_of_each, returns_from
+from manjha.research.metrics.sample import Sample
+from manjha.research.result import BacktestResult, Int64s
+from manjha.research.walk_forward import cut_before
+
+
+class LookedUp(NamedTuple):
+    """What all runs over one market share. Rows of the curve before `first` are history, and left out.
+
+    `ends` are the rows of the curve at which the days of `days` end; `benchmark` has a return for each, or none.
+    """
+
+    market: KernelMarket
+    first: int
+    days: Int64s
+    ends: Int64s
+    benchmark: Floats
+
+
+def look_up(spec: BacktestSpec) -> LookedUp:
+    """Look up what the runs over a market share. Raises as `KernelMarket`."""
+    market = KernelMarket(spec)
+    ts_ns = np.asarray(market.timeline.close_ns)
+    first = int(np.searchsorted(ts_ns, spec.trade_from_ns, side="right")) if spec.trade_from_ns else 0
+    ends, days = last_of_each(day_numbers(ts_ns[first:]))
+    benchmark = np.empty(0)
+    if not first:
+        ids = [instrument.id for instrument in spec.instruments]
+        walked = Walked(market.timeline, spec.bars[0].interval, ids, int(spec.initial))
+        held = curve_of(walked, (), np.zeros((5, 0), np.int64)).benchmark
+        benchmark = returns_from(spec.initial, held[ends])
+    return LookedUp(market, first, days, ends, benchmark)
+
+
+def warm(on_compile: OnCompile) -> None:
+    """Have all the code of a compiled evaluation in the cache and in this process, see `kernel.warm`."""
+    kernel_warm(on_compile)
+    warm_curve()
+    one = np.zeros(1, np.int64)
+    _deepest(one, 1)
+    _pairs(one, one, one, one)
+
+
+class CompiledSample(Sample):
+    """A compiled run. What it does not know from its arrays comes from the whole result, which is made then."""
+
+    def __init__(self, spec: BacktestSpec, found: LookedUp, outcome: KernelOutcome) -> None:
+        self._spec = spec
+        self._found = found
+        self._outcome = outcome
+        super().__init__(self._whole)
+
+    def _whole(self) -> BacktestResult:
+        made = result_of(self._spec, self._found.market, self._outcome)
+        return cut_before(made, self._spec.trade_from_ns) if self._spec.trade_from_ns else made
+
+    @property
+    def initial(self) -> int:
+        """Initial capital."""
+        return self._spec.initial
+
+    @property
+    def final(self) -> int:
+        """Final equity."""
+        return self._outcome.final if len(self.ts) else Cash(self.initial)
+
+    @property
+    def ts(self) -> Int64s:
+        """Bar timestamps."""
+        return np.asarray(self._found.market.timeline.close_ns)[self._found.first :]
+
+    @cached_property
+    def equity(self) -> Int64s:
+        """Equity, bar by bar."""
+        return self._outcome.equity[self._found.first :]
+
+    @cached_property
+    def daily(self) -> Daily:
+        """The curve reduced to days."""
+        found = self._found
+        equity = self._outcome.at(found.ends + found.first)
+        return Daily(found.days, equity, returns_from(self.initial, equity), found.benchmark)
+
+    @cached_property
+    def max_drawdown(self) -> float:
+        """Depth of the deepest fall."""
+        return float(_deepest(np.ascontiguousarray(self.equity), int(self.initial)))
+
+    @cached_property
+    def trades(self) -> int:
+        """Number of closed round trips."""
+        fills, orders = self._outcome.fills, self._outcome.orders
+        parent, side = orders["parent"], orders["side"]
+        # As `round_trips`: slices belong to the order that they were cut from, what protects it does not.
+        is_slice = (parent >= 0) & (side[parent] == side) if len(orders) else np.zeros(0, np.bool_)
+        roots = np.where(is_slice, parent, np.arange(len(orders)))
+        order = np.lexsort((fills["ts_ns"], fills["instrument"]))
+        columns = (fills["instrument"], roots[fills["order"]], fills["side"], fills["qty"])
+        pairs = _pairs(*(np.ascontiguousarray(column[order], np.int64) for column in columns))
+        return len(np.unique(pairs))
+
+
+@numba.njit(cache=True)
+def _deepest(equity: Int64s, initial: int) -> float:  # pragma: no cover - compiled
+    """Return the least of equity over its peak so far, less one; the initial capital is the first peak."""
+    peak, worst = initial, 0.0
+    for value in equity:
+        if value >= peak:
+            peak = value
+        else:
+            worst = min(worst, value / peak - 1.0)
+    return worst
+
+
+@numba.njit(cache=True)
+def _pairs(instruments: Int64s, orders: Int64s, sides: Int64s, qtys: Int64s) -> Int64s:  # pragma: no cover - compiled
+    """Match fills first in, first out; return a number for entry and exit order of each piece that was closed."""
+    count, many = len(orders), (orders.max() + 1 if len(orders) else 1)
+    pairs, made = np.empty(2 * count, np.int64), 0
+    entry, left = np.empty(count, np.int64), np.empty(count, np.int64)
+    head = tail = 0
+    held_side = 0
+    for at in range(count):
+        if at and instruments[at] != instruments[at - 1]:
+            head = tail
+        qty = qtys[at]
+        while qty and head < tail and held_side != sides[at]:
+            piece = min(qty, left[head])
+            pairs[made] = entry[head] * many + orders[at]
+            made += 1
+            left[head] -= piece
+            qty -= piece
+            if not left[head]:
+                head += 1
+        if qty:
+            entry[tail], left[tail], held_side = orders[at], qty, sides[at]
+            tail += 1
+    return pairs[:made]

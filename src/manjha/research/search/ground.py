@@ -1,0 +1,123 @@
+"""Where variants run: one spec, parts of its span, and what the compiled kernel looks up about each, once."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
+
+from manjha.domain.errors import ManjhaError
+from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.metrics.sample import Sample, sample
+from manjha.research.search.variants import vary
+from manjha.research.walk_forward import cut_before
+
+if TYPE_CHECKING:
+    from manjha.domain.orders import Product
+    from manjha.research.search.compiled import LookedUp
+    from manjha.strategy.interface import Strategy
+
+PARTS = 3
+"""Parts of a span, and markets, that are kept: training, test and the whole, or two first parts and the whole."""
+_SAME = ("bars", "further", "instruments", "rules", "rates", "actions")
+_EQUAL = ("initial", "sessions_from_data", "contract_notes", "trade_from_ns")
+
+
+class Ground:
+    """What a worker keeps between evaluations. Memory is bounded: of `PARTS` parts, whatever the number of runs.
+
+    Attributes
+    ----------
+    spec
+        The run whose variants are evaluated.
+    """
+
+    def __init__(self, spec: BacktestSpec) -> None:
+        self.spec = spec
+        self._parts: OrderedDict[Hashable, BacktestSpec] = OrderedDict()
+        self._markets: list[tuple[BacktestSpec, LookedUp | None]] = []
+        self._done: tuple[type[Strategy], Product, BacktestSpec] | None = None
+
+    def part(self, key: Hashable, cut: Callable[[BacktestSpec], BacktestSpec]) -> BacktestSpec:
+        """Return a part of the spec, cut once: the same bars each time, so that what was looked up about them holds."""
+        if key not in self._parts:
+            self._parts[key] = cut(self.spec)
+            if len(self._parts) > PARTS:
+                self._parts.popitem(last=False)
+        self._parts.move_to_end(key)
+        return self._parts[key]
+
+    def run(self, spec: BacktestSpec) -> Sample:
+        """Run a variant: compiled where the kernel does it, else event by event; the same figures either way.
+
+        Where trading is held back to a moment, the curve before it is left out. Raises as `run_backtest`.
+        """
+        found = self._looked_up(spec)
+        if found is not None:
+            from manjha.research.kernel.run import run_kernel
+            from manjha.research.search.compiled import CompiledSample
+
+            try:
+                return CompiledSample(spec, found, run_kernel(spec, found.market))
+            except ManjhaError:
+                # Refused, or not to be run at all: the event engine does it, or says why in its own words.
+                spec = vary(spec, spec.strategy.values)
+        result = run_backtest(spec)
+        return sample(cut_before(result, spec.trade_from_ns) if spec.trade_from_ns else result)
+
+    def _looked_up(self, spec: BacktestSpec) -> "LookedUp | None":
+        """Return what was looked up about the market of a run; None where the kernel does not do the run."""
+        for at, (held, found) in enumerate(self._markets):
+            if _is_same(held, spec):
+                self._markets.insert(0, self._markets.pop(at))
+                return found if found is None or self._does(spec) else None
+        from manjha.research.search.compiled import look_up
+
+        if not self._does(spec):
+            return None
+        try:
+            made = look_up(spec)
+        except ManjhaError:
+            made = None
+        self._markets = [(spec, made), *self._markets[: PARTS - 1]]
+        return made
+
+    def _does(self, spec: BacktestSpec) -> bool:
+        """Tell whether the kernel does a run, asked once for all that differ in parameters only."""
+        kind, product = type(spec.strategy), spec.strategy.product
+        done = self._done
+        if done is not None and done[:2] == (kind, product) and _is_same(done[2], spec):
+            return True
+        if not is_compilable(spec):
+            return False
+        self._done = (kind, product, spec)
+        return True
+
+
+def is_compilable(spec: BacktestSpec) -> bool:
+    """Tell whether the kernel does a run, as far as that shows before it."""
+    from manjha.research.kernel.run import check_kernel
+
+    try:
+        check_kernel(spec)
+    except ManjhaError:
+        return False
+    return True
+
+
+def prepare(spec: BacktestSpec, on_compile: Callable[[str], None]) -> None:
+    """Compile here what workers would each compile for themselves; `on_compile` is told before, as it takes a while.
+
+    Nothing is done where the code is in the cache already, or where the kernel does not do the run.
+    """
+    if is_compilable(spec):
+        from manjha.research.search.compiled import warm
+
+        warm(on_compile)
+
+
+def _is_same(one: BacktestSpec, other: BacktestSpec) -> bool:
+    """Tell whether what was looked up for one run holds for another: the very same bars, not equal ones."""
+    return (
+        all(getattr(one, name) is getattr(other, name) for name in _SAME)
+        and all(getattr(one, name) == getattr(other, name) for name in _EQUAL)
+        and one.strategy.product is other.strategy.product
+    )
