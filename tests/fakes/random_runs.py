@@ -69,7 +69,10 @@ def random_run(seed: int) -> BacktestSpec:
         strategy: Strategy = _targets(rng, (moments, len(bars)), share, product)
     else:
         strategy = StatedEntries(_entries(rng, share, product), product)
-    return spec_of(strategy, *bars, **random_terms(rng))
+    terms = random_terms(rng)
+    if rng.random() < 0.2:
+        terms["trade_from_ns"] = int(bars[0].ts_open_ns[len(bars[0]) // 2]) + pick(rng, [0, 1, -1])
+    return spec_of(strategy, *bars, **terms)
 
 
 def random_bars(rng: Generator) -> list[BarColumns]:

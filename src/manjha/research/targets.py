@@ -156,6 +156,12 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
     return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), -1))
 
 
+def stated_from(stated: Stated, first: int) -> Stated:
+    """Return what is stated from a position on; what was stated before it is history."""
+    skipped = int(np.searchsorted(stated.wakeups, first))
+    return Stated(stated.wakeups[skipped:], stated.wanted[skipped:]) if skipped else stated
+
+
 def plan_targets(state: EngineState) -> None:
     """Ask the strategy for its targets and set the positions at which the engine wakes. Raises `UsageError`."""
     strategy = state.strategy

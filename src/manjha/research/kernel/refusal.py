@@ -91,7 +91,6 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "a freeze quantity": lambda spec: any(instrument.freeze for instrument in spec.instruments),
     "price bands": lambda spec: bool(spec.bands),
     "corporate actions": lambda spec: bool(spec.actions),
-    "trading held back to a moment": lambda spec: spec.trade_from_ns > 0,
     "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,

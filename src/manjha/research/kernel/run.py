@@ -6,24 +6,26 @@ import numpy as np
 
 from manjha.domain.bars import DAY
 from manjha.domain.errors import DataError, OutsideTable, UsageError
+from manjha.domain.moments import TsNs
 from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
 from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
-from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec
+from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec, first_position
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import kernel_refusal, target_refusal
 from manjha.research.kernel.tables import Tables
-from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_targets
+from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
 from manjha.strategy.views import Timeline
 
+NO_TIME = TsNs(0)
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -53,9 +55,10 @@ class KernelMarket:
         self.days, self.sessions, self.cards = calendar.days, calendar.sessions, calendar.cards()
         self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
 
-    def stated(self, strategy: Strategy) -> Stated:
-        """Return what a strategy states. Raises as `research.backtest.prepare` does."""
-        needed = strategy.history_needed() - 1
+    def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
+        """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
+        first = first_position(self.timeline, trade_from_ns)
+        needed = max(strategy.history_needed() - 1, first)
         if overrides(strategy, "init"):
             spec = self.spec
             ctx = Context(self.timeline, spec.instruments, spec.bars[0].interval, self.product, _Nothing(spec.initial))
@@ -66,7 +69,7 @@ class KernelMarket:
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
-        return ask(strategy, self.history)
+        return stated_from(ask(strategy, self.history), first)
 
 
 class _Nothing:
@@ -117,7 +120,7 @@ def run_kernel(
     if market is None:
         check_kernel(spec)
         market = KernelMarket(spec)
-    stated = market.stated(spec.strategy)
+    stated = market.stated(spec.strategy, spec.trade_from_ns)
     said = stated.wanted[stated.wanted != SAYS_NOTHING]
     reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
     if reason:
@@ -128,7 +131,7 @@ def run_kernel(
 def run_stated(
     spec: BacktestSpec, market: KernelMarket, stated: Stated, on_compile: cache.OnCompile | None = None
 ) -> KernelOutcome:
-    """Run what a strategy has stated already, over a market that suits the spec; see `run_kernel`."""
+    """Run what a strategy has stated already, all of it, over a market that suits the spec; see `run_kernel`."""
     tables = new_tables(spec, market, stated)
     _carry_through(tables, on_compile)
     return KernelOutcome(tables)
