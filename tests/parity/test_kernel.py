@@ -14,8 +14,9 @@ from benchmarks.workloads import EXPECTED, BracketColumns, CrossColumns, columns
 from benchmarks.workloads import spec as contract_spec
 from manjha.app.strategies import StrategyFiles
 from manjha.domain.errors import DataError, UsageError
+from manjha.domain.instrument import Asset, Exchange
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Cash, Px, Qty, format_cash
+from manjha.domain.money import Cash, Px, format_cash
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit, VolatilityTarget
 from manjha.market import charges
@@ -31,10 +32,10 @@ from manjha.research.kernel.steps import KernelSteps
 from manjha.research.result import BacktestResult
 from manjha.research.targets import SAYS_NOTHING
 from manjha.research.walk_forward import cut_before, days_of, part_of
-from manjha.strategy.interface import is_entry_strategy, is_target_strategy
+from manjha.strategy.interface import Entries, is_entry_strategy, is_target_strategy
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
-from tests.fakes.market_rules import shipped_rules
-from tests.fakes.random_runs import Stated, pick, random_bars, random_run, random_terms
+from tests.fakes.market_rules import future, option, shipped_rules
+from tests.fakes.random_runs import Stated, StatedEntries, pick, random_bars, random_run, random_terms
 from tests.integration.test_library_real import SHARES, SHORTER, read
 
 LIBRARY = {found.name: found for found in StrategyFiles(Path("nowhere")).all()}
@@ -121,6 +122,13 @@ def test_the_test_of_a_walk_agrees() -> None:
     assert 0 < len(kernel.fills) < len(compiled(msgspec.structs.replace(part, trade_from_ns=TsNs(0))).fills)
 
 
+def test_entries_that_say_nothing_trade_nothing() -> None:
+    strategy = StatedEntries(lambda history: Entries(side=np.zeros(history.column("close").shape)), Product.CNC)
+    spec = spec_of(strategy, minutes(share_named(), [flat(100.0)] * 5))
+    assert parted(spec) == ""
+    assert run_kernel(spec).count == 0
+
+
 # ---- the contract that five engines agree on
 
 
@@ -178,7 +186,10 @@ def test_refusals_are_said_by_name() -> None:
     assert refused(bands={share.id: NANO // 10}) == "price bands"
     assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
     assert refused(strategy=LIBRARY["donchian-turtle"]()) == next(iter(REASONS))
-    assert refused(instruments=(msgspec.structs.replace(share, freeze=Qty(10)),)) == "a freeze quantity"
+    on_gold = future("GOLD", exchange=Exchange.MCX, asset=Asset.COMMODITY)
+    for contract in (option(), on_gold):
+        assert refused(instruments=(contract,)) == "an option, or a future on a currency or commodity"
+    assert refused(strategy=Stated(np.ones(4), TargetUnit.QTY, Product.MTF)) == "the product is MTF"
     assert refused(initial=Cash(10**18)) == "prices, volumes or amounts too large for 64 bits"
 
 

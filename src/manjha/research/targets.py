@@ -153,7 +153,7 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
             wanted[:, :, number] = values
         else:
             wanted[:, :, number] = _quantities(strategy, values) if name == "qty" else _prices(strategy, values, ticks)
-    return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), -1))
+    return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), shape[1] * (len(ENTRY_FIELDS) + 1)))
 
 
 def stated_from(stated: Stated, first: int) -> Stated:

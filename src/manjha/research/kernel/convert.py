@@ -28,13 +28,14 @@ from manjha.research.backtest import BacktestSpec, intervals_of, run_id, warning
 from manjha.research.curve import Held, Walked, curve_of
 from manjha.research.kernel.outcome import FILL_LINES, KernelOutcome
 from manjha.research.kernel.run import KernelMarket
-from manjha.research.result import BacktestResult, OrderRecord
+from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
 from manjha.simulator.venue import DAY_END
 
 TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M)
 PURPOSES = (Purpose.SIGNAL, Purpose.STOP, Purpose.TARGET, Purpose.TIME_EXIT, Purpose.SQUARE_OFF)
 PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED)
 ENDINGS = ("", "asked for", DAY_END)
+CHANGES = ("expiry",)
 REFUSALS = (
     RefusalReason.UNKNOWN_ORDER,
     RefusalReason.QUANTITY,
@@ -49,6 +50,11 @@ REFUSALS = (
     RefusalReason.POSITION_VALUE,
     RefusalReason.DAY_LOSS,
     RefusalReason.MARGIN,
+    RefusalReason.ABOVE_FREEZE,
+    RefusalReason.PRODUCT,
+    RefusalReason.NOT_TRADABLE,
+    RefusalReason.PRICE_BAND,
+    RefusalReason.EXPIRED,
 )
 """By the numbers of `records`."""
 
@@ -127,6 +133,7 @@ def result_of(spec: BacktestSpec, market: KernelMarket, outcome: KernelOutcome) 
         curve=curve,
         marks=tuple((name, Px(int(mark))) for name, mark in zip(first, outcome.positions["mark"], strict=True)),
         day_charges=tuple(_notes(names, market, outcome)),
+        adjustments=tuple(_changes(names, outcome)),
         refusals=tuple(_refusals(names, outcome)),
         peak_margin=outcome.peak_margin,
         warnings=tuple(warnings_of(spec, int(curve.cash.min()), int(account["dry"]), int(account["carried"]))),
@@ -186,6 +193,23 @@ def _notes(names: _Names, market: KernelMarket, outcome: KernelOutcome) -> list[
     ]
 
 
+def _changes(names: _Names, outcome: KernelOutcome) -> list[PositionAdjusted]:
+    instruments, product = names.spec.instruments, names.spec.strategy.product
+    return [
+        PositionAdjusted(
+            instruments[row["instrument"]].id,
+            product,
+            names.strategy,
+            TsNs(row["ts_ns"]),
+            Qty(row["before"]),
+            Qty(row["after"]),
+            Cash(row["cash"]),
+            CHANGES[row["reason"]],
+        )
+        for row in _rows(outcome.changes)
+    ]
+
+
 def _refusals(names: _Names, outcome: KernelOutcome) -> list[Refused]:
     made = []
     for row in _rows(outcome.refusals):
@@ -214,6 +238,7 @@ def divergence(one: BacktestResult, other: BacktestResult, names: tuple[str, str
         ("contract notes", one.day_charges, other.day_charges),
         ("orders", one.orders, other.orders),
         ("refusals", _refused(one), _refused(other)),
+        ("position changes", one.adjustments, other.adjustments),
     )
     for what, mine, theirs in compared:
         parted = _first_difference(mine, theirs)

@@ -15,6 +15,7 @@ from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spe
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
+from manjha.research.kernel.contracts import enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import kernel_refusal, target_refusal
 from manjha.research.kernel.tables import Tables
@@ -26,6 +27,8 @@ from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_str
 from manjha.strategy.views import Timeline
 
 NO_TIME = TsNs(0)
+MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies")
+"""What a market has looked up, by the names of the account's addresses."""
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -53,6 +56,8 @@ class KernelMarket:
         except OutsideTable as error:
             raise KernelRefused(f"the kernel looks days up before it runs: {error.message}") from error
         self.days, self.sessions, self.cards = calendar.days, calendar.sessions, calendar.cards()
+        self.slabs = calendar.protections()
+        self.underlies = underlies(spec.instruments)
         self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
 
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
@@ -165,12 +170,11 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tabl
         first += len(columns)
     for name in ("row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
+    enter_contracts(x, spec.instruments, market.product)
     account = _account(spec, market)
-    account["exchanges"] = len(exchanges)
-    tables = Tables(
-        account, market.bars, {"holdings": x, "days": market.days, "cards": market.cards}, len(stated.wakeups)
-    )
-    tables.take("sessions", market.sessions)
+    account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
+    given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
+    tables = Tables(account, market.bars, given, len(stated.wakeups))
     tables.state(stated.wakeups, stated.wanted)
     return tables
 
@@ -195,6 +199,7 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     )
     r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
     r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
+    r["slices_max"] = limits.slices_max
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)
     return account

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, NewType, TypeVar, cast
 
 import numba
 
-from manjha.domain import money
-from manjha.market import charges, margin_rules
+from manjha.domain import moments, money
+from manjha.market import bands, charges, fees, margin_rules
 from manjha.orders import planning
 from manjha.portfolio import positions, settlement
 from manjha.research.kernel.linking import InnerCompiler
@@ -90,6 +90,14 @@ line_amount = compiled(charges.line_amount)
 order_brokerage = compiled(charges.order_brokerage)
 scaled_up = compiled(margin_rules.scaled_up)
 proportion = compiled(money.proportion)
+futures_requirement = compiled(margin_rules.futures_requirement)
+futures_exposure = compiled(margin_rules.futures_exposure)
+spread_requirement = compiled(margin_rules.spread_requirement)
+paired = compiled(margin_rules.paired)
+protected_limit = compiled(bands.protected_limit)
+fee_amount = compiled(fees.fee_amount)
+day_of = compiled(moments.day_of)
+slice_size = compiled(planning.slice_size)
 to_lots = compiled(planning.to_lots)
 needed = compiled(planning.needed)
 closing_part = compiled(positions.closing_part)
