@@ -136,6 +136,9 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
         for one in spec.instruments
     ]
     spec = msgspec.structs.replace(spec, instruments=tuple(instruments))
+    if rng.random() < 0.25:
+        bands = {one.id: pick(rng, [20_000_000, 50_000_000, 100_000_000]) for one in instruments if rng.random() < 0.8}
+        spec = msgspec.structs.replace(spec, bands=bands, bars=tuple(_locked(rng, one) for one in spec.bars))
     if rng.random() < 0.2:
         opens = spec.bars[0].ts_open_ns
         from_ns = TsNs(int(opens[len(opens) // 2]) + pick(rng, [0, 1, -1]))
@@ -249,6 +252,17 @@ def _entries(
         )
 
     return make
+
+
+def _locked(rng: Generator, columns: BarColumns) -> BarColumns:
+    """Return bars some of which have one price only, as those that sit on a circuit limit."""
+    flat = rng.random(len(columns)) < 0.3
+    close = np.asarray(columns.close)
+    held = {
+        name: np.ascontiguousarray(np.where(flat, close, np.asarray(getattr(columns, name)))).data
+        for name in ("open", "high", "low")
+    }
+    return msgspec.structs.replace(columns, **held)
 
 
 def _until(columns: BarColumns, last: TradingDay) -> BarColumns:

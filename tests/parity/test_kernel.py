@@ -183,7 +183,7 @@ def refused(**changes: object) -> str:
 def test_refusals_are_said_by_name() -> None:
     share = share_named()
     assert refused() == ""
-    assert refused(bands={share.id: NANO // 10}) == "price bands"
+    assert refused(bands={share.id: 2 * NANO}) == "prices, volumes or amounts too large for 64 bits"
     assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
     assert refused(strategy=LIBRARY["donchian-turtle"]()) == next(iter(REASONS))
     on_gold = future("GOLD", exchange=Exchange.MCX, asset=Asset.COMMODITY)

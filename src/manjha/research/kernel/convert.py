@@ -27,13 +27,15 @@ from manjha.research.assumptions import assumptions_of
 from manjha.research.backtest import BacktestSpec, intervals_of, run_id, warnings_of
 from manjha.research.curve import Held, Walked, curve_of
 from manjha.research.kernel.outcome import FILL_LINES, KernelOutcome
+from manjha.research.kernel.records import OUTSIDE
 from manjha.research.kernel.run import KernelMarket
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
+from manjha.simulator.book import outside_text
 from manjha.simulator.venue import DAY_END
 
 TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M)
 PURPOSES = (Purpose.SIGNAL, Purpose.STOP, Purpose.TARGET, Purpose.TIME_EXIT, Purpose.SQUARE_OFF)
-PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED)
+PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED, Phase.REJECTED)
 ENDINGS = ("", "asked for", DAY_END)
 CHANGES = ("expiry",)
 REFUSALS = (
@@ -152,13 +154,20 @@ def _orders(names: _Names, outcome: KernelOutcome) -> list[OrderRecord]:
         order = names.order(row, names.order_id(number), row["asked_qty"], row["asked_trigger"])
         filled = row["filled"]
         average = Px(divide(row["turnover"], filled)) if filled else Px(0)
-        reason = ENDINGS[row["reason"]]
+        reason = ENDINGS[row["reason"]] if row["reason"] < OUTSIDE else _outside(row)
         made.append(
             OrderRecord(
                 order, PHASES[row["phase"]], Qty(filled), average, order.decided_ns, TsNs(row["closed_ns"]), reason
             )
         )
     return made
+
+
+def _outside(row: dict[str, Any]) -> str:
+    """Say why the exchange has rejected an order, as `simulator.book` does."""
+    low, high = row["band_low"], row["band_high"]
+    px = next(px for px in (row["limit"], row["trigger"]) if px and not low <= px <= high)
+    return outside_text(px, low, high)
 
 
 def _fills(names: _Names, outcome: KernelOutcome) -> list[Fill]:

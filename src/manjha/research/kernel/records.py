@@ -47,11 +47,11 @@ NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
 SUBMIT, MODIFY, CANCEL, TIMER = range(4)
 # Reasons why an order ended.
-ASKED_FOR, DAY_ENDED = range(1, 3)
+ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
 EXPIRY = 0
 # Phases of an order.
-WORKING, FILLED, CANCELLED = range(3)
+WORKING, FILLED, CANCELLED, REJECTED = range(4)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
 SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
@@ -68,7 +68,7 @@ ACCOUNT = _record(
     "at cursor reached matching round status next_day day_open next_due free seq paid intraday positions",
     "day day_row today_fills day_start_equity wakeup overnight",
     "orders fills steps notes refusals protections timers outputs outputs_from active trailing open_count order_seq",
-    "carried dry count instruments days exchanges contracts changes slices_max",
+    "carried dry count instruments days exchanges contracts bands changes slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
     "contract_notes paisa rupee",
@@ -92,6 +92,7 @@ HOLDING = _record(
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
     "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
+    "band band_low band_high locked",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
@@ -99,6 +100,9 @@ HOLDING = _record(
 )
 """An instrument: its position and holding, its session of the day, the bar in hand, its open orders (ours, and those in
 the exchange's book), today's rates.
+
+`band` is the daily band in 1e-9 (-1: none is known), `band_low` and `band_high` its prices today (0: none), `locked`
+the side that the bar in hand has nobody for.
 
 `misfit` is why it cannot be ordered as the run's product (0: it can). `group` is the first future on the same
 underlying (-1: it is no future), whose row has the margin of all of them, `spot_from` what tells the underlying's
@@ -110,9 +114,10 @@ ORDER = _record(
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest",
+    "note_day note_back note_rest band_low band_high",
 )
-"""An order that was placed: as asked for, what became of it, and how the exchange has it."""
+"""An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
+one is outside of."""
 
 PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
 """What protects an entry (`engine.state.Protection`)."""

@@ -7,7 +7,7 @@ import numpy as np
 from manjha.domain.instrument import Asset, Kind
 from manjha.domain.money import PX_MAX
 from manjha.domain.orders import Product
-from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.records import BOUND
 from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
@@ -60,6 +60,8 @@ def _large(spec: BacktestSpec) -> bool:
     if abs(spec.initial) > BOUND // 4 or spec.latency_ns < 0:
         return True
     volume_counts = spec.fills.participation_ppm > 0 or isinstance(spec.slippage, VolumeShare)
+    if any(not 0 <= fraction <= NANO for fraction in spec.bands.values()):
+        return True
     for columns in spec.bars:
         if len(columns) and int(np.asarray(columns.high).max()) > PX_MAX:
             return True
@@ -92,7 +94,6 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
-    "price bands": lambda spec: bool(spec.bands),
     "corporate actions": lambda spec: bool(spec.actions),
     "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,

@@ -167,6 +167,7 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tabl
         row = x[number]
         row["number"], row["first"], row["rows"] = number, first, len(columns)
         row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
+        row["band"] = spec.bands.get(instrument.id, -1)
         first += len(columns)
     for name in ("row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
@@ -199,6 +200,7 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     )
     r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
     r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
+    r["bands"] = bool(spec.bands)
     r["slices_max"] = limits.slices_max
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)

@@ -2,6 +2,7 @@
 
 from manjha.research.kernel.account import equity, receive_shares, release_proceeds, shares_of_today_wait
 from manjha.research.kernel.books import end_step, put_out
+from manjha.research.kernel.circuits import set_bands
 from manjha.research.kernel.clearing import expire
 from manjha.research.kernel.contract_notes import settle_day
 from manjha.research.kernel.exits import exit_by_time, rearm
@@ -42,6 +43,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     r = k
     row, r.day_open = r.next_day, 1
     day = day_at(k, row).day
+    if r.bands:
+        set_bands(k)
     release_proceeds(k, day)
     receive_shares(k, day)
     r.day, r.day_row, r.today_fills = day, row, r.fills

@@ -4,7 +4,7 @@ from manjha.research.kernel.account import charge, settle
 from manjha.research.kernel.books import close_order
 from manjha.research.kernel.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.research.kernel.margins import hold, value_of
-from manjha.research.kernel.records import BOUND, CANCELLED, FILLED, OVERFLOW
+from manjha.research.kernel.records import BOUND, CANCELLED, FILLED, OUTSIDE, OVERFLOW, REJECTED
 from manjha.research.kernel.rows import change, fill, holding, order_at, step
 from manjha.research.kernel.scalars import Rec, njit, proportion, traded
 
@@ -93,9 +93,9 @@ def record_step(k: Rec, instrument: int, qty: int, cost: int) -> None:
 
 @njit
 def ended(k: Rec, order: int, ts_ns: int, reason: int) -> None:
-    """Note that what was left of an order is gone; its margin is free again."""
+    """Note that what was left of an order is gone, or that it was rejected; its margin is free again."""
     o: Rec = order_at(k, order)
-    close_order(k, order, CANCELLED, ts_ns)
+    close_order(k, order, REJECTED if reason == OUTSIDE else CANCELLED, ts_ns)
     o.reason = reason
     k.reserved -= o.reserved
     o.reserved = 0
