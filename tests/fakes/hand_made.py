@@ -35,7 +35,10 @@ def days(
 ) -> BarColumns:
     """Return one bar a trading day."""
     rules = shipped_rules()
-    hours = [session(rules, instrument, day) for day in list(trading_days(rules, first, first + 3 * len(rows) + 10))]
+    hours = [
+        session(rules, instrument, day)
+        for day in list(trading_days(rules, first, TradingDay(min(first + 3 * len(rows) + 10, rules.last))))
+    ]
     stamps = [(held.open_ns, held.day_close_ns) for held in hours[: len(rows)]]
     return _columns(instrument, DAY, stamps, rows, volume)
 
@@ -55,7 +58,7 @@ def minutes(
     """
     rules = shipped_rules()
     stamps: list[tuple[int, int]] = []
-    for each in trading_days(rules, day, day + 3 * len(rows) + 10):
+    for each in trading_days(rules, day, TradingDay(min(day + 3 * len(rows) + 10, rules.last))):
         held = session(rules, instrument, each)
         opens = range(held.open_ns, held.close_ns, length * SECOND_NS)
         stamps += [(opened, min(opened + length * SECOND_NS, held.close_ns)) for opened in opens]

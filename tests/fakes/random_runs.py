@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from manjha.domain.bars import BarColumns
-from manjha.domain.moments import TradingDay, parse_day
+from manjha.domain.instrument import Asset, Instrument
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, parse_day
 from manjha.domain.money import RUPEE, Cash, Qty
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
@@ -16,11 +19,18 @@ from manjha.simulator.fills import FillRules, LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, VolumeShare
 from manjha.strategy.interface import Entries, Floats, History, Strategy
 from tests.fakes.hand_made import Row, days, minutes, share_named, spec_of
+from tests.fakes.market_rules import future, index, share
 
 Generator = np.random.Generator
 NAMES = ("ALPHA", "BETA", "GAMMA")
 FIRST_DAYS = ("2020-08-17", "2021-03-01", "2024-01-01")
 """Before and in the months in which a fifth of proceeds was held back, and after; margins in two phases."""
+EXPIRIES = (
+    ("2022-10-24", ("2022-10-27", "2022-11-24", "2022-12-29")),
+    ("2024-01-24", ("2024-01-25", "2024-01-31", "2024-02-29")),
+    ("2024-11-18", ("2024-11-21", "2024-11-28", "2024-12-26")),
+)
+"""First days and expiries soon after: before and since limit price protection."""
 QUARTER = 900
 COLUMNS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
 
@@ -69,7 +79,71 @@ def random_run(seed: int) -> BacktestSpec:
         strategy: Strategy = _targets(rng, (moments, len(bars)), share, product)
     else:
         strategy = StatedEntries(_entries(rng, share, product), product)
-    return spec_of(strategy, *bars, **random_terms(rng))
+    return _more_terms(rng, spec_of(strategy, *bars, **random_terms(rng)))
+
+
+def random_contracts(seed: int) -> BacktestSpec:
+    """Return a run over futures of two expiries and more, beside their index or share or without it."""
+    rng = np.random.default_rng(seed)
+    product, count = pick(rng, [*[Product.NRML] * 5, *[Product.MIS] * 2, Product.CNC]), pick(rng, [60, 150, 260])
+    start, expiries = pick(rng, EXPIRIES)
+    daily = rng.random() < 0.2
+    first = TradingDay(parse_day(start) - (30 if daily else 0))
+    instruments, bars = [], []
+    for instrument in _contracts(rng, expiries):
+        rows = random_rows(rng, count, pick(rng, [40.0, 40.0, 900.0, 9_990.0, 22_000.0]))
+        volume = pick(rng, [10**6, 500, rng.choice([0, 100, 1000], count).tolist()])
+        made = (
+            days(instrument, rows, first=first, volume=volume)
+            if daily
+            else minutes(instrument, rows, day=first, length=QUARTER, volume=volume)
+        )
+        made = _thinned(rng, made) if rng.random() < 0.3 else made
+        bars.append(_until(made, instrument.expiry) if instrument.expiry is not None else made)
+        instruments.append(instrument)
+    moments = len(np.unique(np.concatenate([np.asarray(columns.ts_close_ns) for columns in bars])))
+    often, lots = pick(rng, [0.05, 0.2, 0.6]), np.array([one.lot for one in instruments])
+    strategy: Strategy
+    if rng.random() < 0.5:
+        strategy = _targets(rng, (moments, len(bars)), often, product)
+    else:
+        strategy = StatedEntries(_entries(rng, often, product, lots), product)
+    terms = random_terms(rng) | {
+        "initial": Cash(pick(rng, [200_000, 3_000_000, 50_000_000]) * RUPEE),
+        "sizing": pick(rng, [FixedQty(Qty(300)), CapitalFraction(NANO), CapitalFraction(4 * NANO), RiskPerTrade(NANO)]),
+        "limits": RiskLimits() if rng.random() < 0.7 else RiskLimits(day_loss_max=Cash(20_000 * RUPEE), slices_max=3),
+    }
+    spec = spec_of(strategy, *bars, **terms)
+    return _more_terms(rng, msgspec.structs.replace(spec, instruments=tuple(instruments)))
+
+
+def _contracts(rng: Generator, expiries: tuple[str, ...]) -> list[Instrument]:
+    """Return futures on an index and on a share, with what they are on or without it."""
+    found = [index()] if rng.random() < 0.5 else []
+    found += [future(expiry=day, lot=pick(rng, [50, 75])) for day in expiries[: pick(rng, [1, 2, 3])]]
+    if rng.random() < 0.5:
+        found += [share()] if rng.random() < 0.6 else []
+        found += [future("SBIN", day, asset=Asset.EQUITY, lot=150) for day in expiries[: pick(rng, [1, 2])]]
+    return found
+
+
+def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
+    """Return a run with some of what is not in every run: freeze quantities, trading held back to a moment."""
+    instruments = [
+        msgspec.structs.replace(one, freeze=Qty(one.lot * pick(rng, [1, 3, 7]) + pick(rng, [0, one.lot // 2])))
+        if rng.random() < 0.25
+        else one
+        for one in spec.instruments
+    ]
+    spec = msgspec.structs.replace(spec, instruments=tuple(instruments))
+    if rng.random() < 0.25:
+        bands = {one.id: pick(rng, [20_000_000, 50_000_000, 100_000_000]) for one in instruments if rng.random() < 0.8}
+        spec = msgspec.structs.replace(spec, bands=bands, bars=tuple(_locked(rng, one) for one in spec.bars))
+    if rng.random() < 0.2:
+        opens = spec.bars[0].ts_open_ns
+        from_ns = TsNs(int(opens[len(opens) // 2]) + pick(rng, [0, 1, -1]))
+        spec = msgspec.structs.replace(spec, trade_from_ns=from_ns)
+    return spec
 
 
 def random_bars(rng: Generator) -> list[BarColumns]:
@@ -139,20 +213,22 @@ def _targets(rng: Generator, shape: tuple[int, int], share: float, product: Prod
     wanted = {
         TargetUnit.SIGNAL: rng.choice([-1, 0, 0, 1, 0.5], shape),
         TargetUnit.WEIGHT: rng.choice([-0.4, 0, 0, 0.3, 0.9, 1.5], shape),
-        TargetUnit.LOTS: rng.integers(-20, 60, shape).astype(float),
+        TargetUnit.LOTS: rng.integers(-20, 60, shape) // pick(rng, [1, 9]) * 1.0,
         TargetUnit.QTY: rng.integers(-300, 800, shape).astype(float),
     }[unit]
     return Stated(np.where(rng.random(shape) < share, wanted, np.nan), unit, product)
 
 
-def _entries(rng: Generator, share: float, product: Product) -> Callable[[History], Entries]:
+def _entries(
+    rng: Generator, share: float, product: Product, lots: NDArray[np.int64] | int = 1
+) -> Callable[[History], Entries]:
     kind = pick(rng, ["market", "limit", "stop", "stop limit"])
     with_stop, with_target, with_trail, with_exit, with_qty = (rng.random(5) < [0.7, 0.6, 0.4, 0.4, 0.3]).tolist()
 
     def make(history: History) -> Entries:
         close = history.column("close")
         shape, seen, close = close.shape, ~np.isnan(close), np.nan_to_num(close, nan=50.0)
-        sides = [1, 1, -1] if product is Product.MIS else [1, 1, 1, -1]
+        sides = [1, 1, 1, -1] if product is Product.CNC else [1, 1, -1]
         side = np.where((rng.random(shape) < share) & seen, rng.choice(sides, shape), 0)
         off = rng.choice([0.5, 1, 3], shape)
 
@@ -164,7 +240,7 @@ def _entries(rng: Generator, share: float, product: Product) -> Callable[[Histor
         later = history.ts_ns[:, None] + pick(rng, [1, 2, 5, 30]) * QUARTER * 10**9
         return Entries(
             side=side,
-            qty=rng.integers(0, 200, shape) if with_qty else None,
+            qty=rng.integers(0, 200, shape) // lots * lots if with_qty else None,
             limit=limit,
             trigger=trigger,
             stop=beyond(-1, rng.choice([2, 4, 8], shape)) if with_stop else None,
@@ -178,8 +254,29 @@ def _entries(rng: Generator, share: float, product: Product) -> Callable[[Histor
     return make
 
 
+def _locked(rng: Generator, columns: BarColumns) -> BarColumns:
+    """Return bars some of which have one price only, as those that sit on a circuit limit."""
+    flat = rng.random(len(columns)) < 0.3
+    close = np.asarray(columns.close)
+    held = {
+        name: np.ascontiguousarray(np.where(flat, close, np.asarray(getattr(columns, name)))).data
+        for name in ("open", "high", "low")
+    }
+    return msgspec.structs.replace(columns, **held)
+
+
+def _until(columns: BarColumns, last: TradingDay) -> BarColumns:
+    """Return the bars up to the end of a day."""
+    count = int(np.searchsorted(np.asarray(columns.ts_open_ns), (last + 1) * DAY_NS - IST_OFFSET_NS))
+    return _kept(columns, np.arange(count))
+
+
 def _thinned(rng: Generator, columns: BarColumns) -> BarColumns:
     count = len(columns)
     keep = np.sort(rng.choice(count, size=count * 4 // 5, replace=False))
+    return _kept(columns, keep)
+
+
+def _kept(columns: BarColumns, keep: NDArray[np.int64]) -> BarColumns:
     held = {name: np.ascontiguousarray(np.asarray(getattr(columns, name))[keep]).data for name in COLUMNS}
     return BarColumns(columns.instrument, columns.interval, **held)

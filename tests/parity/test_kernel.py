@@ -13,8 +13,10 @@ from benchmarks.contract_data import contract_bars
 from benchmarks.workloads import EXPECTED, BracketColumns, CrossColumns, columns_of
 from benchmarks.workloads import spec as contract_spec
 from manjha.app.strategies import StrategyFiles
-from manjha.domain.errors import UsageError
-from manjha.domain.money import Cash, Px, Qty, format_cash
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.instrument import Asset, Exchange
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Cash, Px, format_cash
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit, VolatilityTarget
 from manjha.market import charges
@@ -29,10 +31,11 @@ from manjha.research.kernel.run import KernelMarket, KernelRefused, run_kernel
 from manjha.research.kernel.steps import KernelSteps
 from manjha.research.result import BacktestResult
 from manjha.research.targets import SAYS_NOTHING
-from manjha.strategy.interface import is_entry_strategy, is_target_strategy
+from manjha.research.walk_forward import cut_before, days_of, part_of
+from manjha.strategy.interface import Entries, is_entry_strategy, is_target_strategy
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
-from tests.fakes.market_rules import shipped_rules
-from tests.fakes.random_runs import Stated, pick, random_bars, random_run, random_terms
+from tests.fakes.market_rules import future, option, shipped_rules
+from tests.fakes.random_runs import Stated, StatedEntries, pick, random_bars, random_run, random_terms
 from tests.integration.test_library_real import SHARES, SHORTER, read
 
 LIBRARY = {found.name: found for found in StrategyFiles(Path("nowhere")).all()}
@@ -94,6 +97,38 @@ def test_library_strategies_agree_on_real_minutes(name: str, shared: Path) -> No
     assert parted(spec) == ""
 
 
+@pytest.mark.parametrize("ahead", [0, 1, -1])
+def test_nothing_is_decided_before_the_moment_from_which_is_traded(ahead: int) -> None:
+    bars = minutes(share_named(), [flat(100.0 + at % 7) for at in range(60)])
+    wanted = np.tile([10.0, 0.0], 30)
+    spec = spec_of(Stated(wanted, TargetUnit.QTY, Product.CNC), bars)
+    held = msgspec.structs.replace(spec, trade_from_ns=TsNs(bars.ts_open_ns[40] + ahead))
+    assert parted(held) == ""
+    first = 40 if ahead <= 0 else 41
+    assert run_kernel(held).fills["ts_ns"][0] == bars.ts_open_ns[first + 1 + first % 2]
+    with pytest.raises(DataError, match="not enough history"):
+        run_kernel(msgspec.structs.replace(spec, trade_from_ns=TsNs(bars.ts_close_ns[59])))
+
+
+def test_the_test_of_a_walk_agrees() -> None:
+    spec = synthetic_spec(LIBRARY["sma-cross"], shipped_rules(), fast=3, slow=8)
+    shares = tuple(msgspec.structs.replace(one, has_derivatives=False) for one in spec.instruments)
+    days = days_of(spec).tolist()
+    middle = days[len(days) // 2]
+    part = part_of(msgspec.structs.replace(spec, instruments=shares), days[0], days[-1], trade_from=middle)
+    whole, kernel = run_backtest(part), compiled(part)
+    assert divergence(whole, kernel) == ""
+    assert cut_before(kernel, middle).curve.equity.tolist() == cut_before(whole, middle).curve.equity.tolist()
+    assert 0 < len(kernel.fills) < len(compiled(msgspec.structs.replace(part, trade_from_ns=TsNs(0))).fills)
+
+
+def test_entries_that_say_nothing_trade_nothing() -> None:
+    strategy = StatedEntries(lambda history: Entries(side=np.zeros(history.column("close").shape)), Product.CNC)
+    spec = spec_of(strategy, minutes(share_named(), [flat(100.0)] * 5))
+    assert parted(spec) == ""
+    assert run_kernel(spec).count == 0
+
+
 # ---- the contract that five engines agree on
 
 
@@ -148,10 +183,13 @@ def refused(**changes: object) -> str:
 def test_refusals_are_said_by_name() -> None:
     share = share_named()
     assert refused() == ""
-    assert refused(bands={share.id: NANO // 10}) == "price bands"
+    assert refused(bands={share.id: 2 * NANO}) == "prices, volumes or amounts too large for 64 bits"
     assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
     assert refused(strategy=LIBRARY["donchian-turtle"]()) == next(iter(REASONS))
-    assert refused(instruments=(msgspec.structs.replace(share, freeze=Qty(10)),)) == "a freeze quantity"
+    on_gold = future("GOLD", exchange=Exchange.MCX, asset=Asset.COMMODITY)
+    for contract in (option(), on_gold):
+        assert refused(instruments=(contract,)) == "an option, or a future on a currency or commodity"
+    assert refused(strategy=Stated(np.ones(4), TargetUnit.QTY, Product.MTF)) == "the product is MTF"
     assert refused(initial=Cash(10**18)) == "prices, volumes or amounts too large for 64 bits"
 
 
@@ -227,6 +265,7 @@ def test_steps_give_what_the_same_targets_give() -> None:
         count = len(np.unique(np.concatenate([np.asarray(columns.ts_close_ns) for columns in bars])))
         wanted = np.where(rng.random((count, len(bars))) < 0.3, rng.integers(-20, 50, (count, len(bars))), np.nan)
         wanted[-1] = np.nan  # Steps end with the last bar: there is no deciding at its close.
+        terms["trade_from_ns"] = pick(rng, [0, int(bars[0].ts_open_ns[9])])
         spec = spec_of(Stated(wanted, TargetUnit.QTY, pick(rng, [Product.CNC, Product.MIS])), *bars, **terms)
         whole, steps = run_kernel(spec), KernelSteps(spec)
         asked = np.where(np.isnan(wanted), SAYS_NOTHING, np.nan_to_num(wanted).astype(np.int64) * NANO)

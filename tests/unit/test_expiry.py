@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from manjha.domain.commands import RefusalReason
-from manjha.domain.instrument import Instrument, Right
+from manjha.domain.instrument import Asset, Instrument, Right
 from manjha.domain.moments import day_of, parse_day
 from manjha.domain.money import RUPEE, Cash, Qty
 from manjha.domain.orders import Phase, Product, Purpose
@@ -17,7 +17,7 @@ from manjha.simulator.fills import FillRules
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
 from tests.fakes.hand_made import Row, days, flat, share_named, spec_of
-from tests.fakes.market_rules import future, index, option
+from tests.fakes.market_rules import future, index, option, share
 
 MONDAY, EXPIRY = parse_day("2024-02-26"), "2024-02-29"
 NIFTY = index()
@@ -184,3 +184,14 @@ def test_a_hedged_short_option_needs_less_margin_than_a_naked_one() -> None:
         {0: both(ask("buy", name=far.symbol), ask("sell", name=near.symbol))}, prices
     )  # fmt: skip
     assert 0 < hedged.peak_margin < naked.peak_margin // 2
+
+
+def test_the_contract_note_of_the_day_leaves_what_an_expiry_costs() -> None:
+    held = msgspec.structs.replace(future("SBIN", EXPIRY, asset=Asset.EQUITY), lot=Qty(150))
+    fees = []
+    for notes in (False, True):
+        script = {0: ask("buy", 150, held.symbol), 2: ask("buy", 150, held.symbol)}
+        result = play(script, {share(): (100,) * 5, held: (100,) * 4}, contract_notes=notes)
+        assert day_of(result.fills[-1].ts_ns) == parse_day(EXPIRY)
+        fees.append(sum(row.adjustment.other for row in result.day_charges))
+    assert fees[0] == fees[1] > 0

@@ -11,9 +11,9 @@ import msgspec
 from manjha.domain.errors import OutsideTable, UsageError
 from manjha.domain.instrument import Asset, Instrument, Kind
 from manjha.domain.moments import DAY_NS, MINUTE_NS, TradingDay
-from manjha.domain.money import Px, Rounding, divide, round_to_tick
+from manjha.domain.money import Px, Rounding, divide
 from manjha.domain.sizing import NANO
-from manjha.market.rows import BandStep
+from manjha.market.rows import BandStep, PriceProtectionRow
 from manjha.market.rules import HOW_TO_ADD, MarketRules, in_force, keyed
 
 DAILY_BANDS = (20_000_000, 50_000_000, 100_000_000, 200_000_000)
@@ -37,9 +37,35 @@ class Band(msgspec.Struct, frozen=True, gc=False):
 
 def band(reference: int, fraction: int, tick: int) -> Band:
     """Return the band of ±fraction around a reference price, on the tick and at least one tick above zero."""
-    low = divide(reference * (NANO - fraction), NANO * tick, Rounding.UP) * tick
-    high = divide(reference * (NANO + fraction), NANO * tick, Rounding.DOWN) * tick
-    return Band(Px(max(low, tick)), Px(max(high, tick)))
+    return Band(Px(band_low(reference, fraction, tick)), Px(band_high(reference, fraction, tick)))
+
+
+def band_low(reference: int, fraction: int, tick: int) -> int:
+    """Return the lowest price of a band, as `band` has it. Plain integers inside int64, for the compiled kernel."""
+    part = 1_000_000_000 - fraction
+    whole = reference // 1_000_000_000
+    low = whole * part + ((reference - whole * 1_000_000_000) * part + 999_999_999) // 1_000_000_000
+    return max((low + tick - 1) // tick * tick, tick)
+
+
+def band_high(reference: int, fraction: int, tick: int) -> int:
+    """Return the highest price of a band, as `band` has it. Plain integers inside int64, for the compiled kernel."""
+    part = 1_000_000_000 + fraction
+    whole = reference // 1_000_000_000
+    high = whole * part + (reference - whole * 1_000_000_000) * part // 1_000_000_000
+    return max(high // tick * tick, tick)
+
+
+def protected_limit(reference: int, side: int, fraction: int, amount: int, tick: int) -> int:
+    """Return the highest price of a buy (side 1) or the lowest of a sale (−1) under limit price protection.
+
+    By a fraction of the reference (in 1e-9) where there is one, else by an amount. For the compiled kernel, as `band`.
+    """
+    if fraction:
+        return band_high(reference, fraction, tick) if side > 0 else band_low(reference, fraction, tick)
+    if side > 0:
+        return (reference + amount) // tick * tick
+    return (max(reference - amount, tick) + tick - 1) // tick * tick
 
 
 def opening_band(instrument: Instrument, previous_close: int, fraction: int | None = None) -> Band | None:
@@ -82,22 +108,26 @@ def protection_band(rules: MarketRules, instrument: Instrument, day: TradingDay,
 
     Only the aggressive side is refused by it: a buy above the high, a sale below the low.
     """
-    kinds = {Kind.FUTURE: "future", Kind.OPTION: "option"}
-    if instrument.kind not in kinds or instrument.asset not in (Asset.EQUITY, Asset.INDEX):
-        return None
-    name = f"{'index' if instrument.asset is Asset.INDEX else 'stock'}_{kinds[instrument.kind]}"
-    rows = keyed((row for row in rules.price_protection if row.kind == name), "price_protection", name)
-    if day < min(row.first for row in rows):
+    rows = protection_rows(rules, instrument, day)
+    if not rows:
         return None
     slab = [row for row in rows if row.above < max(reference, 1) and (not row.up_to or reference <= row.up_to)]
-    row = in_force(slab, day, "price_protection", name)
-    if row.fraction:
-        return band(reference, row.fraction, instrument.tick)
-    low = max(reference - row.amount, instrument.tick)
-    return Band(
-        round_to_tick(low, instrument.tick, Rounding.UP),
-        round_to_tick(reference + row.amount, instrument.tick, Rounding.DOWN),
-    )
+    row = in_force(slab, day, "price_protection", rows[0].kind)
+    terms = (row.fraction, row.amount, instrument.tick)
+    return Band(Px(protected_limit(reference, -1, *terms)), Px(protected_limit(reference, 1, *terms)))
+
+
+def protection_rows(rules: MarketRules, instrument: Instrument, day: TradingDay) -> tuple[PriceProtectionRow, ...]:
+    """Return the rows of an instrument's limit price protection, of any price and date; none where there is none yet.
+
+    Raises `OutsideTable` where the table has no row of its kind.
+    """
+    kinds = {Kind.FUTURE: "future", Kind.OPTION: "option"}
+    if instrument.kind not in kinds or instrument.asset not in (Asset.EQUITY, Asset.INDEX):
+        return ()
+    name = f"{'index' if instrument.asset is Asset.INDEX else 'stock'}_{kinds[instrument.kind]}"
+    rows = keyed((row for row in rules.price_protection if row.kind == name), "price_protection", name)
+    return tuple(rows) if day >= min(row.first for row in rows) else ()
 
 
 def auction_range(reference: int, fraction: int, tick: int) -> Band:

@@ -62,10 +62,20 @@ def pledge_fee(rules: MarketRules, day: TradingDay) -> Cash:
 
 def named_fee(rules: MarketRules, name: str, day: TradingDay, value: int = 0) -> Cash:
     """Return a fee of the table by name; `value` is what a rate applies to. Raises `OutsideTable`."""
+    return Cash(fee_amount(value, *fee_terms(rules, name, day)))
+
+
+def fee_terms(rules: MarketRules, name: str, day: TradingDay) -> tuple[int, int, int]:
+    """Return amount, rate and GST of a fee, as `fee_amount` takes them. Raises `OutsideTable`."""
     rows = keyed((row for row in rules.fee if row.name == name), "fee", name)
     row = in_force(rows, day, "fee", name)
-    amount = row.amount + line_amount(value, row.rate)
-    return with_gst(rules, amount, day) if row.taxed else Cash(amount)
+    return row.amount, row.rate, in_force(rules.gst, day, "gst").rate if row.taxed else 0
+
+
+def fee_amount(value: int, amount: int, rate: int, gst: int) -> int:
+    """Return an amount and a rate of a value, with GST; rates in 1e-9. For the compiled kernel, as `line_amount`."""
+    fee = amount + line_amount(value, rate)
+    return fee + line_amount(fee, gst)
 
 
 def with_gst(rules: MarketRules, amount: int, day: TradingDay) -> Cash:

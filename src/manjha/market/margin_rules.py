@@ -8,6 +8,9 @@ from manjha.domain.sizing import NANO
 from manjha.market.rows import DerivativeMarginRow
 from manjha.market.rules import MarketRules, in_force, keyed
 
+SPREAD_CHARGE = 10_000_000
+"""1 % of the far leg of a calendar spread, in 1e-9."""
+
 
 def cash_requirement(
     rules: MarketRules, product: Product, day: TradingDay, value: int, *, own_fraction: int = 0
@@ -55,6 +58,31 @@ def futures_requirement(notional: int, scan_range: int, exposure: int) -> int:
     rest = notional - whole * 1_000_000_000
     scan = whole * scan_range + (rest * scan_range + 999_999_999) // 1_000_000_000
     return scan + whole * exposure + (rest * exposure + 999_999_999) // 1_000_000_000
+
+
+def paired(long_from: int, long: int, short_from: int, short: int) -> int:
+    """Return how many units of a long and a short future make a calendar spread.
+
+    Units are counted through the expiries, nearest first, on each side: the first unit bought is paired with the first
+    unit sold. `long_from` and `short_from` are the units before these two positions.
+    """
+    return max(0, min(long_from + long, short_from + short) - max(long_from, short_from))
+
+
+def spread_requirement(far: int) -> int:
+    """Return what a calendar spread adds to the scan: a part of the notional of its far leg, rounded up."""
+    return scaled_up(far, SPREAD_CHARGE)
+
+
+def futures_exposure(outright: int, far: int, exposure: int) -> int:
+    """Return exposure margin of outright futures and of spreads, which pay a third of their far legs, rounded up.
+
+    Notionals in 1e-4 rupee, `exposure` in 1e-9; inside int64 as `futures_requirement`.
+    """
+    thirds = 3 * outright + far
+    whole = thirds // 3_000_000_000
+    rest = thirds - whole * 3_000_000_000
+    return whole * exposure + (rest * exposure + 2_999_999_999) // 3_000_000_000
 
 
 def scaled_up(amount: int, fraction: int) -> Cash:

@@ -16,14 +16,13 @@ from manjha.domain.instrument import Right
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import RUPEE, Cash, Px, Qty, Rounding, divide
 from manjha.domain.sizing import NANO
+from manjha.market.margin_rules import futures_exposure, paired, scaled_up, spread_requirement
 from manjha.pricing.black import European, implied_vol, on_spot, price
 
 DAY_OF_YEAR = 1 / 365
 """A scenario looks one calendar day ahead."""
 EXTREME_MOVE = 3.0
 EXTREME_WEIGHT = 0.35
-SPREAD_CHARGE = 10_000_000
-"""1 % of the far leg of a calendar spread, in 1e-9."""
 _MOVES = (0.0, 1 / 3, -1 / 3, 2 / 3, -2 / 3, 1.0, -1.0)
 _VOL_LEAST = 1e-4
 
@@ -100,7 +99,7 @@ def derivatives_requirement(legs: Sequence[DerivativeLeg], params: MarginParams)
     lasting = [leg for leg in legs if not leg.expires_today]
     spreads = _spreads(lasting)
     span = sum(_span(group, params) for group in (expiring, lasting) if group)
-    span += sum(_up(notional * SPREAD_CHARGE, NANO) for notional, _ in spreads)
+    span += sum(spread_requirement(spread.far) for spread in spreads)
     premium = sum(leg.qty * leg.px for leg in legs if leg.right is not None)
     return MarginBreakdown(Cash(span), Cash(_exposure(legs, spreads, params)), Cash(premium))
 
@@ -114,6 +113,9 @@ class _Spread(NamedTuple):
 
 def _span(legs: Sequence[DerivativeLeg], params: MarginParams) -> int:
     options = [leg for leg in legs if leg.right is not None]
+    if not options:
+        # Futures lose in proportion to the move, so the largest decides; exact, and what the compiled kernel computes.
+        return scaled_up(abs(sum(leg.qty for leg in legs)) * params.spot, params.scan_range)
     net_value = sum(leg.qty * leg.px for leg in options)
     short_notional = sum(-leg.qty * params.spot for leg in options if leg.qty < 0)
     scanned = ceil(max(_worst_loss(legs, params), 0.0) * RUPEE - net_value)
@@ -165,26 +167,26 @@ def _exposure(legs: Sequence[DerivativeLeg], spreads: Sequence[_Spread], params:
     futures = sum(abs(leg.qty) * leg.px for leg in legs if leg.right is None)
     outright = futures - sum(spread.both for spread in spreads)
     short = [leg for leg in legs if leg.right is not None and leg.qty < 0]
-    thirds = 3 * outright + sum(spread.far for spread in spreads) + 3 * sum(-leg.qty * params.spot for leg in short)
+    outright += sum(-leg.qty * params.spot for leg in short)
     expiring = sum(-leg.qty * params.spot for leg in short if leg.expires_today)
-    return _up(thirds * params.exposure, 3 * NANO) + _up(expiring * params.expiry_exposure, NANO)
+    far = sum(spread.far for spread in spreads)
+    return futures_exposure(outright, far, params.exposure) + _up(expiring * params.expiry_exposure, NANO)
 
 
 def _spreads(legs: Sequence[DerivativeLeg]) -> list[_Spread]:
     """Pair long with short futures of different expiries, nearest first; of one expiry they simply cancel."""
     futures = sorted((leg for leg in legs if leg.right is None and leg.qty), key=lambda leg: leg.years)
-    longs, shorts = ([leg for leg in futures if leg.qty * side > 0] for side in (1, -1))
-    left = [abs(leg.qty) for leg in longs], [abs(leg.qty) for leg in shorts]
     found: list[_Spread] = []
-    at_long = at_short = 0
-    while at_long < len(longs) and at_short < len(shorts):
-        near, far = sorted((longs[at_long], shorts[at_short]), key=lambda leg: leg.years)
-        qty = min(left[0][at_long], left[1][at_short])
-        found.append(_Spread(qty * far.px if near.years < far.years else 0, qty * (near.px + far.px)))
-        left[0][at_long] -= qty
-        left[1][at_short] -= qty
-        at_long += not left[0][at_long]
-        at_short += not left[1][at_short]
+    bought = 0
+    for long in (leg for leg in futures if leg.qty > 0):
+        sold = 0
+        for short in (leg for leg in futures if leg.qty < 0):
+            qty = paired(bought, long.qty, sold, -short.qty)
+            if qty:
+                near, far = sorted((long, short), key=lambda leg: leg.years)
+                found.append(_Spread(qty * far.px if near.years < far.years else 0, qty * (near.px + far.px)))
+            sold -= short.qty
+        bought += long.qty
     return found
 
 

@@ -170,11 +170,16 @@ def prepare(spec: BacktestSpec) -> EngineState:
 
 def _hold_back(state: EngineState, from_ns: TsNs) -> None:
     """Let nothing be decided on bars that open before a moment."""
-    first = int(np.searchsorted(np.asarray(state.timeline.open_ns), from_ns))
+    first = first_position(state.timeline, from_ns)
     state.ctx.warmup = max(state.ctx.warmup, first)
     state.held_until = day_of(from_ns)
     if state.wakeups is not None:
         state.wakeups = [at for at in state.wakeups if at >= first]
+
+
+def first_position(timeline: Timeline, from_ns: TsNs) -> int:
+    """Return the first position whose bars open at a moment or later; their number where none does."""
+    return int(np.searchsorted(np.asarray(timeline.open_ns), from_ns))
 
 
 def run_id(spec: BacktestSpec) -> RunId:

@@ -153,7 +153,13 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
             wanted[:, :, number] = values
         else:
             wanted[:, :, number] = _quantities(strategy, values) if name == "qty" else _prices(strategy, values, ticks)
-    return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), -1))
+    return Stated(wakeups.astype(np.int64), wanted.reshape(len(wakeups), shape[1] * (len(ENTRY_FIELDS) + 1)))
+
+
+def stated_from(stated: Stated, first: int) -> Stated:
+    """Return what is stated from a position on; what was stated before it is history."""
+    skipped = int(np.searchsorted(stated.wakeups, first))
+    return Stated(stated.wakeups[skipped:], stated.wanted[skipped:]) if skipped else stated
 
 
 def plan_targets(state: EngineState) -> None:

@@ -82,8 +82,7 @@ class InstrumentBook:
         """Say that a price is outside the day's circuit limits; empty when it is inside or there is no price."""
         if not price or self.band_low <= price <= self.band_high:
             return ""
-        band = f"{format_px(self.band_low)} to {format_px(self.band_high)}"
-        return f"{format_px(price)} is outside the circuit limits {band}"
+        return outside_text(price, self.band_low, self.band_high)
 
     def terms_refusal(self, resting: Resting, limit: int, trigger: int) -> str:
         """Say why the exchange refuses new prices of a resting order; a price that stays is never refused."""
@@ -153,3 +152,8 @@ class InstrumentBook:
         touch = int(first_touch(self.low, self.high, row, end, below, above))
         self.scanned = end if touch == end < len(self.low) else -1
         return touch
+
+
+def outside_text(price: int, low: int, high: int) -> str:
+    """Say that a price is outside the day's circuit limits."""
+    return f"{format_px(price)} is outside the circuit limits {format_px(low)} to {format_px(high)}"

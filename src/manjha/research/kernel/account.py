@@ -1,12 +1,7 @@
 """The money of a compiled run: equity, what is free, what orders need, settlement. As `portfolio` and `risk.funds`."""
 
-from manjha.research.kernel.records import (
-    BOUND,
-    CROWDED,
-    MARKET,
-    OVERFLOW,
-    WAITING,
-)
+from manjha.research.kernel.margins import for_order, freed_margin
+from manjha.research.kernel.records import CROWDED, MARKET, WAITING
 from manjha.research.kernel.rows import day_at, holding, order_at
 from manjha.research.kernel.scalars import (
     Card,
@@ -14,22 +9,10 @@ from manjha.research.kernel.scalars import (
     closing_part,
     fill_charges,
     held_back,
-    inline,
     njit,
-    proportion,
-    scaled_up,
     spendable,
 )
 from manjha.research.kernel.wide import multiply_divide
-
-
-@inline
-def value_of(k: Rec, qty: int, px: int) -> int:
-    """Return quantity × price; beyond the bound the run is stopped and the product does not matter."""
-    if px and abs(qty) > BOUND // px:
-        k.status = OVERFLOW
-        return 0
-    return qty * px
 
 
 @njit
@@ -58,20 +41,14 @@ def available(k: Rec) -> int:
     return int(free)
 
 
-@inline
-def for_order(k: Rec, opening: int, px: int) -> int:
-    """Return what opening a signed quantity at a price needs."""
-    value = value_of(k, abs(opening), px)
-    return value if k.paid else scaled_up(value, day_at(k, k.day_row).margin)
-
-
 @njit
 def to_be_freed(k: Rec, ix: int, closing: int) -> int:
     """Return what market orders to close that are under way will free, and `closing` (signed) of an instrument."""
     freed = 0
     for i in range(k.instruments):
         x = holding(k, i)
-        signed = closing if i == ix else 0
+        # Of a future, `for_order` has netted it already.
+        signed = closing if i == ix and x.group < 0 else 0
         for at in range(x.opens):
             o = order_at(k, x.open_ids[at])
             if o.type == MARKET:
@@ -85,7 +62,7 @@ def to_be_freed(k: Rec, ix: int, closing: int) -> int:
 @njit
 def _freed(k: Rec, x: Rec, closing: int) -> int:
     if not k.paid:
-        return proportion(x.margin, closing, abs(x.qty)) if x.margin else 0
+        return freed_margin(k, x, closing)
     if x.qty < 0:
         return 0
     _, settled, t1 = _parts(x, closing)
@@ -104,10 +81,10 @@ def _parts(x: Rec, qty: int) -> tuple[int, int, int]:
 
 
 @njit
-def affordable(k: Rec, ix: int, opening: int, px: int, funds: int) -> int:
-    """Return how much of what an order would open the funds allow: whole lots, unsigned."""
-    required = for_order(k, opening, px)
-    if required == 0 or funds <= 0:
+def affordable(k: Rec, ix: int, opening: int, closing: int, px: int, funds: int) -> int:
+    """Return how much of what an order would open the funds allow: whole lots, unsigned, 0 where that is not known."""
+    required = for_order(k, ix, opening, closing, px)
+    if required <= 0 or funds <= 0:
         return 0
     lot = holding(k, ix).lot
     # More than all of it is not asked for, and the quotient of the other case fits.
@@ -116,16 +93,6 @@ def affordable(k: Rec, ix: int, opening: int, px: int, funds: int) -> int:
         return int(abs(opening) // lot * lot)
     most, _ = multiply_divide(abs(opening), spent, required)
     return int(min(abs(opening), most) // lot * lot)
-
-
-@njit
-def hold(k: Rec, x: Rec) -> None:
-    """Hold what a changed margined position needs now."""
-    value = abs(x.cost)
-    margin = scaled_up(value, day_at(k, k.day_row).margin) if value else 0
-    k.margin += margin - x.margin
-    k.margin_peak = max(k.margin_peak, k.margin)
-    x.margin = margin
 
 
 @njit

@@ -6,18 +6,22 @@ import numpy as np
 
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import OutsideTable
-from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Product
 from manjha.engine.sessions import Sessions, day_rules, span
+from manjha.market.bands import protection_rows
 from manjha.market.charges import ChargeSegment, RateCard, charge_segment, segment_card
-from manjha.market.fees import depository_charge
-from manjha.market.margin_rules import margin_fraction
+from manjha.market.fees import depository_charge, fee_terms
+from manjha.market.margin_rules import derivative_margin, margin_fraction
+from manjha.market.rows import PriceProtectionRow
 from manjha.market.rules import MarketRules
-from manjha.research.kernel.records import CARD, DAY, SESSION, Bars, Ints, Records
+from manjha.research.kernel.records import CARD, DAY, SESSION, SLAB, Bars, Ints, Records
+from manjha.risk.checks import FITTING
 from manjha.strategy.views import Timeline
 
 BEYOND_CALENDAR = -1
+SHARES = (Kind.EQUITY, Kind.ETF)
 
 
 class Calendar:
@@ -31,6 +35,7 @@ class Calendar:
         self.product = product
         self.flat = flat
         self.numbers: dict[RateCard, int] = {}
+        self.slabs: list[tuple[int, ...]] = []
         self.days: Records = np.zeros(0, DAY)
         self.sessions: Records = np.zeros((0, len(instruments)), SESSION)
 
@@ -41,14 +46,16 @@ class Calendar:
         self.days = np.zeros(len(traded), DAY)
         self.sessions = np.zeros((len(traded), len(self.instruments)), SESSION)
         changes = set(self._changes([day for day, _ in traded]))
-        numbers: list[tuple[int, int, int, int]] = []
+        numbers: list[tuple[int, ...]] = []
+        margin, fee = 0, (0, 0, 0)
         for row, (day, today) in enumerate(traded):
             if row in changes:
-                numbers = [self._cards(instrument, day, notes=notes) for instrument in self.instruments]
+                numbers = [self._terms(instrument, day, notes=notes) for instrument in self.instruments]
                 dp = int(depository_charge(self.rules, day)) if notes else 0
-                margin = 0 if self.product is Product.CNC else margin_fraction(self.rules, self.product, day)
+                margin = self._margin(day)
+                fee = self._delivery_fee(day)
             opens, closes = span(today)
-            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp)
+            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee)
             self.days[row]["next_day"] = _day_or_beyond(sessions.next_day, day)
             for column, instrument in enumerate(self.instruments):
                 held = today.get(instrument.id)
@@ -63,14 +70,49 @@ class Calendar:
             made[number] = tuple(getattr(card, name) for name in RateCard.__struct_fields__)
         return made
 
+    def protections(self) -> Records:
+        """Return the rows of limit price protection by number; at least one, so that the table has an address."""
+        return np.array(self.slabs or [(0, 0, 0, 0)], SLAB)
+
     def _changes(self, days: Sequence[TradingDay]) -> list[int]:
         """Return the rows at which a rate, fee or margin may change: where the first day of a row of a table lies."""
         tables = (
             *(self.rules.brokerage, self.rules.stt, self.rules.exchange, self.rules.bse_group, self.rules.sebi),
             *(self.rules.stamp, self.rules.gst, self.rules.dp, self.rules.intraday_margin),
+            *(self.rules.derivative_margin, self.rules.price_protection, self.rules.fee),
         )
         edges = {edge for table in tables for row in table for edge in (row.first, row.last + 1)}
         return [0, *np.unique(np.searchsorted(np.array(days), sorted(edges))).tolist()]
+
+    def _margin(self, day: TradingDay) -> int:
+        """Return the fraction of intraday shares, 0 where none is held."""
+        intraday = self.product is Product.MIS and any(i.kind in SHARES for i in self.instruments)
+        return margin_fraction(self.rules, self.product, day) if intraday else 0
+
+    def _delivery_fee(self, day: TradingDay) -> tuple[int, int, int]:
+        """Return amount, rate and GST of what the expiry of a future on a share costs."""
+        if not any(i.kind is Kind.FUTURE and i.asset is Asset.EQUITY for i in self.instruments):
+            return 0, 0, 0
+        return fee_terms(self.rules, "physical_delivery", day)
+
+    def _terms(self, instrument: Instrument, day: TradingDay, *, notes: bool) -> tuple[int, ...]:
+        """Return rate cards, margin rates and price protection of a day, as `SESSION` has them after the hours."""
+        if self.product not in FITTING[instrument.kind]:
+            return (-1, -1, -1, -1, 0, 0, 0, 0)
+        cards = self._cards(instrument, day, notes=notes)
+        if instrument.kind is not Kind.FUTURE:
+            return (*cards, 0, 0, 0, 0)
+        asset = "index" if instrument.asset is Asset.INDEX else "equity"
+        margin = derivative_margin(self.rules, asset, day)
+        rows = [row for row in protection_rows(self.rules, instrument, day) if row.first <= day <= row.last]
+        rows.sort(key=lambda row: row.first, reverse=True)
+        return (*cards, margin.scan_range, margin.exposure, self._slabs(rows), len(rows))
+
+    def _slabs(self, rows: Sequence[PriceProtectionRow]) -> int:
+        """Return the number of the first of some rows of limit price protection, which stand one after the other."""
+        first = len(self.slabs)
+        self.slabs += [(row.above, row.up_to, row.fraction, row.amount) for row in rows]
+        return first
 
     def _cards(self, instrument: Instrument, day: TradingDay, *, notes: bool) -> tuple[int, int, int, int]:
         """Return the numbers of the card that is booked, and of those that a note bills."""
@@ -78,6 +120,8 @@ class Calendar:
         booked = self.flat or segment_card(self.rules, instrument, own, day)
         if not notes:
             return (self._number(booked),) * 4
+        if instrument.kind is Kind.FUTURE:
+            return (self._number(booked), *(self._number(segment_card(self.rules, instrument, own, day)),) * 3)
         billed = (own, ChargeSegment.EQUITY_INTRADAY, ChargeSegment.EQUITY_DELIVERY)
         first, second, third = (self._number(segment_card(self.rules, instrument, s, day)) for s in billed)
         return self._number(booked), first, second, third

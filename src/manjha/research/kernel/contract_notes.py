@@ -78,6 +78,8 @@ def _add_section(k: Rec, n: Rec, exchange: int) -> None:
     n.sebi += half_up(sebi_high, sebi_low, r.paisa)
     n.gst += half_up(high, low, r.paisa)
     n.stt += _tax(k, exchange, 1) + _tax(k, exchange, 0)
+    if r.contracts:
+        n.stt += _tax_of_futures(k, exchange)
     n.stamp += _duty(k, exchange)
 
 
@@ -156,7 +158,7 @@ def _tax(k: Rec, exchange: int, intraday: int) -> int:
     high, low, left_over = 0, 0, 0
     for i in range(k.instruments):
         x = holding(k, i)
-        if x.exchange != exchange or x.note_day != k.day:
+        if x.exchange != exchange or x.note_day != k.day or x.group >= 0:
             continue
         s = session_at(k, k.day_row * k.instruments + i)
         c = card_at(k, s.intraday_card if intraday else s.delivery_card)
@@ -169,6 +171,19 @@ def _tax(k: Rec, exchange: int, intraday: int) -> int:
 
 
 @njit
+def _tax_of_futures(k: Rec, exchange: int) -> int:
+    """Return transaction tax on the turnover of futures, rounded."""
+    high, low, left_over = 0, 0, 0
+    for i in range(k.instruments):
+        x = holding(k, i)
+        if x.exchange == exchange and x.note_day == k.day and x.group >= 0:
+            c = card_at(k, session_at(k, k.day_row * k.instruments + i).note_card)
+            high, low, left_over = _add_part(high, low, left_over, (x.value_bought, x.bought, x.bought, c.stt_buy))
+            high, low, left_over = _add_part(high, low, left_over, (x.value_sold, x.sold, x.sold, c.stt_sell))
+    return _round(k, high, low, left_over)
+
+
+@njit
 def _duty(k: Rec, exchange: int) -> int:
     """Return stamp duty, on each side's own turnover, rounded."""
     high, low, left_over = 0, 0, 0
@@ -176,8 +191,8 @@ def _duty(k: Rec, exchange: int) -> int:
         x = holding(k, i)
         if x.exchange != exchange or x.note_day != k.day:
             continue
-        s, both = session_at(k, k.day_row * k.instruments + i), min(x.bought, x.sold)
-        for intraday in range(2):
+        s, both = session_at(k, k.day_row * k.instruments + i), 0 if x.group >= 0 else min(x.bought, x.sold)
+        for intraday in range(1 if x.group >= 0 else 2):
             c = card_at(k, s.intraday_card if intraday else s.delivery_card)
             part = both if intraday else x.bought - both
             high, low, left_over = _add_part(high, low, left_over, (x.value_bought, part, x.bought, c.stamp_buy))

@@ -27,14 +27,17 @@ from manjha.research.assumptions import assumptions_of
 from manjha.research.backtest import BacktestSpec, intervals_of, run_id, warnings_of
 from manjha.research.curve import Held, Walked, curve_of
 from manjha.research.kernel.outcome import FILL_LINES, KernelOutcome
+from manjha.research.kernel.records import OUTSIDE
 from manjha.research.kernel.run import KernelMarket
-from manjha.research.result import BacktestResult, OrderRecord
+from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
+from manjha.simulator.book import outside_text
 from manjha.simulator.venue import DAY_END
 
 TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M)
 PURPOSES = (Purpose.SIGNAL, Purpose.STOP, Purpose.TARGET, Purpose.TIME_EXIT, Purpose.SQUARE_OFF)
-PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED)
+PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED, Phase.REJECTED)
 ENDINGS = ("", "asked for", DAY_END)
+CHANGES = ("expiry",)
 REFUSALS = (
     RefusalReason.UNKNOWN_ORDER,
     RefusalReason.QUANTITY,
@@ -49,6 +52,11 @@ REFUSALS = (
     RefusalReason.POSITION_VALUE,
     RefusalReason.DAY_LOSS,
     RefusalReason.MARGIN,
+    RefusalReason.ABOVE_FREEZE,
+    RefusalReason.PRODUCT,
+    RefusalReason.NOT_TRADABLE,
+    RefusalReason.PRICE_BAND,
+    RefusalReason.EXPIRED,
 )
 """By the numbers of `records`."""
 
@@ -127,6 +135,7 @@ def result_of(spec: BacktestSpec, market: KernelMarket, outcome: KernelOutcome) 
         curve=curve,
         marks=tuple((name, Px(int(mark))) for name, mark in zip(first, outcome.positions["mark"], strict=True)),
         day_charges=tuple(_notes(names, market, outcome)),
+        adjustments=tuple(_changes(names, outcome)),
         refusals=tuple(_refusals(names, outcome)),
         peak_margin=outcome.peak_margin,
         warnings=tuple(warnings_of(spec, int(curve.cash.min()), int(account["dry"]), int(account["carried"]))),
@@ -145,13 +154,20 @@ def _orders(names: _Names, outcome: KernelOutcome) -> list[OrderRecord]:
         order = names.order(row, names.order_id(number), row["asked_qty"], row["asked_trigger"])
         filled = row["filled"]
         average = Px(divide(row["turnover"], filled)) if filled else Px(0)
-        reason = ENDINGS[row["reason"]]
+        reason = ENDINGS[row["reason"]] if row["reason"] < OUTSIDE else _outside(row)
         made.append(
             OrderRecord(
                 order, PHASES[row["phase"]], Qty(filled), average, order.decided_ns, TsNs(row["closed_ns"]), reason
             )
         )
     return made
+
+
+def _outside(row: dict[str, Any]) -> str:
+    """Say why the exchange has rejected an order, as `simulator.book` does."""
+    low, high = row["band_low"], row["band_high"]
+    px = next(px for px in (row["limit"], row["trigger"]) if px and not low <= px <= high)
+    return outside_text(px, low, high)
 
 
 def _fills(names: _Names, outcome: KernelOutcome) -> list[Fill]:
@@ -186,6 +202,23 @@ def _notes(names: _Names, market: KernelMarket, outcome: KernelOutcome) -> list[
     ]
 
 
+def _changes(names: _Names, outcome: KernelOutcome) -> list[PositionAdjusted]:
+    instruments, product = names.spec.instruments, names.spec.strategy.product
+    return [
+        PositionAdjusted(
+            instruments[row["instrument"]].id,
+            product,
+            names.strategy,
+            TsNs(row["ts_ns"]),
+            Qty(row["before"]),
+            Qty(row["after"]),
+            Cash(row["cash"]),
+            CHANGES[row["reason"]],
+        )
+        for row in _rows(outcome.changes)
+    ]
+
+
 def _refusals(names: _Names, outcome: KernelOutcome) -> list[Refused]:
     made = []
     for row in _rows(outcome.refusals):
@@ -214,6 +247,7 @@ def divergence(one: BacktestResult, other: BacktestResult, names: tuple[str, str
         ("contract notes", one.day_charges, other.day_charges),
         ("orders", one.orders, other.orders),
         ("refusals", _refused(one), _refused(other)),
+        ("position changes", one.adjustments, other.adjustments),
     )
     for what, mine, theirs in compared:
         parted = _first_difference(mine, theirs)

@@ -29,6 +29,7 @@ from manjha.research.kernel.scalars import (
     qty_for_risk,
     qty_for_signal,
     qty_for_weight,
+    slice_size,
     to_lots,
     whole_units,
 )
@@ -149,7 +150,7 @@ def _leave(k: Rec, i: int, now_ns: int) -> None:
 
 @njit
 def _enter(k: Rec, i: int, wakeup: int, now_ns: int) -> None:
-    """Place the entry that is stated for an instrument, with its exits."""
+    """Place the entry that is stated for an instrument, with its exits, in slices."""
     first, x = k.wanted_at + 8 * (wakeup * k.columns + i * ENTRY_COLUMNS), holding(k, i)
     limit, trigger, stop = ints(first, 2), ints(first, 3), ints(first, 4)
     qty, instead = ints(first, 1), NOTHING
@@ -157,6 +158,20 @@ def _enter(k: Rec, i: int, wakeup: int, now_ns: int) -> None:
         instead = CLOSING if k.size_kind == SIZE_FIXED else AFFORDABLE
         px = limit if limit else (trigger if trigger else x.mark)
         qty = policy_qty(k, x, px, stop, equity(k))
+    part = slice_size(qty, x.freeze, x.lot, k.slices_max)
+    while True:
+        slice_qty = min(part, qty) if part else qty
+        _draft_entry(k, i, slice_qty, first, now_ns)
+        place(k, instead)
+        qty -= slice_qty
+        if qty <= 0:
+            return
+
+
+@njit
+def _draft_entry(k: Rec, i: int, qty: int, first: int, now_ns: int) -> None:
+    """Begin an entry order with the terms that are stated at an address."""
+    limit, trigger = ints(first, 2), ints(first, 3)
     draft(k, i, qty, SIGNAL, now_ns)
     o = order_at(k, k.orders)
     o.side, o.limit, o.trigger = ints(first, 0), limit, trigger
@@ -164,6 +179,5 @@ def _enter(k: Rec, i: int, wakeup: int, now_ns: int) -> None:
         o.type = SL if limit else SL_M
     else:
         o.type = LIMIT if limit else MARKET
-    o.stop, o.target, o.trail, o.exit_ns = stop, ints(first, 5), ints(first, 6), ints(first, 7)
+    o.stop, o.target, o.trail, o.exit_ns = ints(first, 4), ints(first, 5), ints(first, 6), ints(first, 7)
     o.has_exits = 1 if o.stop or o.target or o.trail or o.exit_ns else 0
-    place(k, instead)

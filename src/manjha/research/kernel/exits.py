@@ -1,7 +1,7 @@
 """Protection of positions in a compiled run, as `engine.exits` has it: stop, target, trail, exit by time."""
 
 from manjha.research.kernel.books import put_out
-from manjha.research.kernel.gate import cancel, draft, modify, place
+from manjha.research.kernel.gate import cancel, draft, in_slices, modify, place
 from manjha.research.kernel.records import (
     CROWDED,
     LIMIT,
@@ -180,9 +180,7 @@ def exit_by_time(k: Rec, entry: int, now_ns: int) -> None:
             if other.side != o.side and not other.has_exits:
                 cancel(k, x.open_ids[row], now_ns)
     if p.filled:
-        draft(k, o.instrument, -o.side * p.filled, TIME_EXIT, now_ns)
-        order_at(k, k.orders).group = entry
-        place(k, NOTHING)
+        in_slices(k, o.instrument, -o.side * p.filled, (TIME_EXIT, entry), now_ns, NOTHING)
 
 
 @njit

@@ -3,21 +3,26 @@
 An order is drafted in the next free row of the orders; approval makes the row one of them.
 """
 
-from manjha.research.kernel.account import affordable, available, equity, for_order, to_be_freed, value_of
+from manjha.research.kernel.account import affordable, available, equity, to_be_freed
 from manjha.research.kernel.books import add_open, put_out
+from manjha.research.kernel.margins import for_order, value_of
 from manjha.research.kernel.records import (
     AFFORDABLE,
+    BEYOND,
     CANCEL,
     CLOSING,
     MARKET,
     MODIFY,
     NOTHING,
     REFUSED_DAY_LOSS,
+    REFUSED_EXPIRED,
+    REFUSED_FREEZE,
     REFUSED_MARGIN,
     REFUSED_NO_PRICE,
     REFUSED_OPEN_ORDERS,
     REFUSED_ORDER_VALUE,
     REFUSED_POSITION_VALUE,
+    REFUSED_PROTECTED,
     REFUSED_QUANTITY,
     REFUSED_SESSION,
     REFUSED_SHORT,
@@ -28,8 +33,8 @@ from manjha.research.kernel.records import (
     SUBMIT,
     WORKING,
 )
-from manjha.research.kernel.rows import holding, order_at, output, refusal
-from manjha.research.kernel.scalars import Rec, closing_part, inline, njit
+from manjha.research.kernel.rows import holding, order_at, output, refusal, slab_at
+from manjha.research.kernel.scalars import Rec, closing_part, day_of, inline, njit, protected_limit, slice_size
 
 EVERYTHING, ENTRIES = range(2)
 
@@ -89,19 +94,28 @@ def _record_refusal(k: Rec, o: Rec, reason: int, instead: int) -> None:
 def _judge(k: Rec, o: Rec) -> tuple[int, int]:
     """Return what to reserve for an order, and why it is refused (0: it is not)."""
     x = holding(k, o.instrument)
-    if o.qty <= 0 or o.qty % x.lot:
-        return 0, REFUSED_QUANTITY
-    if o.limit % x.tick or o.trigger % x.tick:
-        return 0, REFUSED_TICK
-    if o.limit and o.trigger and (o.limit - o.trigger) * o.side < 0:
-        return 0, REFUSED_STOP_SIDE
-    if o.purpose != SIGNAL:
-        return 0, 0
+    reason = _terms(o, x)
+    if reason or o.purpose != SIGNAL:
+        return 0, reason
     opening = _opening(k, o)
     reason = _session(k, o, x, opening)
     if reason or opening == 0:
         return 0, reason
     return _funds(k, o, x, opening)
+
+
+@njit
+def _terms(o: Rec, x: Rec) -> int:
+    """Check what does not depend on money: quantity, prices, product."""
+    if o.qty <= 0 or o.qty % x.lot:
+        return REFUSED_QUANTITY
+    if x.freeze and o.qty > x.freeze:
+        return REFUSED_FREEZE
+    if o.limit % x.tick or o.trigger % x.tick:
+        return REFUSED_TICK
+    if o.limit and o.trigger and (o.limit - o.trigger) * o.side < 0:
+        return REFUSED_STOP_SIDE
+    return int(x.misfit)
 
 
 @inline
@@ -137,11 +151,32 @@ def _session(k: Rec, o: Rec, x: Rec, opening: int) -> int:
                 return REFUSED_SESSION
         if r.open_count >= r.open_orders_max:
             return REFUSED_OPEN_ORDERS
-    if o.has_exits:
-        px = price_of(o, x)
-        if px and ((o.stop and (px - o.stop) * o.side <= 0) or (o.target and (o.target - px) * o.side <= 0)):
-            return REFUSED_STOP_SIDE
-    return 0
+    if x.slabs and o.limit and x.has_today and _is_beyond(k, o, x):
+        return REFUSED_PROTECTED
+    if o.has_exits and _is_on_wrong_side(o, price_of(o, x)):
+        return REFUSED_STOP_SIDE
+    expired = x.expiry and (not x.has_today or day_of(o.decided_ns) > x.expiry)
+    return REFUSED_EXPIRED if expired else 0
+
+
+@inline
+def _is_on_wrong_side(o: Rec, px: int) -> bool:
+    """Tell whether a stop would trigger at once or a target is already reached."""
+    return bool(px and ((o.stop and (px - o.stop) * o.side <= 0) or (o.target and (o.target - px) * o.side <= 0)))
+
+
+@njit
+def _is_beyond(k: Rec, o: Rec, x: Rec) -> bool:
+    """Tell whether limit price protection would refuse a limit: a buy too high, a sale too low."""
+    if x.mark == 0:
+        return False
+    for at in range(x.slab, x.slab + x.slabs):
+        row = slab_at(k, at)
+        if row.above < x.mark and (row.up_to == 0 or x.mark <= row.up_to):
+            limit = protected_limit(x.mark, o.side, row.fraction, row.amount, x.tick)
+            return bool((o.limit - limit) * o.side > 0)
+    k.status = BEYOND
+    return False
 
 
 @njit
@@ -155,10 +190,13 @@ def _funds(k: Rec, o: Rec, x: Rec, opening: int) -> tuple[int, int]:
     reason = _limits(k, o, x, px)
     if reason:
         return 0, reason
-    reserve = for_order(k, opening, px)
+    closing = o.qty * o.side - opening
+    reserve = for_order(k, o.instrument, opening, closing, px)
+    if reserve < 0:
+        return 0, REFUSED_NO_PRICE
     free = available(k)
     if reserve > free:
-        free += to_be_freed(k, o.instrument, o.qty * o.side - opening)
+        free += to_be_freed(k, o.instrument, closing)
     return reserve, (REFUSED_MARGIN if reserve > free else 0)
 
 
@@ -181,8 +219,10 @@ def _smaller(k: Rec, o: Rec, sized: int) -> int:
     closing = o.qty - abs(opening)
     if not sized or (opening < 0 and k.paid):
         return int(closing)
-    free = available(k) + to_be_freed(k, o.instrument, o.qty * o.side - opening)
-    return int(closing + affordable(k, o.instrument, opening, price_of(o, holding(k, o.instrument)), free))
+    closed = o.qty * o.side - opening
+    free = available(k) + to_be_freed(k, o.instrument, closed)
+    px = price_of(o, holding(k, o.instrument))
+    return int(closing + affordable(k, o.instrument, opening, closed, px, free))
 
 
 @njit
@@ -217,7 +257,24 @@ def modify(k: Rec, order: int, qty: int, trigger: int, now_ns: int) -> None:
 
 @njit
 def market(k: Rec, ix: int, change: int, purpose: int, now_ns: int, instead: int) -> None:
-    """Place the market order that changes a position by a signed quantity."""
+    """Place the market orders that change a position by a signed quantity, in slices."""
     if change:
-        draft(k, ix, change, purpose, now_ns)
+        in_slices(k, ix, change, (purpose, -1), now_ns, instead)
+
+
+@njit
+def in_slices(k: Rec, ix: int, change: int, what: tuple[int, int], now_ns: int, instead: int) -> None:
+    """Place market orders; `what` is their purpose and the entry that they end (-1: none)."""
+    x, left = holding(k, ix), abs(change)
+    part = left
+    if x.freeze:
+        # What closes a position is cut into as many orders as it takes: a limit must not trap it.
+        closes = what[0] != SIGNAL or x.qty == -change
+        part = slice_size(left, x.freeze, x.lot, left if closes else k.slices_max)
+    side = 1 if change > 0 else -1
+    while left:
+        qty = min(part, left) if part else left
+        draft(k, ix, side * qty, what[0], now_ns)
+        order_at(k, k.orders).group = what[1]
         place(k, instead)
+        left -= qty

@@ -6,9 +6,10 @@ from manjha.research.kernel.exits import count_trailing, move_trailing_stops
 from manjha.research.kernel.records import DONE, FULL, NEVER, SPARE
 from manjha.research.kernel.rows import holding, ints
 from manjha.research.kernel.scalars import Rec, inline, njit
+from manjha.research.kernel.scan import next_position
 from manjha.research.kernel.sessions import fire
 from manjha.research.kernel.timers import next_due
-from manjha.research.kernel.venue import OPEN, RANGE, drain, match, next_position
+from manjha.research.kernel.venue import OPEN, RANGE, drain, match
 
 ADVANCE, STEP, TO_THE_END = range(3)
 """How far an entry goes: some bars, some bars after a decision, or all and the last day's end."""

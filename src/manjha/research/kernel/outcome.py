@@ -29,6 +29,8 @@ class KernelOutcome:
         Records `day` and nine lines: what the day's contract note added.
     refusals
         Records of what was refused.
+    changes
+        Records of positions that changed without a trade, see `records.CHANGE`.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -39,6 +41,7 @@ class KernelOutcome:
         self.notes = tables.log("notes")
         self.refusals = tables.log("refusals")
         self.steps = tables.log("steps")
+        self.changes = tables.log("changes")
         holdings = tables.arrays["holdings"]
         self.positions: Records = holdings[["qty", "cost", "mark", "realised", "margin"]].copy()
         self._bars = tables.bars

@@ -40,15 +40,18 @@ MARKET, LIMIT, SL, SL_M = range(4)
 SIGNAL, STOP, TARGET, TIME_EXIT, SQUARE_OFF = range(5)
 REFUSED_QUANTITY, REFUSED_TICK, REFUSED_SQUARE_OFF, REFUSED_SESSION, REFUSED_OPEN_ORDERS = range(1, 6)
 REFUSED_STOP_SIDE, REFUSED_NO_PRICE, REFUSED_SHORT, REFUSED_ORDER_VALUE, REFUSED_POSITION_VALUE = range(6, 11)
-REFUSED_DAY_LOSS, REFUSED_MARGIN = range(11, 13)
+REFUSED_DAY_LOSS, REFUSED_MARGIN, REFUSED_FREEZE, REFUSED_PRODUCT, REFUSED_INDEX = range(11, 16)
+REFUSED_PROTECTED, REFUSED_EXPIRED = range(16, 18)
 # What is placed instead of a refused order (`engine.requests.Instead`).
 NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
 SUBMIT, MODIFY, CANCEL, TIMER = range(4)
 # Reasons why an order ended.
-ASKED_FOR, DAY_ENDED = range(1, 3)
+ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
+# Reasons why a position changed without a trade.
+EXPIRY = 0
 # Phases of an order.
-WORKING, FILLED, CANCELLED = range(3)
+WORKING, FILLED, CANCELLED, REJECTED = range(4)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
 SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
@@ -65,12 +68,13 @@ ACCOUNT = _record(
     "at cursor reached matching round status next_day day_open next_due free seq paid intraday positions",
     "day day_row today_fills day_start_equity wakeup overnight",
     "orders fills steps notes refusals protections timers outputs outputs_from active trailing open_count order_seq",
-    "carried dry count instruments days exchanges",
+    "carried dry count instruments days exchanges contracts bands changes slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
     "contract_notes paisa rupee",
-    "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at",
-    "days_at sessions_at cards_at opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
+    "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
+    "days_at sessions_at cards_at slabs_at underlies_at",
+    "opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
     waiting_day=WAITING,
@@ -87,22 +91,33 @@ HOLDING = _record(
     "note_day bought sold value_bought value_sold back_bought back_sold",
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
+    "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
+    "band band_low band_high locked",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
     rest_ids=BOOK_SIZE,
 )
 """An instrument: its position and holding, its session of the day, the bar in hand, its open orders (ours, and those in
-the exchange's book), today's rates."""
+the exchange's book), today's rates.
+
+`band` is the daily band in 1e-9 (-1: none is known), `band_low` and `band_high` its prices today (0: none), `locked`
+the side that the bar in hand has nobody for.
+
+`misfit` is why it cannot be ordered as the run's product (0: it can). `group` is the first future on the same
+underlying (-1: it is no future), whose row has the margin of all of them, `spot_from` what tells the underlying's
+price, `delivers` whether its expiry pays a delivery fee.
+"""
 
 ORDER = _record(
     "seq instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved phase",
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest",
+    "note_day note_back note_rest band_low band_high",
 )
-"""An order that was placed: as asked for, what became of it, and how the exchange has it."""
+"""An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
+one is outside of."""
 
 PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
 """What protects an entry (`engine.state.Protection`)."""
@@ -119,9 +134,17 @@ STEP = _record("at cash instrument qty cost")
 NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
 REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead")
 
-DAY = _record("day open_ns close_ns settles next_day margin dp")
-SESSION = _record("has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card")
-"""An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill."""
+CHANGE = _record("instrument ts_ns before after cash reason")
+"""A position that changed without a trade (`engine.state.PositionChange`)."""
+
+DAY = _record("day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst")
+SESSION = _record(
+    "has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card scan exposure slab slabs"
+)
+"""An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill; of a future
+its margin rates in 1e-9 and its rows of limit price protection."""
+SLAB = _record("above up_to fraction amount")
+"""A row of limit price protection (`market.rows.PriceProtectionRow`)."""
 CARD = _record(" ".join(RateCard.__struct_fields__))
 
 Records = NDArray[Any]

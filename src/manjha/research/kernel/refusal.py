@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manjha.domain.instrument import Kind
+from manjha.domain.instrument import Asset, Kind
 from manjha.domain.money import PX_MAX
 from manjha.domain.orders import Product
-from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.records import BOUND
 from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
@@ -15,6 +15,7 @@ from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_str
 
 VOLUME_MAX = 9 * 10**12
 """Largest volume of a bar that the share of it is computed for."""
+FUTURES_ON = (Asset.EQUITY, Asset.INDEX)
 FRACTION_MAX = 9 * 10**9
 """Largest weight or fraction of equity, in 1e-9, whose product with equity stays inside int64."""
 
@@ -33,7 +34,10 @@ def _calls(spec: BacktestSpec) -> bool:
 
 
 def _exotic(spec: BacktestSpec) -> bool:
-    return any(instrument.kind not in (Kind.EQUITY, Kind.ETF) for instrument in spec.instruments)
+    return any(
+        instrument.kind is Kind.OPTION or (instrument.kind is Kind.FUTURE and instrument.asset not in FUTURES_ON)
+        for instrument in spec.instruments
+    )
 
 
 def _auctions(spec: BacktestSpec) -> bool:
@@ -56,6 +60,8 @@ def _large(spec: BacktestSpec) -> bool:
     if abs(spec.initial) > BOUND // 4 or spec.latency_ns < 0:
         return True
     volume_counts = spec.fills.participation_ppm > 0 or isinstance(spec.slippage, VolumeShare)
+    if any(not 0 <= fraction <= NANO for fraction in spec.bands.values()):
+        return True
     for columns in spec.bars:
         if len(columns) and int(np.asarray(columns.high).max()) > PX_MAX:
             return True
@@ -86,12 +92,9 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "the strategy acts in on_bar and states neither targets nor entries": _acts,
     "the strategy is called back beside what it states": _calls,
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
-    "an instrument is no share or fund": _exotic,
-    "the product is neither CNC nor MIS": lambda spec: spec.strategy.product not in (Product.CNC, Product.MIS),
-    "a freeze quantity": lambda spec: any(instrument.freeze for instrument in spec.instruments),
-    "price bands": lambda spec: bool(spec.bands),
+    "an option, or a future on a currency or commodity": _exotic,
+    "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
     "corporate actions": lambda spec: bool(spec.actions),
-    "trading held back to a moment": lambda spec: spec.trade_from_ns > 0,
     "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,

@@ -6,24 +6,29 @@ import numpy as np
 
 from manjha.domain.bars import DAY
 from manjha.domain.errors import DataError, OutsideTable, UsageError
+from manjha.domain.moments import TsNs
 from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
 from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
-from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec
+from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec, first_position
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
+from manjha.research.kernel.contracts import enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import kernel_refusal, target_refusal
 from manjha.research.kernel.tables import Tables
-from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_targets
+from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
 from manjha.strategy.views import Timeline
 
+NO_TIME = TsNs(0)
+MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies")
+"""What a market has looked up, by the names of the account's addresses."""
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -51,11 +56,14 @@ class KernelMarket:
         except OutsideTable as error:
             raise KernelRefused(f"the kernel looks days up before it runs: {error.message}") from error
         self.days, self.sessions, self.cards = calendar.days, calendar.sessions, calendar.cards()
+        self.slabs = calendar.protections()
+        self.underlies = underlies(spec.instruments)
         self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
 
-    def stated(self, strategy: Strategy) -> Stated:
-        """Return what a strategy states. Raises as `research.backtest.prepare` does."""
-        needed = strategy.history_needed() - 1
+    def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
+        """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
+        first = first_position(self.timeline, trade_from_ns)
+        needed = max(strategy.history_needed() - 1, first)
         if overrides(strategy, "init"):
             spec = self.spec
             ctx = Context(self.timeline, spec.instruments, spec.bars[0].interval, self.product, _Nothing(spec.initial))
@@ -66,7 +74,7 @@ class KernelMarket:
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
-        return ask(strategy, self.history)
+        return stated_from(ask(strategy, self.history), first)
 
 
 class _Nothing:
@@ -117,7 +125,7 @@ def run_kernel(
     if market is None:
         check_kernel(spec)
         market = KernelMarket(spec)
-    stated = market.stated(spec.strategy)
+    stated = market.stated(spec.strategy, spec.trade_from_ns)
     said = stated.wanted[stated.wanted != SAYS_NOTHING]
     reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
     if reason:
@@ -128,7 +136,7 @@ def run_kernel(
 def run_stated(
     spec: BacktestSpec, market: KernelMarket, stated: Stated, on_compile: cache.OnCompile | None = None
 ) -> KernelOutcome:
-    """Run what a strategy has stated already, over a market that suits the spec; see `run_kernel`."""
+    """Run what a strategy has stated already, all of it, over a market that suits the spec; see `run_kernel`."""
     tables = new_tables(spec, market, stated)
     _carry_through(tables, on_compile)
     return KernelOutcome(tables)
@@ -159,15 +167,15 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tabl
         row = x[number]
         row["number"], row["first"], row["rows"] = number, first, len(columns)
         row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
+        row["band"] = spec.bands.get(instrument.id, -1)
         first += len(columns)
     for name in ("row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
+    enter_contracts(x, spec.instruments, market.product)
     account = _account(spec, market)
-    account["exchanges"] = len(exchanges)
-    tables = Tables(
-        account, market.bars, {"holdings": x, "days": market.days, "cards": market.cards}, len(stated.wakeups)
-    )
-    tables.take("sessions", market.sessions)
+    account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
+    given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
+    tables = Tables(account, market.bars, given, len(stated.wakeups))
     tables.state(stated.wakeups, stated.wanted)
     return tables
 
@@ -192,6 +200,8 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     )
     r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
     r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
+    r["bands"] = bool(spec.bands)
+    r["slices_max"] = limits.slices_max
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)
     return account

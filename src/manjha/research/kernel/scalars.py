@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, NewType, TypeVar, cast
 
 import numba
 
-from manjha.domain import money
-from manjha.market import charges, margin_rules
+from manjha.domain import moments, money
+from manjha.market import bands, charges, fees, margin_rules
 from manjha.orders import planning
 from manjha.portfolio import positions, settlement
 from manjha.research.kernel.linking import InnerCompiler
@@ -90,6 +90,16 @@ line_amount = compiled(charges.line_amount)
 order_brokerage = compiled(charges.order_brokerage)
 scaled_up = compiled(margin_rules.scaled_up)
 proportion = compiled(money.proportion)
+futures_requirement = compiled(margin_rules.futures_requirement)
+futures_exposure = compiled(margin_rules.futures_exposure)
+spread_requirement = compiled(margin_rules.spread_requirement)
+paired = compiled(margin_rules.paired)
+band_low = compiled(bands.band_low)
+band_high = compiled(bands.band_high)
+protected_limit = compiled(bands.protected_limit)
+fee_amount = compiled(fees.fee_amount)
+day_of = compiled(moments.day_of)
+slice_size = compiled(planning.slice_size)
 to_lots = compiled(planning.to_lots)
 needed = compiled(planning.needed)
 closing_part = compiled(positions.closing_part)
@@ -101,6 +111,7 @@ qty_for_risk = compiled(sizing.qty_for_risk)
 qty_for_signal = compiled(sizing.qty_for_signal)
 qty_for_weight = compiled(sizing.qty_for_weight)
 whole_units = compiled(sizing.whole_units)
+locked = compiled(fills.locked)
 fillable = compiled(fills.fillable)
 limit_at_open = compiled(fills.limit_at_open)
 limit_in_range = compiled(fills.limit_in_range)

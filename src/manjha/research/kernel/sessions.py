@@ -2,6 +2,8 @@
 
 from manjha.research.kernel.account import equity, receive_shares, release_proceeds, shares_of_today_wait
 from manjha.research.kernel.books import end_step, put_out
+from manjha.research.kernel.circuits import set_bands
+from manjha.research.kernel.clearing import expire
 from manjha.research.kernel.contract_notes import settle_day
 from manjha.research.kernel.exits import exit_by_time, rearm
 from manjha.research.kernel.gate import EVERYTHING, cancel_open, market
@@ -41,6 +43,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     r = k
     row, r.day_open = r.next_day, 1
     day = day_at(k, row).day
+    if r.bands:
+        set_bands(k)
     release_proceeds(k, day)
     receive_shares(k, day)
     r.day, r.day_row, r.today_fills = day, row, r.fills
@@ -62,6 +66,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
 def _take_session(k: Rec, i: int, row: int) -> None:
     s, x = session_at(k, row * k.instruments + i), holding(k, i)
     x.has_today, x.open_ns, x.close_ns, x.square_off_ns = s.has_today, s.open_ns, s.close_ns, s.square_off_ns
+    if x.group >= 0:
+        x.scan, x.exposure, x.slab, x.slabs = s.scan, s.exposure, s.slab, s.slabs
     if x.card == s.card:
         return
     c = card_at(k, s.card)
@@ -108,6 +114,8 @@ def _close_day(k: Rec) -> None:
     d = day_at(k, r.day_row)
     if r.end_with_day:
         sweep(k)
+    if r.contracts:
+        expire(k)
     if r.contract_notes and r.fills > r.today_fills:
         settle_day(k)
     waits = False

@@ -6,7 +6,7 @@ import numpy as np
 
 from manjha.domain.errors import UsageError
 from manjha.domain.money import Cash
-from manjha.research.backtest import BacktestSpec
+from manjha.research.backtest import BacktestSpec, first_position
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.outcome import KernelOutcome
@@ -18,7 +18,7 @@ class KernelSteps:
     """One account over one market, moved on by `step`. The strategy of the spec gives unit and product, no decisions.
 
     What is wanted at a step is decided at the last close and trades by the run's fill rules; a sequence of steps gives
-    what a strategy gives that states the same targets.
+    what a strategy gives that states the same targets: before the spec's `trade_from_ns` nothing is decided.
     """
 
     def __init__(self, spec: BacktestSpec, market: KernelMarket | None = None) -> None:
@@ -28,6 +28,7 @@ class KernelSteps:
         self.spec = spec
         self.market = market
         self.width = len(spec.instruments)
+        self._first = first_position(market.timeline, spec.trade_from_ns)
         self.reset()
 
     def reset(self) -> int:
@@ -58,7 +59,7 @@ class KernelSteps:
         """
         if len(wanted) != self.width or self.is_done or bars < 1:
             raise UsageError(f"expected {self.width} targets and at least one bar, before the end of the run")
-        self._wanted[0] = wanted
+        self._wanted[0] = wanted if self.position >= self._first else SAYS_NOTHING
         self._go(self.position + 1 + bars)
         return self.position
 

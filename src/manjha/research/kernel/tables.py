@@ -29,6 +29,8 @@ class Tables:
             self.take(name, table)
         for name, kind in LOGS.items():
             self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind))
+        # An expiry changes a position once, and so does each action.
+        self.take("changes", np.zeros(len(self.arrays["holdings"]), s.CHANGE))
         for name, kind in PLANS.items():
             self.take(name, np.zeros(s.PLAN_SIZE, kind))
         for name, column in bars._asdict().items():

@@ -1,10 +1,11 @@
 """A fill in a compiled run: order, position, cash, charges, margin, protection, as `engine.handlers.orders.filled`."""
 
-from manjha.research.kernel.account import charge, hold, settle, value_of
+from manjha.research.kernel.account import charge, settle
 from manjha.research.kernel.books import close_order
 from manjha.research.kernel.exits import entry_filled, exit_filled, fit_sales, fit_to_position
-from manjha.research.kernel.records import BOUND, CANCELLED, FILLED, OVERFLOW
-from manjha.research.kernel.rows import fill, holding, order_at, step
+from manjha.research.kernel.margins import hold, value_of
+from manjha.research.kernel.records import BOUND, CANCELLED, FILLED, OUTSIDE, OVERFLOW, REJECTED
+from manjha.research.kernel.rows import change, fill, holding, order_at, step
 from manjha.research.kernel.scalars import Rec, njit, proportion, traded
 
 
@@ -40,7 +41,7 @@ def apply_fill(k: Rec, order: int, qty: int, reference: int, px: int, ts_ns: int
     if k.paid:
         settle(k, x, o.side, qty, px)
     else:
-        hold(k, x)
+        hold(k, o.instrument)
     if abs(k.cash) > BOUND or abs(x.cost) > BOUND:
         k.status = OVERFLOW
     _protect(k, order, qty, px, ts_ns)
@@ -71,6 +72,16 @@ def _record(k: Rec, order: int, qty: int, reference: int, px: int, ts_ns: int) -
 
 
 @njit
+def record_change(k: Rec, ix: int, before: int, cash: int, why: tuple[int, int]) -> None:
+    """Remember a position that changed without a trade; `why` is the moment and the reason."""
+    c, x = change(k, k.changes), holding(k, ix)
+    c.instrument, c.before, c.after, c.cash = ix, before, x.qty, cash
+    c.ts_ns, c.reason = why
+    k.changes += 1
+    record_step(k, ix, x.qty, x.cost)
+
+
+@njit
 def record_step(k: Rec, instrument: int, qty: int, cost: int) -> None:
     """Remember the account after a position or only cash changed; the equity curve is made of these afterwards."""
     r = k
@@ -82,9 +93,9 @@ def record_step(k: Rec, instrument: int, qty: int, cost: int) -> None:
 
 @njit
 def ended(k: Rec, order: int, ts_ns: int, reason: int) -> None:
-    """Note that what was left of an order is gone; its margin is free again."""
+    """Note that what was left of an order is gone, or that it was rejected; its margin is free again."""
     o: Rec = order_at(k, order)
-    close_order(k, order, CANCELLED, ts_ns)
+    close_order(k, order, REJECTED if reason == OUTSIDE else CANCELLED, ts_ns)
     o.reason = reason
     k.reserved -= o.reserved
     o.reserved = 0

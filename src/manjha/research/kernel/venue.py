@@ -4,13 +4,14 @@ A fill may bring new orders into the very bar: after each one the outputs of the
 """
 
 from manjha.research.kernel.books import end_step, enter_venue, leave_venue, rests
+from manjha.research.kernel.circuits import inside, is_outside, locked_side
 from manjha.research.kernel.records import (
     ASKED_FOR,
     CANCEL,
     DAY_ENDED,
     MARKET,
     MODIFY,
-    NEVER,
+    OUTSIDE,
     SL,
     SL_M,
     SLIP_NONE,
@@ -36,7 +37,6 @@ from manjha.research.kernel.scalars import (
 )
 from manjha.research.kernel.timers import plan_timer
 from manjha.research.kernel.trades import apply_fill, ended
-from manjha.simulator.book import SCAN_ROWS
 
 OPEN, RANGE = range(2)
 
@@ -75,6 +75,10 @@ def _submit(k: Rec, order: int, now_ns: int) -> None:
         if k.at_close and x.matching_row < 0:
             _trade_at_close(k, order, now_ns)
             return
+    elif is_outside(x, o.limit) or is_outside(x, o.trigger):
+        o.band_low, o.band_high = x.band_low, x.band_high
+        ended(k, order, now_ns, OUTSIDE)
+        return
     elif o.has_exits:
         o.entry_type = o.type
     if o.parent >= 0:
@@ -88,7 +92,7 @@ def _trade_at_close(k: Rec, order: int, now_ns: int) -> None:
     o = order_at(k, order)
     x = holding(k, o.instrument)
     qty = 0
-    if x.row >= 0:
+    if x.row >= 0 and not (x.band_high and _is_locked_at(k, x, x.first + x.row, o.side)):
         if x.used_row != x.row:
             x.used_row, x.used = x.row, 0
         # Read only where it counts: the column is far from everything else in memory.
@@ -102,6 +106,12 @@ def _trade_at_close(k: Rec, order: int, now_ns: int) -> None:
             apply_fill(k, order, qty, close, _slipped(k, o, qty, close, volume), now_ns)
             return
     enter_venue(k, order)
+
+
+@inline
+def _is_locked_at(k: Rec, x: Rec, at: int, side: int) -> bool:
+    """Tell whether the other side of an order was missing in a bar."""
+    return locked_side(x, ints(k.low_at, at), ints(k.high_at, at)) == side
 
 
 @njit
@@ -133,6 +143,10 @@ def _modify(k: Rec, order: int, qty: int, limit: int, trigger: int) -> None:
     x = holding(k, o.instrument)
     done = o.venue_qty - o.left
     if not rests(x, order) or qty <= done:
+        return
+    if (limit != o.venue_limit and is_outside(x, limit)) or (
+        o.venue_trigger and trigger != o.venue_trigger and is_outside(x, trigger)
+    ):
         return
     if k.worst and qty > o.venue_qty and not o.trigger and o.parent >= 0 and order_at(k, o.parent).entry_type >= 0:
         # More of a resting entry came in this bar: its target waits once more.
@@ -203,6 +217,7 @@ def _match(k: Rec, x: Rec, in_range: int) -> None:
     if x.used_row != x.bar_row:
         x.used_row, x.used = x.bar_row, 0
     k.round += 1
+    x.locked = locked_side(x, x.low, x.high)
     while x.rests:
         order, px = _range_candidate(k, x) if in_range else _open_candidate(k, x)
         if order < 0:
@@ -233,7 +248,7 @@ def _open_candidate(k: Rec, x: Rec) -> tuple[int, int]:
     for at in range(x.rests):
         order = x.rest_ids[at]
         o = order_at(k, order)
-        if o.tried != k.round:
+        if o.tried != k.round and o.side != x.locked:
             px = _open_price(k, o, x)
             if px:
                 return order, px
@@ -247,7 +262,7 @@ def _range_candidate(k: Rec, x: Rec) -> tuple[int, int]:
     for at in range(x.rests):
         order = x.rest_ids[at]
         o = order_at(k, order)
-        if o.tried == k.round:
+        if o.tried == k.round or o.side == x.locked:
             continue
         px = _range_price(k, o, x)
         if px and (best < 0 or o.rank < best_rank):
@@ -330,62 +345,12 @@ def _slipped(k: Rec, o: Rec, qty: int, px: int, volume: int) -> int:
     """Return the price that is traded at a reference price."""
     if k.slip_kind == SLIP_NONE or o.type not in (MARKET, SL_M):
         return px
-    tick, by = holding(k, o.instrument).tick, k.slip_by
+    x, by = holding(k, o.instrument), k.slip_by
+    tick = x.tick
     if k.slip_kind == SLIP_TICKS:
         ticks = by
     elif k.slip_kind == SLIP_VOLUME:
         ticks = volume_bps_in_ticks(px, by, qty, volume, tick)
     else:
         ticks = bps_in_ticks(px, by, tick)
-    return int(ticks_worse(px, o.side, ticks, tick))
-
-
-# ---- where something could happen
-
-
-@njit
-def next_position(k: Rec, first: int, last: int) -> int:
-    """Return the first position in [first, last) at which an order could trade, `last` if none."""
-    nearest = last
-    for at in range(k.active):
-        nearest = _next_touch(k, holding(k, holding(k, at).nth_active), first, nearest)
-    return nearest
-
-
-@njit
-def _next_touch(k: Rec, x: Rec, first: int, last: int) -> int:
-    row = first
-    mapped = k.mapped
-    if mapped:
-        row = (ints(k.rows_at, x.number * k.count + first - 1) if first > 0 else -1) + 1
-    if row >= x.rows:
-        return last
-    if not row <= x.touch_row:
-        x.touch_row = _scan(k, x, row)
-    touch = x.touch_row
-    if mapped:
-        while first < last and ints(k.rows_at, x.number * k.count + first) < touch:
-            first += 1
-        touch = first
-    return int(touch) if touch < last else last
-
-
-@njit
-def _scan(k: Rec, x: Rec, row: int) -> int:
-    """Return the next row, from `row` on, in which an order could trade; the number of rows if none."""
-    below, above = -NEVER, NEVER
-    for at in range(x.rests):
-        o = order_at(k, x.rest_ids[at])
-        level = o.venue_trigger if o.venue_trigger else o.venue_limit
-        if level == 0:
-            return row
-        if (o.side < 0) == (o.venue_trigger != 0):
-            below = max(below, level)
-        else:
-            above = min(above, level)
-    low, high, first = k.low_at, k.high_at, x.first
-    last = min(x.rows, row + SCAN_ROWS)
-    for at in range(first + row, first + last):
-        if ints(low, at) <= below or ints(high, at) >= above:
-            return int(at - first)
-    return int(last)
+    return inside(x, ticks_worse(px, o.side, ticks, tick))
