@@ -15,7 +15,7 @@ from benchmarks.workloads import spec as contract_spec
 from manjha.app.strategies import StrategyFiles
 from manjha.domain.errors import UsageError
 from manjha.domain.money import Cash, Px, Qty, format_cash
-from manjha.domain.orders import Product
+from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit, VolatilityTarget
 from manjha.market import charges
 from manjha.research.backtest import BacktestSpec, run_backtest
@@ -29,7 +29,8 @@ from manjha.research.kernel.run import KernelMarket, KernelRefused, run_kernel
 from manjha.research.kernel.steps import KernelSteps
 from manjha.research.result import BacktestResult
 from manjha.research.targets import SAYS_NOTHING
-from manjha.strategy.interface import is_entry_strategy, is_target_strategy
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
 from tests.fakes.market_rules import shipped_rules
 from tests.fakes.random_runs import Stated, pick, random_bars, random_run, random_terms
@@ -140,6 +141,16 @@ def test_other_terms_give_another_result() -> None:
 # ---- what the kernel does not do
 
 
+class Answers(Strategy):
+    """Acts on its own fills."""
+
+    def on_bar(self, ctx: Context) -> None:
+        ctx.buy()
+
+    def on_fill(self, ctx: Context, fill: Fill) -> None:
+        ctx.cancel()
+
+
 def refused(**changes: object) -> str:
     spec = spec_of(Stated(np.ones(4), TargetUnit.QTY, Product.CNC), minutes(share_named(), [flat(100.0)] * 4))
     return kernel_refusal(msgspec.structs.replace(spec, **changes))
@@ -150,7 +161,7 @@ def test_refusals_are_said_by_name() -> None:
     assert refused() == ""
     assert refused(bands={share.id: NANO // 10}) == "price bands"
     assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
-    assert refused(strategy=LIBRARY["donchian-turtle"]()) == next(iter(REASONS))
+    assert refused(strategy=Answers()) == "on_bar cannot be compiled: on_fill is outside what can be compiled"
     assert refused(instruments=(msgspec.structs.replace(share, freeze=Qty(10)),)) == "a freeze quantity"
     assert refused(initial=Cash(10**18)) == "prices, volumes or amounts too large for 64 bits"
 

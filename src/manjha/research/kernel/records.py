@@ -26,12 +26,13 @@ BOUND = 4 * 10**17
 NEVER = 2**63 - 1
 
 # Status of a run.
-RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND = range(7)
+RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND, UNLIKE = range(8)
 STATUS = {
     OVERFLOW: "an amount beyond 64-bit integers",
     CROWDED: f"more than {BOOK_SIZE} open orders in an instrument, or {PLAN_SIZE} timers or entries under way",
     AMBIGUOUS: "a contract note whose rounding needs larger integers",
     BEYOND: "a day outside the calendar",
+    UNLIKE: "the strategy came to a value that Python treats otherwise",
 }
 """Why a run cannot be finished by the kernel, in words."""
 
@@ -45,6 +46,9 @@ REFUSED_DAY_LOSS, REFUSED_MARGIN = range(11, 13)
 NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
 SUBMIT, MODIFY, CANCEL, TIMER = range(4)
+# What a compiled strategy asks for, and what it is called for.
+ASK_ORDER, ASK_TARGET, ASK_CANCEL = range(3)
+BARS, SESSION_OPENS = range(2)
 # Reasons why an order ended.
 ASKED_FOR, DAY_ENDED = range(1, 3)
 # Phases of an order.
@@ -73,6 +77,7 @@ ACCOUNT = _record(
     "days_at sessions_at cards_at opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
+    "acts_at acts_on_session warmup held_until own_at lines_at asked asked_at tag stopped",
     waiting_day=WAITING,
     waiting_amount=WAITING,
     day_lines=9,
@@ -100,7 +105,7 @@ ORDER = _record(
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest",
+    "note_day note_back note_rest tag",
 )
 """An order that was placed: as asked for, what became of it, and how the exchange has it."""
 
@@ -117,12 +122,16 @@ FILL = _record(
 STEP = _record("at cash instrument qty cost")
 """The account after something changed it (`engine.state.BookStep`); instrument -1 where only cash changed."""
 NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
-REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead")
+REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead tag")
 
 DAY = _record("day open_ns close_ns settles next_day margin dp")
 SESSION = _record("has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card")
 """An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill."""
 CARD = _record(" ".join(RateCard.__struct_fields__))
+ASKED = _record("side qty limit trigger stop target trail exit_ns kind instrument unit tag")
+"""What a compiled `on_bar` asks for, carried out after it; a target's number is its `qty`."""
+LINE = _record("data_at rows_at basis_at")
+"""A line that a compiled `on_bar` reads: addresses of its column, of its rows and of its basis; 0 for none."""
 
 Records = NDArray[Any]
 Ints = NDArray[np.int64]
