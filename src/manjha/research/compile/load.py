@@ -59,6 +59,7 @@ def loaded(source: str, title: str, on_compile: kernel_cache.OnCompile | None = 
         try:
             found = _LOADED[name] = kernel_cache.generated(name, source)
         except NumbaError as error:
-            said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            said = next((line for line in lines if not line.startswith("Failed in")), type(error).__name__)
             raise NotCompilable(f"numba does not compile it: {said}") from None
     return found

@@ -82,6 +82,8 @@ class Program:
         The generated file.
     kinds
         What each attribute holds that is kept in the strategy's record.
+    set
+        The attributes that are assigned to.
     texts
         The words that the source names by number; the first is the empty one.
     lines
@@ -95,6 +97,7 @@ class Program:
         self.ctx = ctx
         self.kinds: dict[str, str] = {}
         self.types: dict[str, type] = {}
+        self.set: set[str] = set()
         self.things: dict[str, Any] = {}
         self.texts: list[str] = [""]
         self.lines: list[Path] = []
@@ -208,6 +211,7 @@ class Program:
         if kind != self.kinds[name]:
             self._check_range(scope, target, getattr(self.strategy, name), kind)
             self.kinds[name], self.changed = kind, True
+        self.set.add(name)
         scope.write(f"o.x_{name} = {as_kind(value, kind, target.lineno)}")
 
     def _check_range(self, scope: Scope, node: ast.AST, value: Any, kind: str = INT) -> None:

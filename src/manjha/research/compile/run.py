@@ -26,6 +26,8 @@ from manjha.strategy.interface import Strategy, overrides
 from manjha.strategy.views import Line, Timeline
 
 _PROGRAMS: dict[type, list[Program]] = {}
+LOG_ROWS = 2**16
+"""Rows that logs have from the start at most; memory is only taken for those that are written."""
 FEW_BARS = 64
 """Bars on which `init` is tried."""
 COLUMN_NAMES = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
@@ -58,7 +60,8 @@ def run_on_bar(spec: BacktestSpec, market: KernelMarket, on_compile: cache.OnCom
     except NotCompilable as error:
         raise KernelRefused(f"the kernel does not do this: {error}") from None
     nothing = Stated(np.zeros(0, np.int64), np.zeros((0, len(spec.instruments)), np.int64))
-    tables, texts = new_tables(spec, market, nothing), list(program.texts)
+    tables = new_tables(spec, market, nothing, min(len(market.timeline), LOG_ROWS))
+    texts = list(program.texts)
     own = _own(program, strategy, ctx, module.OWN, texts)
     tables.take("own", own)
     tables.take("lines", _lines(program, strategy, ctx, tables))
@@ -79,22 +82,38 @@ def run_on_bar(spec: BacktestSpec, market: KernelMarket, on_compile: cache.OnCom
 
 
 def refusal_of(spec: BacktestSpec) -> str:
-    """Say why a strategy's `on_bar` cannot be compiled, with the line; empty when it can.
+    """Say why a strategy's `on_bar` cannot be compiled, with the line; empty when it can, and where `init` fails.
 
-    Its `init` is run on the first bars only, as the kinds of its attributes are all that counts. Whatever goes wrong in
-    it will go wrong in the run, and is said there.
+    Whatever goes wrong in `init` goes wrong in the run, and is said there.
+    """
+    try:
+        _tried(spec)
+    except NotCompilable as error:
+        return str(error)
+    return ""
+
+
+def is_ready(spec: BacktestSpec) -> bool:
+    """Tell whether the code of a strategy that acts in `on_bar` is in the cache."""
+    try:
+        program = _tried(spec)
+    except NotCompilable:
+        return False
+    return program is not None and load.is_compiled(load.name_of(program.source))
+
+
+def _tried(spec: BacktestSpec) -> Program | None:
+    """Return a strategy's translation without the run; None where `init` fails. Raises `NotCompilable`.
+
+    `init` sees the first bars only, as the kinds of attributes are all that counts.
     """
     strategy = copy(spec.strategy)
     ctx = context_of(spec, Timeline([_first(each) for each in spec.bars], [_first(each) for each in spec.further]))
     try:
         strategy.init(ctx)
     except Exception:  # noqa: BLE001 - a strategy's own mistake may be any
-        return ""
-    try:
-        program_of(strategy, ctx)
-    except NotCompilable as error:
-        return str(error)
-    return ""
+        return None
+    return program_of(strategy, ctx)
 
 
 def _first(columns: BarColumns) -> BarColumns:
@@ -136,8 +155,8 @@ def _own(program: Program, strategy: Strategy, ctx: Context, layout: Any, texts:
 
 def _give_back(program: Program, strategy: Strategy, ctx: Context, own: Any, texts: list[str]) -> None:
     markets = list(ctx.markets.values())
-    for name, kind in program.kinds.items():
-        value = own[f"x_{name}"].item()
+    for name in program.set:
+        kind, value = program.kinds[name], own[f"x_{name}"].item()
         if kind in (BOOL, INT):
             value = bool(value) if kind == BOOL else value
         elif kind == SIDE:
@@ -146,8 +165,7 @@ def _give_back(program: Program, strategy: Strategy, ctx: Context, own: Any, tex
             value = texts[value]
         elif kind == MARKET:
             value = markets[value]
-        if getattr(strategy, name) != value:
-            setattr(strategy, name, value)
+        setattr(strategy, name, value)
 
 
 # ---- lines

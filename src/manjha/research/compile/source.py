@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-import textwrap
 from types import CodeType, FunctionType
 
 from manjha.strategy.interface import Strategy
@@ -68,23 +67,26 @@ def _tree_of(written: FunctionType) -> ast.FunctionDef:
     outside = [free for free in written.__code__.co_freevars if free not in FREE]
     if outside:
         raise NotCompilable(f"{name} takes {outside[0]} from the function around it")
-    try:
-        lines, first = inspect.getsourcelines(written)
-        module = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
-        raise NotCompilable(f"the source of {name} cannot be read") from None
-    tree = module.body[0] if module.body else None
-    if not isinstance(tree, ast.FunctionDef):
-        raise NotCompilable(f"the source of {name} cannot be read as a function")
-    if tree.decorator_list:
-        raise NotCompilable(f"{name} line {first}: a decorator is outside what can be compiled")
-    owner = written.__qualname__.rpartition(".")[0].rpartition(".")[2]
-    wrapped = ast.ClassDef(owner or "_", [], [], [tree], [])
-    again = compile(ast.fix_missing_locations(ast.Module([wrapped], [])), "<strategy>", "exec", dont_inherit=True)
-    if not any(_is_same(code, written.__code__) for code in _codes(again)):
+    module, codes = _read(written)
+    line = written.__code__.co_firstlineno
+    found = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name == name]
+    if any(each.lineno == line for node in found for each in node.decorator_list):
+        raise NotCompilable(f"{name} line {line}: a decorator is outside what can be compiled")
+    tree = next((node for node in found if node.lineno == line), None)
+    same = [code for code in codes if code.co_name == name and code.co_firstlineno == line]
+    if tree is None or not any(_is_same(code, written.__code__) for code in same):
         raise NotCompilable(f"the source of {name} is not what was loaded; start anew")
-    ast.increment_lineno(tree, first - 1)
     return tree
+
+
+def _read(written: FunctionType) -> tuple[ast.Module, list[CodeType]]:
+    """Return the tree of the file that a function is from, and the codes that it makes."""
+    try:
+        lines, _ = inspect.findsource(written)
+        text = "".join(lines)
+        return ast.parse(text), _codes(compile(text, "<strategy>", "exec", dont_inherit=True))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        raise NotCompilable(f"the source of {written.__name__} cannot be read") from None
 
 
 def _codes(code: CodeType) -> list[CodeType]:

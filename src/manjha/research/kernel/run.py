@@ -162,8 +162,8 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
         tables.grow()
 
 
-def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tables:
-    """Return the state before the first bar."""
+def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: int = 0) -> Tables:
+    """Return the state before the first bar; `rows` of each log are expected, one a wake-up where more."""
     count = len(spec.instruments)
     names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
     first, exchanges = 0, {name: number for number, name in enumerate(names)}
@@ -177,9 +177,8 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tabl
         x[name] = -1
     account = _account(spec, market)
     account["exchanges"] = len(exchanges)
-    tables = Tables(
-        account, market.bars, {"holdings": x, "days": market.days, "cards": market.cards}, len(stated.wakeups)
-    )
+    given = {"holdings": x, "days": market.days, "cards": market.cards}
+    tables = Tables(account, market.bars, given, max(rows, len(stated.wakeups)))
     tables.take("sessions", market.sessions)
     tables.state(stated.wakeups, stated.wanted)
     return tables
