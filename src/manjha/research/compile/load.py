@@ -35,9 +35,13 @@ def name_of(source: str) -> str:
 
 def is_compiled(name: str) -> bool:
     """Tell whether the cache holds code of a generated file."""
+    return next(places().rglob(f"{name}.act-*.nbi"), None) is not None
+
+
+def places() -> Path:
+    """Return the folder below which generated files and their code lie."""
     given = os.environ.get("NUMBA_CACHE_DIR")
-    places = Path(given) if given else kernel_cache.folder()
-    return next(places.rglob(f"{name}.act-*.nbi"), None) is not None
+    return Path(given) if given else kernel_cache.folder()
 
 
 _LOADED: dict[str, ModuleType] = {}

@@ -192,7 +192,7 @@ def _range(scope: Scope, node: ast.expr) -> tuple[str, str]:
         if len(values) == 3 and int(values[2].code.strip("()")) == 0:
             raise scope.refused(node, "range with steps of zero")
         return ", ".join(as_kind(value, INT, node.lineno) for value in values), INT
-    found = value_of(scope, node)
+    found = value_of(scope, node) if isinstance(node, ast.Call) else Value(NONE)
     if isinstance(found.of, Markets) and found.of.values:
         return "k.instruments", MARKET
     raise scope.refused(node, f"a loop over anything but range(...) or ctx.markets.values() {OUTSIDE}")
