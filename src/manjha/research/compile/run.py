@@ -108,12 +108,18 @@ def _tried(spec: BacktestSpec) -> Program | None:
     `init` sees the first bars only, as the kinds of attributes are all that counts.
     """
     strategy = copy(spec.strategy)
+    vars(strategy).update(remembered(strategy))
     ctx = context_of(spec, Timeline([_first(each) for each in spec.bars], [_first(each) for each in spec.further]))
     try:
         strategy.init(ctx)
     except Exception:  # noqa: BLE001 - a strategy's own mistake may be any
         return None
     return program_of(strategy, ctx)
+
+
+def remembered(strategy: Strategy) -> dict[str, Any]:
+    """Return what a strategy holds before `init`, which may change its lists, so that it can begin again."""
+    return {name: copy(v) if isinstance(v, list | dict | set) else v for name, v in vars(strategy).items()}
 
 
 def _first(columns: BarColumns) -> BarColumns:
