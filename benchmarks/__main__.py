@@ -86,7 +86,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for way, times in row.get("times_by_hand", {}).items():
             rate = row["bars"] / row["by_way"][way]
-            print(f"{row['workload']}  compiled, {way:<14} {rate:>14,.0f} bars/s   {times:.2f} times the loop by hand")
+            print(f"{row['workload']}  compiled, {way:<20} {rate:>14,.0f} bars/s   {times:.2f} times the loop by hand")
     for (name, who, bars), cpu in sorted(groups.items()):
         rate = bars / statistics.median(cpu)
         ratio = "" if who.startswith("manjha") else f"   ours is {ours[name] / rate:.1f} times as fast"

@@ -1,7 +1,8 @@
 """The compiled backtest against the same work by hand: `python -m benchmarks.compiled DATA WORKLOAD BARS`.
 
 Three ways to count: the kernel alone (what a sweep pays once more), with what the strategy states and the equity curve,
-and from nothing (looking up days and rates too). Ratios are within the same seconds, by processor time.
+and from nothing (looking up days and rates too). The same strategy as an `on_bar` is counted beside them: one more run
+with its indicators, and from nothing. Ratios are within the same seconds, by processor time.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.by_hand import bracket, cross
-from benchmarks.workloads import BracketColumns, CrossColumns, columns_of, spec
+from benchmarks.workloads import Bracket, BracketColumns, Cross, CrossColumns, columns_of, spec
 from manjha.domain.money import format_cash
 from manjha.research.kernel import records as s
 from manjha.research.kernel.outcome import KernelOutcome
@@ -32,8 +33,9 @@ def main(folder: str, name: str, count: int) -> None:
     """Run a workload compiled and by hand, alternating, and print one row."""
     ts, *data = (np.load(Path(folder) / f"bars1m_{key}.npy", mmap_mode="r")[:count] for key in NAMES)
     opened, high, low, close, volume = (np.array(column) for column in data)
+    columns = columns_of("BENCH", np.array(ts), (opened, high, low, close, volume))
     strategy = CrossColumns() if name == "W1" else BracketColumns()
-    made = spec(strategy, columns_of("BENCH", np.array(ts), (opened, high, low, close, volume)))
+    made, acting = spec(strategy, columns), spec(Cross() if name == "W1" else Bracket(), columns)
     market = KernelMarket(made)
     stated, equity = market.stated(strategy), np.empty(count)
 
@@ -48,6 +50,8 @@ def main(folder: str, name: str, count: int) -> None:
         "kernel": lambda: run_stated(made, market, stated),
         "with curve": lambda: run_kernel(made, market).equity,
         "from nothing": lambda: run_kernel(made).equity,
+        "on_bar": lambda: run_kernel(acting, market),
+        "on_bar from nothing": lambda: run_kernel(acting).equity,
     }
     for run in ways.values():
         run()
@@ -59,6 +63,8 @@ def main(folder: str, name: str, count: int) -> None:
             spent[way].append(time.process_time() - began)
     cpu = {way: statistics.median(each) for way, each in spent.items()}
     outcome = run_kernel(made, market)
+    if told(name, run_kernel(acting, market)) != told(name, outcome):
+        raise SystemExit(f"{name}: on_bar and columns give different results")
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     ratios = {way: each / cpu["by hand"] for way, each in cpu.items()}
     row = {"workload": name, "bars": count, "cpu": cpu["kernel"], "by_way": cpu, "times_by_hand": ratios}

@@ -17,7 +17,7 @@ from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Asset, Exchange
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, format_cash
-from manjha.domain.orders import Product
+from manjha.domain.orders import Fill, Product
 from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit, VolatilityTarget
 from manjha.market import charges
 from manjha.research.backtest import BacktestSpec, run_backtest
@@ -32,7 +32,8 @@ from manjha.research.kernel.steps import KernelSteps
 from manjha.research.result import BacktestResult
 from manjha.research.targets import SAYS_NOTHING
 from manjha.research.walk_forward import cut_before, days_of, part_of
-from manjha.strategy.interface import Entries, is_entry_strategy, is_target_strategy
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Entries, Strategy, is_entry_strategy, is_target_strategy
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
 from tests.fakes.market_rules import future, option, shipped_rules
 from tests.fakes.random_runs import Stated, StatedEntries, pick, random_bars, random_run, random_terms
@@ -175,6 +176,16 @@ def test_other_terms_give_another_result() -> None:
 # ---- what the kernel does not do
 
 
+class Answers(Strategy):
+    """Acts on its own fills."""
+
+    def on_bar(self, ctx: Context) -> None:
+        ctx.buy()
+
+    def on_fill(self, ctx: Context, fill: Fill) -> None:
+        ctx.cancel()
+
+
 def refused(**changes: object) -> str:
     spec = spec_of(Stated(np.ones(4), TargetUnit.QTY, Product.CNC), minutes(share_named(), [flat(100.0)] * 4))
     return kernel_refusal(msgspec.structs.replace(spec, **changes))
@@ -185,11 +196,11 @@ def test_refusals_are_said_by_name() -> None:
     assert refused() == ""
     assert refused(bands={share.id: 2 * NANO}) == "prices, volumes or amounts too large for 64 bits"
     assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
-    assert refused(strategy=LIBRARY["donchian-turtle"]()) == next(iter(REASONS))
     on_gold = future("GOLD", exchange=Exchange.MCX, asset=Asset.COMMODITY)
     for contract in (option(), on_gold):
         assert refused(instruments=(contract,)) == "an option, or a future on a currency or commodity"
     assert refused(strategy=Stated(np.ones(4), TargetUnit.QTY, Product.MTF)) == "the product is MTF"
+    assert refused(strategy=Answers()) == "on_bar cannot be compiled: on_fill is outside what can be compiled"
     assert refused(initial=Cash(10**18)) == "prices, volumes or amounts too large for 64 bits"
 
 

@@ -53,6 +53,10 @@ class Line(Reader):
         """Return the column behind the line, coming bars included, and its `rows`: for checks, never for strategies."""
         return self._values, self._rows_of
 
+    def parts(self) -> tuple[Floats, Ints | None, Floats | None]:
+        """Return the column, its `rows` and its basis, for the compiled backtest, which reads them as the line does."""
+        return self._values, self._rows_of, self._basis_of
+
     @staticmethod
     def refuse(ago: int) -> NoReturn:
         """Say why there is no value at or after the cursor. Raises `UsageError`."""

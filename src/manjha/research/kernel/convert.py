@@ -70,6 +70,7 @@ class _Names:
         self.run = run_id(spec)
         self.origin = Origin(AccountId("backtest"), self.strategy, self.run)
         self._seqs: list[int] = outcome.orders["seq"].tolist()
+        self._tags = outcome.tags
 
     def order_id(self, row: int) -> OrderId:
         return OrderId(f"{self.run}-{self._seqs[row]}")
@@ -94,6 +95,7 @@ class _Names:
             purpose=PURPOSES[row["purpose"]],
             parent=self.order_id(row["parent"]) if row["parent"] >= 0 else None,
             group=self.order_id(row["group"]) if row["group"] >= 0 else None,
+            tag=self._tags[row["tag"]],
         )
 
 

@@ -48,12 +48,13 @@ def decide(k: Rec, wakeup: int, now_ns: int) -> None:
     for growing in range(1 if stated == 1 else 2):
         for i in range(k.instruments):
             value = ints(k.wanted_at, first + i)
-            if value != NONE and (stated == 1 or _grows(k, i, value, worth) == (growing == 1)):
+            if value != NONE and (stated == 1 or grows(k, i, value, worth) == (growing == 1)):
                 carry_target(k, i, value, worth, now_ns)
 
 
 @njit
-def _grows(k: Rec, i: int, value: int, worth: int) -> bool:
+def grows(k: Rec, i: int, value: int, worth: int) -> bool:
+    """Tell whether a target adds to a position or begins one."""
     x = holding(k, i)
     return value != 0 and (x.qty == 0 or abs(_target_qty(k, x, value, worth, abs(x.qty))) > abs(x.qty))
 
@@ -150,8 +151,14 @@ def _leave(k: Rec, i: int, now_ns: int) -> None:
 
 @njit
 def _enter(k: Rec, i: int, wakeup: int, now_ns: int) -> None:
-    """Place the entry that is stated for an instrument, with its exits, in slices."""
-    first, x = k.wanted_at + 8 * (wakeup * k.columns + i * ENTRY_COLUMNS), holding(k, i)
+    """Place the entry that is stated for an instrument."""
+    place_entry(k, i, k.wanted_at + 8 * (wakeup * k.columns + i * ENTRY_COLUMNS), now_ns)
+
+
+@njit
+def place_entry(k: Rec, i: int, first: int, now_ns: int) -> None:
+    """Place an entry whose terms lie at an address, in the order of the columns above, with its exits, in slices."""
+    x = holding(k, i)
     limit, trigger, stop = ints(first, 2), ints(first, 3), ints(first, 4)
     qty, instead = ints(first, 1), NOTHING
     if qty == 0:
@@ -174,7 +181,7 @@ def _draft_entry(k: Rec, i: int, qty: int, first: int, now_ns: int) -> None:
     limit, trigger = ints(first, 2), ints(first, 3)
     draft(k, i, qty, SIGNAL, now_ns)
     o = order_at(k, k.orders)
-    o.side, o.limit, o.trigger = ints(first, 0), limit, trigger
+    o.side, o.qty, o.limit, o.trigger = ints(first, 0), qty, limit, trigger
     if trigger:
         o.type = SL if limit else SL_M
     else:

@@ -214,6 +214,7 @@ def _child(k: Rec, p: Rec, purpose: int, now_ns: int) -> None:
     draft(k, entry.instrument, -entry.side * p.filled, purpose, now_ns)
     o = order_at(k, k.orders)
     o.parent = o.group = p.entry
+    o.tag = entry.tag
 
 
 @inline

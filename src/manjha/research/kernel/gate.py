@@ -50,7 +50,7 @@ def draft(k: Rec, ix: int, signed: int, purpose: int, now_ns: int) -> None:
     o.parent = o.group = -1
     o.filled = o.turnover = o.reserved = o.closed_ns = 0
     o.stop = o.target = o.trail = o.exit_ns = o.has_exits = 0
-    o.phase, o.note_day, o.dry, o.entry_type = WORKING, 0, 0, -1
+    o.phase, o.note_day, o.dry, o.entry_type, o.tag = WORKING, 0, 0, -1, k.tag
 
 
 @njit
@@ -87,6 +87,7 @@ def _record_refusal(k: Rec, o: Rec, reason: int, instead: int) -> None:
     n = refusal(k, k.refusals)
     n.seq, n.instrument, n.side, n.qty, n.type = o.seq, o.instrument, o.side, o.qty, o.type
     n.limit, n.trigger, n.reason, n.ts_ns, n.instead = o.limit, o.trigger, reason, o.decided_ns, instead
+    n.tag = o.tag
     k.refusals += 1
 
 

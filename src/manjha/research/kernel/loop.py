@@ -1,5 +1,6 @@
 """The main loop of a compiled run, as `research.drive`: bars, timers and days in the order of time."""
 
+from manjha.research.kernel.asked import carry_out_asked, turns_to
 from manjha.research.kernel.books import end_step
 from manjha.research.kernel.decide import decide
 from manjha.research.kernel.exits import count_trailing, move_trailing_stops
@@ -115,11 +116,16 @@ def _advance(k: Rec, first: int, last: int) -> None:
         r.wakeup += 1
     wakes = r.wakeup < r.wakeup_count and ints(r.wakeups_at, r.wakeup) < last
     at = ints(r.wakeups_at, r.wakeup) if wakes else last - 1
+    if r.acts_at:
+        at = turns_to(k, first, last)
+        wakes = r.asked > 0
     r.cursor, r.reached = at, at + 1
     _mark(k, at)
     if trails:
         move_trailing_stops(k)
-    if wakes:
+    if wakes and r.acts_at:
+        carry_out_asked(k, ints(k.end_at, at))
+    elif wakes:
         r.wakeup += 1
         decide(k, r.wakeup - 1, ints(k.end_at, at))
     if r.outputs:

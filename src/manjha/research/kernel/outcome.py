@@ -1,5 +1,6 @@
 """What a compiled run gives: arrays, and on demand the curve of equity or the whole result of the event engine."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numba
@@ -31,9 +32,12 @@ class KernelOutcome:
         Records of what was refused.
     changes
         Records of positions that changed without a trade, see `records.CHANGE`.
+    tags
+        Words that orders and refusals name by number in `tag`; the first is none.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, tags: Sequence[str] = ("",)) -> None:
+        self.tags = tags
         self.account = tables.account[0].copy()
         self.paid = bool(self.account["paid"])
         self.fills = tables.log("fills")

@@ -26,12 +26,13 @@ BOUND = 4 * 10**17
 NEVER = 2**63 - 1
 
 # Status of a run.
-RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND = range(7)
+RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND, UNLIKE = range(8)
 STATUS = {
     OVERFLOW: "an amount beyond 64-bit integers",
     CROWDED: f"more than {BOOK_SIZE} open orders in an instrument, or {PLAN_SIZE} timers or entries under way",
     AMBIGUOUS: "a contract note whose rounding needs larger integers",
     BEYOND: "a day outside the calendar",
+    UNLIKE: "the strategy came to a value that Python treats otherwise",
 }
 """Why a run cannot be finished by the kernel, in words."""
 
@@ -46,6 +47,9 @@ REFUSED_PROTECTED, REFUSED_EXPIRED = range(16, 18)
 NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
 SUBMIT, MODIFY, CANCEL, TIMER = range(4)
+# What a compiled strategy asks for, and what it is called for.
+ASK_ORDER, ASK_TARGET, ASK_CANCEL = range(3)
+BARS, SESSION_OPENS = range(2)
 # Reasons why an order ended.
 ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
@@ -77,6 +81,7 @@ ACCOUNT = _record(
     "opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
+    "acts_at acts_on_session warmup held_until own_at lines_at asked asked_at tag stopped",
     waiting_day=WAITING,
     waiting_amount=WAITING,
     day_lines=9,
@@ -114,7 +119,7 @@ ORDER = _record(
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest band_low band_high",
+    "note_day note_back note_rest band_low band_high tag",
 )
 """An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
 one is outside of."""
@@ -132,7 +137,7 @@ FILL = _record(
 STEP = _record("at cash instrument qty cost")
 """The account after something changed it (`engine.state.BookStep`); instrument -1 where only cash changed."""
 NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
-REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead")
+REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead tag")
 
 CHANGE = _record("instrument ts_ns before after cash reason")
 """A position that changed without a trade (`engine.state.PositionChange`)."""
@@ -146,6 +151,10 @@ its margin rates in 1e-9 and its rows of limit price protection."""
 SLAB = _record("above up_to fraction amount")
 """A row of limit price protection (`market.rows.PriceProtectionRow`)."""
 CARD = _record(" ".join(RateCard.__struct_fields__))
+ASKED = _record("side qty limit trigger stop target trail exit_ns kind instrument unit tag")
+"""What a compiled `on_bar` asks for, carried out after it; a target's number is its `qty`."""
+LINE = _record("data_at rows_at basis_at")
+"""A line that a compiled `on_bar` reads: addresses of its column, of its rows and of its basis; 0 for none."""
 
 Records = NDArray[Any]
 Ints = NDArray[np.int64]

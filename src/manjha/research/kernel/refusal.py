@@ -22,15 +22,30 @@ FRACTION_MAX = 9 * 10**9
 
 def kernel_refusal(spec: BacktestSpec) -> str:
     """Say why the kernel does not run a backtest; empty when it does. Days and amounts may still stop it later."""
-    return next((reason for reason, applies in REASONS.items() if applies(spec)), "")
+    for reason, applies in REASONS.items():
+        found = applies(spec)
+        if found:
+            return f"{reason}: {found}" if isinstance(found, str) else reason
+    return ""
 
 
-def _acts(spec: BacktestSpec) -> bool:
-    return not (is_target_strategy(spec.strategy) or is_entry_strategy(spec.strategy))
+def acts_on_bar(strategy: Strategy) -> bool:
+    """Tell whether a strategy acts in `on_bar`, which is compiled by `research.compile`."""
+    return not (is_target_strategy(strategy) or is_entry_strategy(strategy))
+
+
+def _outside(spec: BacktestSpec) -> str:
+    if not acts_on_bar(spec.strategy):
+        return ""
+    from manjha.research.compile.run import refusal_of
+
+    return refusal_of(spec)
 
 
 def _calls(spec: BacktestSpec) -> bool:
-    return any(overrides(spec.strategy, name) for name in ("on_bar", "on_fill", "on_timer", "on_session"))
+    return not acts_on_bar(spec.strategy) and any(
+        overrides(spec.strategy, name) for name in ("on_bar", "on_fill", "on_timer", "on_session")
+    )
 
 
 def _exotic(spec: BacktestSpec) -> bool:
@@ -88,8 +103,7 @@ def _sized_otherwise(spec: BacktestSpec) -> bool:
     return not isinstance(policy, FixedQty) or not 0 <= policy.qty <= 10**9
 
 
-REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
-    "the strategy acts in on_bar and states neither targets nor entries": _acts,
+REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
     "the strategy is called back beside what it states": _calls,
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
@@ -99,8 +113,9 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,
     "prices, volumes or amounts too large for 64 bits": _large,
+    "on_bar cannot be compiled": _outside,
 }
-"""What is refused, and how it is seen."""
+"""What is refused, and how it is seen; a text is the detail. The last one asks most."""
 
 
 def target_refusal(strategy: Strategy, largest: int) -> str:

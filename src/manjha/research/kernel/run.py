@@ -17,7 +17,7 @@ from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
 from manjha.research.kernel.contracts import enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
-from manjha.research.kernel.refusal import kernel_refusal, target_refusal
+from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal, target_refusal
 from manjha.research.kernel.tables import Tables
 from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
@@ -63,18 +63,27 @@ class KernelMarket:
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
         """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
         first = first_position(self.timeline, trade_from_ns)
-        needed = max(strategy.history_needed() - 1, first)
+        self.begun(strategy, max(strategy.history_needed() - 1, first))
+        ask = stated_targets if is_target_strategy(strategy) else stated_entries
+        return stated_from(ask(strategy, self.history), first)
+
+    def begun(self, strategy: Strategy, needed: int = 0) -> Context:
+        """Let a strategy make its indicators; return its context. Raises as `research.backtest.prepare` does."""
+        ctx = context_of(self.spec, self.timeline)
         if overrides(strategy, "init"):
-            spec = self.spec
-            ctx = Context(self.timeline, spec.instruments, spec.bars[0].interval, self.product, _Nothing(spec.initial))
             strategy.init(ctx)
             if ctx.requests:
                 raise UsageError(f"{strategy.name} asked for an order in init, before any bar")
-            needed = max(needed, ctx.warmup)
+        needed = max(needed, ctx.warmup)
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
-        ask = stated_targets if is_target_strategy(strategy) else stated_entries
-        return stated_from(ask(strategy, self.history), first)
+        return ctx
+
+
+def context_of(spec: BacktestSpec, timeline: Timeline) -> Context:
+    """Return a strategy's window on a run in which nothing has happened yet."""
+    product = spec.strategy.product
+    return Context(timeline, spec.instruments, spec.bars[0].interval, product, _Nothing(spec.initial))
 
 
 class _Nothing:
@@ -125,6 +134,10 @@ def run_kernel(
     if market is None:
         check_kernel(spec)
         market = KernelMarket(spec)
+    if acts_on_bar(spec.strategy):
+        from manjha.research.compile.run import run_on_bar
+
+        return run_on_bar(spec, market, on_compile)
     stated = market.stated(spec.strategy, spec.trade_from_ns)
     said = stated.wanted[stated.wanted != SAYS_NOTHING]
     reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
@@ -138,11 +151,11 @@ def run_stated(
 ) -> KernelOutcome:
     """Run what a strategy has stated already, all of it, over a market that suits the spec; see `run_kernel`."""
     tables = new_tables(spec, market, stated)
-    _carry_through(tables, on_compile)
+    carry_through(tables, on_compile)
     return KernelOutcome(tables)
 
 
-def _carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
+def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
     """Run to the end, with larger logs whenever they are full."""
     if on_compile is not None and not cache.is_compiled(cache.entry_name()):
         on_compile(cache.COMPILES)
@@ -157,8 +170,8 @@ def _carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
         tables.grow()
 
 
-def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tables:
-    """Return the state before the first bar."""
+def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: int = 0) -> Tables:
+    """Return the state before the first bar; `rows` of each log are expected, one a wake-up where more."""
     count = len(spec.instruments)
     names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
     first, exchanges = 0, {name: number for number, name in enumerate(names)}
@@ -175,7 +188,7 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated) -> Tabl
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
-    tables = Tables(account, market.bars, given, len(stated.wakeups))
+    tables = Tables(account, market.bars, given, max(rows, len(stated.wakeups)))
     tables.state(stated.wakeups, stated.wanted)
     return tables
 

@@ -1,13 +1,14 @@
 """Days of a compiled run: they begin, square off and end as in `engine.handlers.session` and `research.drive`."""
 
 from manjha.research.kernel.account import equity, receive_shares, release_proceeds, shares_of_today_wait
+from manjha.research.kernel.asked import act, carry_out_asked
 from manjha.research.kernel.books import end_step, put_out
 from manjha.research.kernel.circuits import set_bands
 from manjha.research.kernel.clearing import expire
 from manjha.research.kernel.contract_notes import settle_day
 from manjha.research.kernel.exits import exit_by_time, rearm
 from manjha.research.kernel.gate import EVERYTHING, cancel_open, market
-from manjha.research.kernel.records import BEYOND, NEVER, NOTHING, SQUARE_OFF, TIMER
+from manjha.research.kernel.records import BEYOND, NEVER, NOTHING, SESSION_OPENS, SQUARE_OFF, TIMER
 from manjha.research.kernel.rows import card_at, day_at, holding, output, session_at, timer
 from manjha.research.kernel.scalars import Rec, njit
 from manjha.research.kernel.timers import day_due, next_timer, take_timer
@@ -58,6 +59,9 @@ def _open_day(k: Rec, now_ns: int) -> None:
                 r.carried += 1
                 _close_out(k, holding(k, at).nth_traded, now_ns)
     rearm(k, now_ns)
+    if r.acts_on_session and day >= r.held_until:
+        act(k, SESSION_OPENS, day, now_ns)
+        carry_out_asked(k, now_ns)
     end_step(k, 0)
     drain(k, 0)
 

@@ -10,6 +10,7 @@ from manjha.research.backtest import BacktestSpec, first_position
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.outcome import KernelOutcome
+from manjha.research.kernel.refusal import acts_on_bar
 from manjha.research.kernel.run import KernelMarket, KernelRefused, check_kernel, new_tables
 from manjha.research.targets import SAYS_NOTHING, Stated
 
@@ -22,6 +23,10 @@ class KernelSteps:
     """
 
     def __init__(self, spec: BacktestSpec, market: KernelMarket | None = None) -> None:
+        if acts_on_bar(spec.strategy):
+            raise KernelRefused(
+                "steps are decided from outside: give a strategy that states targets, not one of on_bar"
+            )
         if market is None:
             check_kernel(spec)
             market = KernelMarket(spec)

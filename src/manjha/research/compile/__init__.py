@@ -1,0 +1,1 @@
+"""Strategies that act in `on_bar`, compiled through generated source; `docs/kernel.md` says what can be."""
