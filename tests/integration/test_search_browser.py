@@ -14,6 +14,7 @@ from manjha.research.search_report import write_search_page
 from manjha.services.searches import SearchReport, SearchRow
 from manjha.strategy.params import Value
 from tests.fakes.browser import DESKTOP, NEEDED, PHONE, seen_in
+from tests.fakes.searched_home import Home
 
 pytestmark = NEEDED
 EVIL = "</script><script>boom()</script><img src=x onerror=boom()>"
@@ -137,3 +138,21 @@ def test_names_stay_text(tmp_path: Path) -> None:
     seen = opened(report, tmp_path, extra=f"({tips}, typeof boom)")
     assert (seen["errors"], seen["images"], seen["more"]) == ("0", 0, "undefined")
     assert EVIL in seen["text"]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_pages_of_validation_and_walk_forward_are_drawn_as_well(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path, monkeypatch, capsys)
+    space = ("-p", "fast=2:6", "-p", "slow=5:20:5", "--constraint", "fast < slow", "-j", "1")
+    home.search("sweep", "sma-cross", *space, "--study", "mine")
+    assert home.run("validate", "--study", "mine", "--report", "validate.html") == 0
+    home.search("walk-forward", "sma-cross", *space, "--windows", "3", "--report", "walk.html")
+    drawn = {"validate": {"heat", "surface", "parallel", "fan"}, "walk": {"windows", "equity", "fan"}}
+    for name, wanted in drawn.items():
+        seen = seen_in(tmp_path / f"{name}.html", width=width)
+        assert (seen["errors"], seen["ready"], seen["wide"]) == ("0", "yes", width)
+        assert wanted <= set(seen["labels"])
+        assert seen["cut"] == []
+        assert [one for one in seen["covered"] if not one.startswith("parallel")] == []

@@ -30,7 +30,8 @@ function drawWindows(c) {
 function drawStitched(c) {
   const e = DATA.equity;
   draw("equity", {
-    ...base(c), xAxis: axis(c, { type: "category", data: e.days.map(dayText), boundaryGap: false, axisLabel: { color: c.soft, hideOverlap: true } }),
+    // A date may stand at the very end: half of it needs room.
+    ...base(c), grid: { ...base(c).grid, right: 40 }, xAxis: axis(c, { type: "category", data: e.days.map(dayText), boundaryGap: false, axisLabel: { color: c.soft, hideOverlap: true } }),
     yAxis: valueAxis(c, {}), tooltip: { ...base(c).tooltip, valueFormatter: (v) => Number(v).toFixed(4) },
     series: [{ name: "Equity", type: "line", data: e.equity, showSymbol: false, lineStyle: { width: 1.6 }, markLine: { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: c.soft, width: 1, type: "dashed" }, data: e.starts.map((row) => ({ xAxis: row })) } }],
   }, e.days.length ? "" : "No window was tested.");
