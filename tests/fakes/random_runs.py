@@ -1,16 +1,17 @@
 """Random markets, strategies of columns and terms of a run, drawn from one seeded generator each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import BarColumns
 from manjha.domain.instrument import Asset, Instrument
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, parse_day
-from manjha.domain.money import RUPEE, Cash, Qty
+from manjha.domain.money import RUPEE, Cash, Px, Qty
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.research.backtest import BacktestSpec
@@ -139,6 +140,8 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
     if rng.random() < 0.25:
         bands = {one.id: pick(rng, [20_000_000, 50_000_000, 100_000_000]) for one in instruments if rng.random() < 0.8}
         spec = msgspec.structs.replace(spec, bands=bands, bars=tuple(_locked(rng, one) for one in spec.bars))
+    if rng.random() < 0.3:
+        spec = msgspec.structs.replace(spec, actions=tuple(_actions(rng, spec)))
     if rng.random() < 0.2:
         opens = spec.bars[0].ts_open_ns
         from_ns = TsNs(int(opens[len(opens) // 2]) + pick(rng, [0, 1, -1]))
@@ -252,6 +255,23 @@ def _entries(
         )
 
     return make
+
+
+def _actions(rng: Generator, spec: BacktestSpec) -> Iterator[CorporateAction]:
+    """Yield one to four corporate actions, sometimes two of a day."""
+    opens = np.concatenate([np.asarray(columns.ts_open_ns) for columns in spec.bars])
+    held = np.unique((opens + IST_OFFSET_NS) // DAY_NS).tolist()
+    for _ in range(pick(rng, [1, 2, 4])):
+        one, day, kind = pick(rng, spec.instruments), pick(rng, held[1:] or held), pick(rng, list(ActionKind))
+        if one.is_derivative:
+            continue
+        new, old = {
+            ActionKind.SPLIT: pick(rng, [(2, 1), (5, 1), (1, 4)]),
+            ActionKind.BONUS: pick(rng, [(3, 2), (2, 1), (8, 7)]),
+            ActionKind.RIGHTS: pick(rng, [(7, 5), (3, 2)]),
+        }.get(kind, (1, 1))
+        cash = Px(0 if kind in (ActionKind.SPLIT, ActionKind.BONUS) else pick(rng, [500, 3_000]))
+        yield CorporateAction(one.id, TradingDay(day), kind, new, old, cash)
 
 
 def _locked(rng: Generator, columns: BarColumns) -> BarColumns:

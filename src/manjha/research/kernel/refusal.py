@@ -62,6 +62,8 @@ def _large(spec: BacktestSpec) -> bool:
     volume_counts = spec.fills.participation_ppm > 0 or isinstance(spec.slippage, VolumeShare)
     if any(not 0 <= fraction <= NANO for fraction in spec.bands.values()):
         return True
+    if any(min(a.new_shares, a.old_shares) <= 0 or not 0 <= a.cash <= PX_MAX for a in spec.actions):
+        return True
     for columns in spec.bars:
         if len(columns) and int(np.asarray(columns.high).max()) > PX_MAX:
             return True
@@ -94,7 +96,6 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
-    "corporate actions": lambda spec: bool(spec.actions),
     "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,

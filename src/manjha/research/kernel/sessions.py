@@ -1,6 +1,7 @@
 """Days of a compiled run: they begin, square off and end as in `engine.handlers.session` and `research.drive`."""
 
 from manjha.research.kernel.account import equity, receive_shares, release_proceeds, shares_of_today_wait
+from manjha.research.kernel.actions import actions_of_day, place_kept
 from manjha.research.kernel.books import end_step, put_out
 from manjha.research.kernel.circuits import set_bands
 from manjha.research.kernel.clearing import expire
@@ -43,6 +44,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     r = k
     row, r.day_open = r.next_day, 1
     day = day_at(k, row).day
+    if r.actions:
+        actions_of_day(k, day, now_ns)
     if r.bands:
         set_bands(k)
     release_proceeds(k, day)
@@ -51,6 +54,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     for i in range(r.instruments):
         _take_session(k, i, row)
     r.day_start_equity = equity(k)
+    if r.kept:
+        place_kept(k, now_ns)
     if r.intraday:
         _plan_square_offs(k, now_ns)
         for at in range(r.positions):

@@ -332,7 +332,7 @@ def _tradable(k: Rec, o: Rec, x: Rec, volume: int) -> int:
     """Return what the bar's liquidity allows of an order, and take it."""
     if k.participation == 0:
         return int(o.left)
-    qty = fillable(o.left, volume, k.participation, x.used, x.lot)
+    qty = fillable(o.left, volume, k.participation, x.used, x.venue_lot)
     x.used += qty
     if qty == 0 and volume == 0 and not o.dry:
         o.dry = 1
