@@ -32,6 +32,8 @@ EXPIRIES = (
     ("2024-11-18", ("2024-11-21", "2024-11-28", "2024-12-26")),
 )
 """First days and expiries soon after: before and since limit price protection."""
+AUCTION_DAY = "2026-08-03"
+"""The first day on which shares with derivatives close by auction."""
 QUARTER = 900
 COLUMNS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
 
@@ -136,6 +138,8 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
         else one
         for one in spec.instruments
     ]
+    if spec.bars[0].ts_open_ns[0] > parse_day(AUCTION_DAY) * DAY_NS - IST_OFFSET_NS and rng.random() < 0.8:
+        instruments = [msgspec.structs.replace(one, has_derivatives=True) for one in instruments]
     spec = msgspec.structs.replace(spec, instruments=tuple(instruments))
     if rng.random() < 0.25:
         bands = {one.id: pick(rng, [20_000_000, 50_000_000, 100_000_000]) for one in instruments if rng.random() < 0.8}
@@ -152,18 +156,24 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
 def random_bars(rng: Generator) -> list[BarColumns]:
     """Return one to three instruments of a few days, sometimes with bars missing."""
     many, count = pick(rng, [1, 1, 1, 2, 3]), pick(rng, [40, 120, 260])
-    first, daily = TradingDay(parse_day(pick(rng, FIRST_DAYS))), rng.random() < 0.3
+    daily = rng.random() < 0.3
+    first = parse_day(pick(rng, FIRST_DAYS if daily and count > 40 else (*FIRST_DAYS, AUCTION_DAY)))
+    fno = first == parse_day(AUCTION_DAY)
     bars = []
     for name in NAMES[:many]:
         volume = pick(rng, [10**6, 50, rng.choice([0, 10, 100, 1000], count).tolist()])
         rows = random_rows(rng, count, pick(rng, [20.0, 100.0, 900.0]))
         make = (
-            days(share_named(name), rows, first=first, volume=volume)
+            days(_share(name, fno=fno), rows, first=first, volume=volume)
             if daily
-            else minutes(share_named(name), rows, day=first, length=QUARTER, volume=volume)
+            else minutes(_share(name, fno=fno), rows, day=first, length=QUARTER, volume=volume, auction=fno)
         )
         bars.append(make)
     return [_thinned(rng, columns) for columns in bars] if many > 1 and rng.random() < 0.5 else bars
+
+
+def _share(name: str, *, fno: bool) -> Instrument:
+    return msgspec.structs.replace(share_named(name), has_derivatives=fno)
 
 
 def random_rows(rng: Generator, count: int, px: float) -> list[Row]:

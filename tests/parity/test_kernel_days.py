@@ -7,10 +7,11 @@ import pytest
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.errors import DataError
 from manjha.domain.instrument import Asset
-from manjha.domain.moments import day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, day_of, parse_day
 from manjha.domain.money import RUPEE, Px
 from manjha.domain.orders import Phase, Product
 from manjha.domain.sizing import NANO, TargetUnit
+from manjha.market.sessions import session
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.kernel.convert import divergence, result_of
 from manjha.research.kernel.run import KernelMarket, run_kernel
@@ -18,8 +19,8 @@ from manjha.research.result import BacktestResult
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.simulator.slippage import FixedTicks
 from manjha.strategy.interface import Entries, History, Strategy
-from tests.fakes.hand_made import Row, days, flat, share_named, spec_of
-from tests.fakes.market_rules import future
+from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
+from tests.fakes.market_rules import future, shipped_rules
 from tests.fakes.random_runs import Stated, StatedEntries, random_run
 
 SHARE = share_named()
@@ -169,3 +170,29 @@ def test_random_runs_meet_circuits() -> None:
     assert len(rejected) > 20
     free = [run_backtest(msgspec.structs.replace(spec, bands={})) for spec in map(random_run, range(120)) if spec.bands]
     assert [len(result.fills) for result in results] != [len(result.fills) for result in free]
+
+
+# ---- the closing auction
+
+
+def test_what_rests_trades_at_the_one_price_of_the_auction() -> None:
+    fno = msgspec.structs.replace(SHARE, has_derivatives=True)
+    rows = [*[flat(100.0)] * 24, (103.0, 104.0, 98.0, 99.0), flat(99.0)]
+    bars = minutes(fno, rows, day=parse_day("2026-08-03"), length=900, auction=True)
+    close_ns = session(shipped_rules(), fno, parse_day("2026-08-03")).close_ns
+    closing = int(np.flatnonzero(np.asarray(bars.ts_open_ns) >= close_ns)[0])
+    spec = spec_of(entering(2, limit=99.4), bars)
+    made = both(msgspec.structs.replace(spec, instruments=(fno,)))
+    assert [(fill.px, fill.ts_ns) for fill in made.fills] == [(int(bars.close[closing]), bars.ts_close_ns[closing])]
+    without = both(spec)
+    assert [fill.px for fill in without.fills] != [fill.px for fill in made.fills]
+
+
+def test_random_runs_meet_auctions() -> None:
+    met = 0
+    for spec in map(random_run, range(120)):
+        hours = [session(spec.rules, one, day_of(spec.bars[0].ts_open_ns[0])) for one in spec.instruments]
+        if not spec.sessions_from_data and any(held.day_close_ns > held.close_ns for held in hours):
+            clock = (hours[0].close_ns + IST_OFFSET_NS) % DAY_NS
+            met += sum((fill.ts_ns + IST_OFFSET_NS) % DAY_NS > clock for fill in run_backtest(spec).fills)
+    assert met > 5

@@ -69,7 +69,7 @@ ACCOUNT = _record(
     "at cursor reached matching round status next_day day_open next_due free seq paid intraday positions",
     "day day_row today_fills day_start_equity wakeup overnight",
     "orders fills steps notes refusals protections timers outputs outputs_from active trailing open_count order_seq",
-    "carried dry count instruments days exchanges contracts bands changes actions kept slices_max",
+    "carried dry count instruments days exchanges contracts bands changes actions kept auctions slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
     "contract_notes paisa rupee",
@@ -93,7 +93,7 @@ HOLDING = _record(
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
     "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
-    "band band_low band_high locked venue_lot rebased rebased_row",
+    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
@@ -105,6 +105,7 @@ the exchange's book), today's rates.
 `band` is the daily band in 1e-9 (-1: none is known), `band_low` and `band_high` its prices today (0: none), `locked`
 the side that the bar in hand has nobody for.
 
+`auction_start_ns` and `auction_end_ns` bound today's closing auction (0: none).
 `venue_lot` is the lot that orders trade in at the exchange, as before any action. `rebased` is the last close in the
 basis of after a corporate action, as long as the bar is that of `rebased_row`.
 
@@ -147,6 +148,7 @@ CHANGE = _record("instrument ts_ns before after cash reason")
 DAY = _record("day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst")
 SESSION = _record(
     "has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card scan exposure slab slabs"
+    " auction_start_ns auction_end_ns"
 )
 """An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill; of a future
 its margin rates in 1e-9 and its rows of limit price protection."""

@@ -40,17 +40,6 @@ def _exotic(spec: BacktestSpec) -> bool:
     )
 
 
-def _auctions(spec: BacktestSpec) -> bool:
-    if spec.sessions_from_data or not any(instrument.has_derivatives for instrument in spec.instruments):
-        return False
-    from manjha.engine.sessions import CalendarSessions
-
-    sessions = CalendarSessions(spec.rules, 0)
-    last = max(columns.ts_close_ns[len(columns) - 1] for columns in spec.bars if len(columns))
-    days = sessions.days(last - 10 * 86_400_000_000_000, last)
-    return any(sessions.rules_of(i, day).auction_end_ns for i in spec.instruments for day in days[-1:])
-
-
 def _one_isin_twice(spec: BacktestSpec) -> bool:
     isins = [instrument.isin or instrument.id for instrument in spec.instruments]
     return len(set(isins)) < len(isins) or len({instrument.id for instrument in spec.instruments}) < len(isins)
@@ -96,7 +85,6 @@ REASONS: dict[str, Callable[[BacktestSpec], bool]] = {
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
-    "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,
     "prices, volumes or amounts too large for 64 bits": _large,

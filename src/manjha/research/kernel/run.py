@@ -202,6 +202,7 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
     r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
     r["bands"] = bool(spec.bands)
+    r["auctions"] = bool(market.sessions["auction_end_ns"].any())
     r["slices_max"] = limits.slices_max
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)

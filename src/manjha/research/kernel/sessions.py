@@ -71,6 +71,7 @@ def _open_day(k: Rec, now_ns: int) -> None:
 def _take_session(k: Rec, i: int, row: int) -> None:
     s, x = session_at(k, row * k.instruments + i), holding(k, i)
     x.has_today, x.open_ns, x.close_ns, x.square_off_ns = s.has_today, s.open_ns, s.close_ns, s.square_off_ns
+    x.auction_start_ns, x.auction_end_ns = s.auction_start_ns, s.auction_end_ns
     if x.group >= 0:
         x.scan, x.exposure, x.slab, x.slabs = s.scan, s.exposure, s.slab, s.slabs
     if x.card == s.card:
