@@ -1,16 +1,17 @@
 """Random markets, strategies of columns and terms of a run, drawn from one seeded generator each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import BarColumns
 from manjha.domain.instrument import Asset, Instrument
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, parse_day
-from manjha.domain.money import RUPEE, Cash, Qty
+from manjha.domain.money import RUPEE, Cash, Px, Qty
 from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.research.backtest import BacktestSpec
@@ -31,6 +32,8 @@ EXPIRIES = (
     ("2024-11-18", ("2024-11-21", "2024-11-28", "2024-12-26")),
 )
 """First days and expiries soon after: before and since limit price protection."""
+AUCTION_DAY = "2026-08-03"
+"""The first day on which shares with derivatives close by auction."""
 QUARTER = 900
 COLUMNS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
 
@@ -135,10 +138,14 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
         else one
         for one in spec.instruments
     ]
+    if spec.bars[0].ts_open_ns[0] > parse_day(AUCTION_DAY) * DAY_NS - IST_OFFSET_NS and rng.random() < 0.8:
+        instruments = [msgspec.structs.replace(one, has_derivatives=True) for one in instruments]
     spec = msgspec.structs.replace(spec, instruments=tuple(instruments))
     if rng.random() < 0.25:
         bands = {one.id: pick(rng, [20_000_000, 50_000_000, 100_000_000]) for one in instruments if rng.random() < 0.8}
         spec = msgspec.structs.replace(spec, bands=bands, bars=tuple(_locked(rng, one) for one in spec.bars))
+    if rng.random() < 0.3:
+        spec = msgspec.structs.replace(spec, actions=tuple(_actions(rng, spec)))
     if rng.random() < 0.2:
         opens = spec.bars[0].ts_open_ns
         from_ns = TsNs(int(opens[len(opens) // 2]) + pick(rng, [0, 1, -1]))
@@ -149,18 +156,24 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
 def random_bars(rng: Generator) -> list[BarColumns]:
     """Return one to three instruments of a few days, sometimes with bars missing."""
     many, count = pick(rng, [1, 1, 1, 2, 3]), pick(rng, [40, 120, 260])
-    first, daily = TradingDay(parse_day(pick(rng, FIRST_DAYS))), rng.random() < 0.3
+    daily = rng.random() < 0.3
+    first = parse_day(pick(rng, FIRST_DAYS if daily and count > 40 else (*FIRST_DAYS, AUCTION_DAY)))
+    fno = first == parse_day(AUCTION_DAY)
     bars = []
     for name in NAMES[:many]:
         volume = pick(rng, [10**6, 50, rng.choice([0, 10, 100, 1000], count).tolist()])
         rows = random_rows(rng, count, pick(rng, [20.0, 100.0, 900.0]))
         make = (
-            days(share_named(name), rows, first=first, volume=volume)
+            days(_share(name, fno=fno), rows, first=first, volume=volume)
             if daily
-            else minutes(share_named(name), rows, day=first, length=QUARTER, volume=volume)
+            else minutes(_share(name, fno=fno), rows, day=first, length=QUARTER, volume=volume, auction=fno)
         )
         bars.append(make)
     return [_thinned(rng, columns) for columns in bars] if many > 1 and rng.random() < 0.5 else bars
+
+
+def _share(name: str, *, fno: bool) -> Instrument:
+    return msgspec.structs.replace(share_named(name), has_derivatives=fno)
 
 
 def random_rows(rng: Generator, count: int, px: float) -> list[Row]:
@@ -252,6 +265,23 @@ def _entries(
         )
 
     return make
+
+
+def _actions(rng: Generator, spec: BacktestSpec) -> Iterator[CorporateAction]:
+    """Yield one to four corporate actions, sometimes two of a day."""
+    opens = np.concatenate([np.asarray(columns.ts_open_ns) for columns in spec.bars])
+    held = np.unique((opens + IST_OFFSET_NS) // DAY_NS).tolist()
+    for _ in range(pick(rng, [1, 2, 4])):
+        one, day, kind = pick(rng, spec.instruments), pick(rng, held[1:] or held), pick(rng, list(ActionKind))
+        if one.is_derivative:
+            continue
+        new, old = {
+            ActionKind.SPLIT: pick(rng, [(2, 1), (5, 1), (1, 4)]),
+            ActionKind.BONUS: pick(rng, [(3, 2), (2, 1), (8, 7)]),
+            ActionKind.RIGHTS: pick(rng, [(7, 5), (3, 2)]),
+        }.get(kind, (1, 1))
+        cash = Px(0 if kind in (ActionKind.SPLIT, ActionKind.BONUS) else pick(rng, [500, 3_000]))
+        yield CorporateAction(one.id, TradingDay(day), kind, new, old, cash)
 
 
 def _locked(rng: Generator, columns: BarColumns) -> BarColumns:

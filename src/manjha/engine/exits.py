@@ -105,8 +105,8 @@ def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
         protection = state.protections[entry_id]
         entry = protection.entry
         series = state.ctx.markets[entry.instrument].series
-        row = series.row()
-        close, now_ns = series.close_e4[row], TsNs(series.columns.ts_close_ns[row])
+        # In today's shares: after a corporate action the last close is of other ones until the next bar.
+        close, now_ns = state.marks[entry.instrument], TsNs(series.columns.ts_close_ns[series.row()])
         sign = int(entry.side)
         if (close - protection.best) * sign <= 0 or protection.stop_id is None:
             continue

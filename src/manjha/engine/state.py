@@ -9,7 +9,7 @@ import msgspec
 from manjha.domain.bars import Interval
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
-from manjha.domain.money import Cash, Qty
+from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product, WorkingOrder
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions, day_rules
@@ -85,7 +85,7 @@ class Marks(Mapping[InstrumentId, int]):
 
     def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
         self._series = {instrument: timeline.series[instrument, interval] for instrument, interval in keys}
-        self._rebased: dict[InstrumentId, tuple[int, Ratio]] = {}
+        self._rebased: dict[InstrumentId, tuple[int, Px]] = {}
 
     def __getitem__(self, instrument: InstrumentId) -> int:
         found = self.get(instrument)
@@ -100,14 +100,14 @@ class Marks(Mapping[InstrumentId, int]):
         if series is None or row < 0:
             return default
         if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:
-            return adjusted_px(series.close_e4[row], self._rebased[instrument][1])
+            return self._rebased[instrument][1]
         return series.close_e4[row]
 
     def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
-        """Show the last close in the basis of after a corporate action, until the next bar closes."""
-        series = self._series.get(instrument)
-        if series is not None:
-            self._rebased[instrument] = (series.row(), by)
+        """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""
+        series, px = self._series.get(instrument), self.get(instrument)
+        if series is not None and px is not None:
+            self._rebased[instrument] = (series.row(), adjusted_px(px, by))
 
     def __iter__(self) -> Iterator[InstrumentId]:
         return iter(self._series)
@@ -241,15 +241,24 @@ class EngineState:
 
     def record_position(self, position: Position) -> None:
         """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        at = self.matching
-        if at < 0:
-            at = self.reached - 1 if self.reached else 0
-        self.record_steps.extend((at, self.portfolio.ledger.cash, position.number, position.qty, position.cost))
+        self.record_steps.extend(
+            (self._counts_from(), self.portfolio.ledger.cash, position.number, position.qty, position.cost)
+        )
 
     def record_cash(self) -> None:
         """Remember the account after only cash changed."""
-        at = self.matching if self.matching >= 0 else max(0, self.reached - 1)
-        self.record_steps.extend((at, self.portfolio.ledger.cash, -1, 0, 0))
+        self.record_steps.extend((self._counts_from(), self.portfolio.ledger.cash, -1, 0, 0))
+
+    def _counts_from(self) -> int:
+        """Return the position from whose close a change counts; never one before that of an earlier change.
+
+        A corporate action counts from the bar to come, and an order that is placed after it may trade at the close that
+        decided it.
+        """
+        at, steps = self.matching, self.record_steps
+        if at < 0:
+            at = self.reached - 1 if self.reached else 0
+        return max(at, steps[-STEP]) if steps else at
 
     def record_change(self, change: PositionChange) -> None:
         """Remember a position that changed without a trade."""

@@ -60,7 +60,7 @@ def price_ratio(action: CorporateAction, cum_close: int, *, total_return: bool =
             return ratio(old, new)
         case ActionKind.RIGHTS:
             _require_close(action, cum_close)
-            return ratio(cum_close * old + cash * (new - old), cum_close * new)
+            return ratio(*rights_ratio(cum_close, new, old, cash))
         case ActionKind.DIVIDEND if not total_return:
             return ONE
         case ActionKind.DIVIDEND | ActionKind.SPECIAL_DIVIDEND | ActionKind.DEMERGER:
@@ -108,9 +108,22 @@ def step_for(chain: Sequence[AdjustmentStep], day: int) -> AdjustmentStep | None
     return next((step for step in chain if step.ex_day > day), None)
 
 
+def rights_ratio(cum_close: int, new: int, old: int, cash: int) -> tuple[int, int]:
+    """Return the price ratio of rights as two integers: `new` shares after for `old` before, issued at `cash` each.
+
+    Plain integers, as `adjusted`, so that the compiled kernel runs the same functions.
+    """
+    return cum_close * old + cash * (new - old), cum_close * new
+
+
+def adjusted(px: int, numerator: int, denominator: int) -> int:
+    """Return a price times a ratio, half up; none of them is negative."""
+    return (2 * px * numerator + denominator) // (2 * denominator)
+
+
 def adjusted_px(px: int, by: Ratio) -> Px:
     """Return an adjusted price, half up at 1e-4 rupee."""
-    return Px(divide(px * by.numerator, by.denominator))
+    return Px(adjusted(px, by.numerator, by.denominator))
 
 
 def adjusted_qty(qty: int, by: Ratio) -> Qty:

@@ -26,24 +26,34 @@ def adjust(action: CorporateAction, qty: int, cost: int, last_px: int) -> Adjust
     """
     if action.kind in (ActionKind.DIVIDEND, ActionKind.SPECIAL_DIVIDEND, ActionKind.DEMERGER):
         return Adjusted(Qty(qty), cost, Cash(qty * action.cash))
+    new, old = action.new_shares, action.old_shares
     if action.kind is ActionKind.RIGHTS:
-        return Adjusted(Qty(qty), cost, Cash(_rights_value(action, qty, last_px)))
-    scaled = qty * action.new_shares
-    sign = 1 if qty >= 0 else -1
-    whole = abs(scaled) // action.old_shares * sign
-    fraction = scaled - whole * action.old_shares
-    # The fraction counts in 1/old_shares of a new share, which is worth last_px × old ÷ new.
-    cash = fraction * last_px // action.new_shares
-    kept = cost if not fraction else cost * whole * action.old_shares // scaled
-    return Adjusted(Qty(whole), kept, Cash(cash))
+        return Adjusted(Qty(qty), cost, Cash(qty * entitlement(last_px, new, old, action.cash) // new))
+    held, kept, cash = rescaled(qty, cost, last_px, new, old)
+    return Adjusted(Qty(held), kept, Cash(cash))
 
 
-def _rights_value(action: CorporateAction, qty: int, last_px: int) -> int:
-    """Return the entitlement's value: old shares × (cum price − theoretical ex-rights price), never negative.
+def rescaled(qty: int, cost: int, last_px: int, new: int, old: int) -> tuple[int, int, int]:
+    """Return quantity, cost and cash for the fraction of a share after a split or bonus, `new` shares for `old`.
 
-    `new_shares` counts all shares after subscription for `old_shares`, so the issue is new − old at `cash` each.
+    Plain integers, so that the compiled kernel runs the same function; inside int64 while qty × new is below 3e9.
     """
-    issued = action.new_shares - action.old_shares
-    ex_numerator = last_px * action.old_shares + action.cash * issued
-    drop_numerator = last_px * action.new_shares - ex_numerator
-    return qty * max(0, drop_numerator) // action.new_shares
+    scaled = qty * new
+    sign = 1 if qty >= 0 else -1
+    whole = abs(scaled) // old * sign
+    fraction = scaled - whole * old
+    # The fraction counts in 1/old_shares of a new share, which is worth last_px × old ÷ new.
+    cash = fraction * last_px // new
+    if fraction == 0:
+        return whole, cost, cash
+    # Cost × whole × old ÷ scaled by wholes and rest, so that no product leaves int64.
+    each = cost // scaled
+    return whole, each * whole * old + (cost - each * scaled) * (whole * old) // scaled, cash
+
+
+def entitlement(last_px: int, new: int, old: int, cash: int) -> int:
+    """Return what the rights of `new` old shares are worth: cum price less theoretical ex-rights price, not negative.
+
+    `new` counts all shares after subscription for `old`, so the issue is new − old at `cash` each.
+    """
+    return max(0, last_px * new - (last_px * old + cash * (new - old)))

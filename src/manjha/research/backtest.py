@@ -120,11 +120,7 @@ def run_backtest(
 
 def prepare(spec: BacktestSpec) -> EngineState:
     """Return the state before the first bar: timeline placed, indicators made, targets computed."""
-    timeline = Timeline(spec.bars, spec.further)
-    for columns in (*spec.bars, *spec.further):
-        basis = _basis(columns, spec.actions)
-        if basis is not None:
-            timeline.rebase((columns.instrument, columns.interval), *basis)
+    timeline = timeline_of(spec)
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
@@ -166,6 +162,16 @@ def prepare(spec: BacktestSpec) -> EngineState:
             hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
         )
     return state
+
+
+def timeline_of(spec: BacktestSpec) -> Timeline:
+    """Return the bars placed in time; what indicators see of them is in the basis of the first bar."""
+    timeline = Timeline(spec.bars, spec.further)
+    for columns in (*spec.bars, *spec.further):
+        basis = _basis(columns, spec.actions)
+        if basis is not None:
+            timeline.rebase((columns.instrument, columns.interval), *basis)
+    return timeline
 
 
 def _hold_back(state: EngineState, from_ns: TsNs) -> None:

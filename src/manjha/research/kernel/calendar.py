@@ -61,7 +61,8 @@ class Calendar:
                 held = today.get(instrument.id)
                 if held is not None:
                     hours = (1, held.open_ns, held.close_ns, held.square_off_ns)
-                    self.sessions[row, column] = (*hours, *numbers[column])
+                    ends = (held.auction_start_ns, held.auction_end_ns)
+                    self.sessions[row, column] = (*hours, *numbers[column], *ends)
 
     def cards(self) -> Records:
         """Return the rate cards by number."""

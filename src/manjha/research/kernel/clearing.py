@@ -9,6 +9,8 @@ from manjha.research.kernel.scalars import Rec, fee_amount, njit, traded
 from manjha.research.kernel.trades import record_change, record_step
 from manjha.research.kernel.venue import drain
 
+SETTLES = 1
+
 
 @njit
 def expire(k: Rec) -> None:
@@ -49,6 +51,6 @@ def _expire(k: Rec, ix: int, now_ns: int) -> None:
 def _settlement(k: Rec, ix: int) -> int:
     """Return the last price of the underlying where it is part of the run, else the future's own."""
     for other in range(k.instruments):
-        if ints(k.underlies_at, ix * k.instruments + other) and holding(k, other).mark:
+        if ints(k.underlies_at, ix * k.instruments + other) & SETTLES and holding(k, other).mark:
             return int(holding(k, other).mark)
     return int(holding(k, ix).mark)

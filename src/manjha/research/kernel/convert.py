@@ -26,6 +26,7 @@ from manjha.domain.orders import (
 from manjha.research.assumptions import assumptions_of
 from manjha.research.backtest import BacktestSpec, intervals_of, run_id, warnings_of
 from manjha.research.curve import Held, Walked, curve_of
+from manjha.research.kernel.contracts import KINDS
 from manjha.research.kernel.outcome import FILL_LINES, KernelOutcome
 from manjha.research.kernel.records import OUTSIDE
 from manjha.research.kernel.run import KernelMarket
@@ -37,7 +38,6 @@ TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.SL, OrderType.SL_M)
 PURPOSES = (Purpose.SIGNAL, Purpose.STOP, Purpose.TARGET, Purpose.TIME_EXIT, Purpose.SQUARE_OFF)
 PHASES = (Phase.WORKING, Phase.FILLED, Phase.CANCELLED, Phase.REJECTED)
 ENDINGS = ("", "asked for", DAY_END)
-CHANGES = ("expiry",)
 REFUSALS = (
     RefusalReason.UNKNOWN_ORDER,
     RefusalReason.QUANTITY,
@@ -112,7 +112,7 @@ def result_of(spec: BacktestSpec, market: KernelMarket, outcome: KernelOutcome) 
     traded = sorted(set(steps[2].tolist()) - {-1})
     numbers = np.searchsorted(traded, steps[2]) if traded else steps[2]
     steps[2] = np.where(steps[2] < 0, -1, numbers)
-    curve = curve_of(walked, [Held(first[i], outcome.paid) for i in traded], steps)
+    curve = curve_of(walked, [Held(first[i], outcome.paid) for i in traded], steps, spec.actions)
     charges = np.zeros((len(outcome.fills), len(LINES)), np.int64)
     for column, name in enumerate(FILL_LINES):
         charges[:, column] = outcome.fills[name]
@@ -215,7 +215,7 @@ def _changes(names: _Names, outcome: KernelOutcome) -> list[PositionAdjusted]:
             Qty(row["before"]),
             Qty(row["after"]),
             Cash(row["cash"]),
-            CHANGES[row["reason"]],
+            str(KINDS[row["reason"]]),
         )
         for row in _rows(outcome.changes)
     ]

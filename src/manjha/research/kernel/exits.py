@@ -37,7 +37,7 @@ def entry_filled(k: Rec, order: int, qty: int, px: int, now_ns: int) -> None:
     p.timed_out = 0
     p.stop = o.stop
     if p.stop == 0 and o.trail:
-        p.stop = _on_tick(holding(k, o.instrument), o.side, px - o.side * o.trail)
+        p.stop = on_tick(holding(k, o.instrument), o.side, px - o.side * o.trail)
     _place_both(k, p, now_ns)
     if o.exit_ns:
         w = output(k, put_out(k, TIMER, order, now_ns))
@@ -131,7 +131,7 @@ def move_trailing_stops(k: Rec) -> None:
         if (x.mark - p.best) * o.side <= 0:
             continue
         p.best = x.mark
-        stop = _on_tick(x, o.side, x.mark - o.side * p.trail)
+        stop = on_tick(x, o.side, x.mark - o.side * p.trail)
         if (stop - p.stop) * o.side > 0:
             p.stop = stop
             modify(k, p.stop_order, p.filled, stop, ints(k.ts_close_at, x.first + x.row))
@@ -217,8 +217,21 @@ def _child(k: Rec, p: Rec, purpose: int, now_ns: int) -> None:
     o.tag = entry.tag
 
 
+@njit
+def rescale_protection(k: Rec, at: int, new: int, old: int) -> None:
+    """Apply a split or bonus to what protects a position: prices in the new basis, quantity as held."""
+    p = protection(k, at)
+    entry = order_at(k, p.entry)
+    x = holding(k, entry.instrument)
+    p.stop = on_tick(x, entry.side, p.stop * old // new)
+    p.target = on_tick(x, entry.side, p.target * old // new)
+    p.trail = on_tick(x, entry.side, p.trail * old // new)
+    p.best = p.best * old // new
+    p.filled = min(abs(x.qty), p.filled * new // old)
+
+
 @inline
-def _on_tick(x: Rec, side: int, px: int) -> int:
+def on_tick(x: Rec, side: int, px: int) -> int:
     """Put a stop onto the tick, away from the price, so that rounding never makes it tighter."""
     size = abs(px)
     ticks = size // x.tick

@@ -135,9 +135,9 @@ def _advance(k: Rec, first: int, last: int) -> None:
 @njit
 def _mark(k: Rec, at: int) -> None:
     """Take over the last close of every instrument at a position."""
-    mapped = k.mapped
+    mapped, acted = k.mapped, k.actions
     for i in range(k.instruments):
         x = holding(k, i)
         x.row = ints(k.rows_at, i * k.count + at) if mapped else at
         if x.row >= 0:
-            x.mark = ints(k.close_at, x.first + x.row)
+            x.mark = x.rebased if acted and x.row == x.rebased_row else ints(k.close_at, x.first + x.row)

@@ -50,6 +50,7 @@ class KernelOutcome:
         self.positions: Records = holdings[["qty", "cost", "mark", "realised", "margin"]].copy()
         self._bars = tables.bars
         self._first: Ints = holdings["first"].copy()
+        self._last: Ints = tables.bars.close[self._first + np.maximum(holdings["row"], 0)]
 
     @property
     def cash(self) -> Cash:
@@ -59,7 +60,7 @@ class KernelOutcome:
     @property
     def final(self) -> Cash:
         """Equity at the last bar."""
-        values = self.positions["qty"] * self.positions["mark"]
+        values = self.positions["qty"] * self._last
         if not self.paid:
             values = values - self.positions["cost"]
         return Cash(int(self.account["cash"] + values.sum()))

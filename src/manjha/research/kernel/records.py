@@ -26,13 +26,14 @@ BOUND = 4 * 10**17
 NEVER = 2**63 - 1
 
 # Status of a run.
-RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND, UNLIKE = range(8)
+RUNNING, DONE, FULL, OVERFLOW, CROWDED, AMBIGUOUS, BEYOND, UNLIKE, MALFORMED = range(9)
 STATUS = {
     OVERFLOW: "an amount beyond 64-bit integers",
     CROWDED: f"more than {BOOK_SIZE} open orders in an instrument, or {PLAN_SIZE} timers or entries under way",
     AMBIGUOUS: "a contract note whose rounding needs larger integers",
     BEYOND: "a day outside the calendar",
     UNLIKE: "the strategy came to a value that Python treats otherwise",
+    MALFORMED: "a corporate action that pays out more than the price, or leaves a contract without a lot",
 }
 """Why a run cannot be finished by the kernel, in words."""
 
@@ -53,7 +54,7 @@ BARS, SESSION_OPENS = range(2)
 # Reasons why an order ended.
 ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
-EXPIRY = 0
+EXPIRY, SPLIT, BONUS, DIVIDEND, SPECIAL_DIVIDEND, RIGHTS, DEMERGER = range(7)
 # Phases of an order.
 WORKING, FILLED, CANCELLED, REJECTED = range(4)
 # Units of targets; sizing policies; slippage models.
@@ -72,12 +73,12 @@ ACCOUNT = _record(
     "at cursor reached matching round status next_day day_open next_due free seq paid intraday positions",
     "day day_row today_fills day_start_equity wakeup overnight",
     "orders fills steps notes refusals protections timers outputs outputs_from active trailing open_count order_seq",
-    "carried dry count instruments days exchanges contracts bands changes slices_max",
+    "carried dry count instruments days exchanges contracts bands changes actions kept auctions slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
     "contract_notes paisa rupee",
     "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
-    "days_at sessions_at cards_at slabs_at underlies_at",
+    "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at",
     "opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
@@ -97,7 +98,7 @@ HOLDING = _record(
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
     "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
-    "band band_low band_high locked",
+    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
@@ -108,6 +109,10 @@ the exchange's book), today's rates.
 
 `band` is the daily band in 1e-9 (-1: none is known), `band_low` and `band_high` its prices today (0: none), `locked`
 the side that the bar in hand has nobody for.
+
+`auction_start_ns` and `auction_end_ns` bound today's closing auction (0: none).
+`venue_lot` is the lot that orders trade in at the exchange, as before any action. `rebased` is the last close in the
+basis of after a corporate action, as long as the bar is that of `rebased_row`.
 
 `misfit` is why it cannot be ordered as the run's product (0: it can). `group` is the first future on the same
 underlying (-1: it is no future), whose row has the margin of all of them, `spot_from` what tells the underlying's
@@ -139,12 +144,16 @@ STEP = _record("at cash instrument qty cost")
 NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
 REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead tag")
 
+ACTION = _record("day instrument kind new old cash")
+KEPT = _record("order qty limit trigger stop target trail")
+"""An order that a corporate action has taken out of the book, in its new terms, to be placed at the open."""
 CHANGE = _record("instrument ts_ns before after cash reason")
 """A position that changed without a trade (`engine.state.PositionChange`)."""
 
 DAY = _record("day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst")
 SESSION = _record(
     "has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card scan exposure slab slabs"
+    " auction_start_ns auction_end_ns"
 )
 """An instrument's session of a day and the numbers of its rate cards: what is booked, and what notes bill; of a future
 its margin rates in 1e-9 and its rows of limit price protection."""

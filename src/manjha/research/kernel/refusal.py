@@ -55,17 +55,6 @@ def _exotic(spec: BacktestSpec) -> bool:
     )
 
 
-def _auctions(spec: BacktestSpec) -> bool:
-    if spec.sessions_from_data or not any(instrument.has_derivatives for instrument in spec.instruments):
-        return False
-    from manjha.engine.sessions import CalendarSessions
-
-    sessions = CalendarSessions(spec.rules, 0)
-    last = max(columns.ts_close_ns[len(columns) - 1] for columns in spec.bars if len(columns))
-    days = sessions.days(last - 10 * 86_400_000_000_000, last)
-    return any(sessions.rules_of(i, day).auction_end_ns for i in spec.instruments for day in days[-1:])
-
-
 def _one_isin_twice(spec: BacktestSpec) -> bool:
     isins = [instrument.isin or instrument.id for instrument in spec.instruments]
     return len(set(isins)) < len(isins) or len({instrument.id for instrument in spec.instruments}) < len(isins)
@@ -76,6 +65,8 @@ def _large(spec: BacktestSpec) -> bool:
         return True
     volume_counts = spec.fills.participation_ppm > 0 or isinstance(spec.slippage, VolumeShare)
     if any(not 0 <= fraction <= NANO for fraction in spec.bands.values()):
+        return True
+    if any(min(a.new_shares, a.old_shares) <= 0 or not 0 <= a.cash <= PX_MAX for a in spec.actions):
         return True
     for columns in spec.bars:
         if len(columns) and int(np.asarray(columns.high).max()) > PX_MAX:
@@ -108,8 +99,6 @@ REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
-    "corporate actions": lambda spec: bool(spec.actions),
-    "the closing auction": _auctions,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,
     "prices, volumes or amounts too large for 64 bits": _large,

@@ -11,11 +11,11 @@ from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
 from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
-from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec, first_position
+from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec, first_position, timeline_of
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
-from manjha.research.kernel.contracts import enter_contracts, underlies
+from manjha.research.kernel.contracts import actions_table, enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal, target_refusal
 from manjha.research.kernel.tables import Tables
@@ -24,10 +24,9 @@ from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
-from manjha.strategy.views import Timeline
 
 NO_TIME = TsNs(0)
-MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies")
+MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies", "actions")
 """What a market has looked up, by the names of the account's addresses."""
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
@@ -44,7 +43,7 @@ class KernelMarket:
 
     def __init__(self, spec: BacktestSpec) -> None:
         self.spec = spec
-        self.timeline = Timeline(spec.bars, spec.further)
+        self.timeline = timeline_of(spec)
         self.history = ColumnHistory(self.timeline, spec.instruments, spec.bars[0].interval)
         sessions: Sessions = (
             DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
@@ -58,6 +57,7 @@ class KernelMarket:
         self.days, self.sessions, self.cards = calendar.days, calendar.sessions, calendar.cards()
         self.slabs = calendar.protections()
         self.underlies = underlies(spec.instruments)
+        self.actions = actions_table(spec)
         self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
 
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
@@ -182,7 +182,8 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: i
         row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
         row["band"] = spec.bands.get(instrument.id, -1)
         first += len(columns)
-    for name in ("row", "used_row", "touch_row", "matching_row", "card"):
+    x["venue_lot"] = x["lot"]
+    for name in ("rebased_row", "row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
     enter_contracts(x, spec.instruments, market.product)
     account = _account(spec, market)
@@ -214,6 +215,7 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     r["open_orders_max"], r["order_value_max"] = limits.open_orders_max, limits.order_value_max
     r["position_value_max"], r["day_loss_max"] = limits.position_value_max, limits.day_loss_max
     r["bands"] = bool(spec.bands)
+    r["auctions"] = bool(market.sessions["auction_end_ns"].any())
     r["slices_max"] = limits.slices_max
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, NewType, TypeVar, cast
 import numba
 
 from manjha.domain import moments, money
-from manjha.market import bands, charges, fees, margin_rules
+from manjha.market import adjustment, bands, charges, fees, margin_rules
 from manjha.orders import planning
-from manjha.portfolio import positions, settlement
+from manjha.portfolio import corporate, positions, settlement
 from manjha.research.kernel.linking import InnerCompiler
 from manjha.risk import funds, sizing
 from manjha.simulator import fills, slippage
@@ -104,6 +104,10 @@ to_lots = compiled(planning.to_lots)
 needed = compiled(planning.needed)
 closing_part = compiled(positions.closing_part)
 traded = compiled(positions.traded)
+rescaled = compiled(corporate.rescaled)
+entitlement = compiled(corporate.entitlement)
+rights_ratio = compiled(adjustment.rights_ratio)
+adjusted = compiled(adjustment.adjusted)
 held_back = compiled(settlement.held_back)
 spendable = compiled(funds.spendable)
 qty_for_fraction = compiled(sizing.qty_for_fraction)

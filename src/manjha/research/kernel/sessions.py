@@ -1,6 +1,7 @@
 """Days of a compiled run: they begin, square off and end as in `engine.handlers.session` and `research.drive`."""
 
 from manjha.research.kernel.account import equity, receive_shares, release_proceeds, shares_of_today_wait
+from manjha.research.kernel.actions import actions_of_day, place_kept
 from manjha.research.kernel.asked import act, carry_out_asked
 from manjha.research.kernel.books import end_step, put_out
 from manjha.research.kernel.circuits import set_bands
@@ -44,6 +45,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     r = k
     row, r.day_open = r.next_day, 1
     day = day_at(k, row).day
+    if r.actions:
+        actions_of_day(k, day, now_ns)
     if r.bands:
         set_bands(k)
     release_proceeds(k, day)
@@ -52,6 +55,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     for i in range(r.instruments):
         _take_session(k, i, row)
     r.day_start_equity = equity(k)
+    if r.kept:
+        place_kept(k, now_ns)
     if r.intraday:
         _plan_square_offs(k, now_ns)
         for at in range(r.positions):
@@ -70,6 +75,7 @@ def _open_day(k: Rec, now_ns: int) -> None:
 def _take_session(k: Rec, i: int, row: int) -> None:
     s, x = session_at(k, row * k.instruments + i), holding(k, i)
     x.has_today, x.open_ns, x.close_ns, x.square_off_ns = s.has_today, s.open_ns, s.close_ns, s.square_off_ns
+    x.auction_start_ns, x.auction_end_ns = s.auction_start_ns, s.auction_end_ns
     if x.group >= 0:
         x.scan, x.exposure, x.slab, x.slabs = s.scan, s.exposure, s.slab, s.slabs
     if x.card == s.card:

@@ -5,7 +5,7 @@ import numpy as np
 from manjha.research.kernel import records as s
 
 LOGS = {"orders": s.ORDER, "fills": s.FILL, "steps": s.STEP, "notes": s.NOTE, "refusals": s.REFUSAL}
-PLANS = {"protections": s.PROTECTION, "outputs": s.OUTPUT, "timers": s.PLANNED}
+PLANS = {"protections": s.PROTECTION, "outputs": s.OUTPUT, "timers": s.PLANNED, "kept": s.KEPT}
 
 
 class Tables:
@@ -29,8 +29,10 @@ class Tables:
             self.take(name, table)
         for name, kind in LOGS.items():
             self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind))
-        # An expiry changes a position once, and so does each action.
-        self.take("changes", np.zeros(len(self.arrays["holdings"]), s.CHANGE))
+        # Each expiry and each action changes every position once at most.
+        many = len(self.arrays["holdings"]) * (1 + len(self.arrays["actions"]))
+        self.take("changes", np.zeros(many, s.CHANGE))
+        account[0]["actions"] = len(self.arrays["actions"])
         for name, kind in PLANS.items():
             self.take(name, np.zeros(s.PLAN_SIZE, kind))
         for name, column in bars._asdict().items():

@@ -87,6 +87,8 @@ def record_step(k: Rec, instrument: int, qty: int, cost: int) -> None:
     r = k
     s = step(k, r.steps)
     s.at = r.matching if r.matching >= 0 else max(r.reached - 1, 0)
+    if r.actions and r.steps:
+        s.at = max(s.at, step(k, r.steps - 1).at)
     s.cash, s.instrument, s.qty, s.cost = r.cash, instrument, qty, cost
     r.steps += 1
 

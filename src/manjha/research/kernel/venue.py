@@ -3,8 +3,10 @@
 A fill may bring new orders into the very bar: after each one the outputs of the step are carried out.
 """
 
+from manjha.research.kernel.auction import has_price, is_after_trading, takes_part
 from manjha.research.kernel.books import end_step, enter_venue, leave_venue, rests
-from manjha.research.kernel.circuits import inside, is_outside, locked_side
+from manjha.research.kernel.circuits import is_outside, locked_side
+from manjha.research.kernel.liquidity import slipped, tradable
 from manjha.research.kernel.records import (
     ASKED_FOR,
     CANCEL,
@@ -14,8 +16,6 @@ from manjha.research.kernel.records import (
     OUTSIDE,
     SL,
     SL_M,
-    SLIP_NONE,
-    SLIP_TICKS,
     SLIP_VOLUME,
     SUBMIT,
     TIMER,
@@ -23,8 +23,6 @@ from manjha.research.kernel.records import (
 from manjha.research.kernel.rows import holding, ints, order_at, output
 from manjha.research.kernel.scalars import (
     Rec,
-    bps_in_ticks,
-    fillable,
     inline,
     limit_at_open,
     limit_in_range,
@@ -32,8 +30,6 @@ from manjha.research.kernel.scalars import (
     stop_at_open,
     stop_in_range,
     stop_price,
-    ticks_worse,
-    volume_bps_in_ticks,
 )
 from manjha.research.kernel.timers import plan_timer
 from manjha.research.kernel.trades import apply_fill, ended
@@ -97,13 +93,13 @@ def _trade_at_close(k: Rec, order: int, now_ns: int) -> None:
             x.used_row, x.used = x.row, 0
         # Read only where it counts: the column is far from everything else in memory.
         volume = ints(k.volume_at, x.first + x.row) if k.participation or k.slip_kind == SLIP_VOLUME else 0
-        qty = _tradable(k, o, x, volume)
+        qty = tradable(k, o, x, volume)
         if qty:
             o.left -= qty
             if o.left:
                 enter_venue(k, order)
             close = ints(k.close_at, x.first + x.row)
-            apply_fill(k, order, qty, close, _slipped(k, o, qty, close, volume), now_ns)
+            apply_fill(k, order, qty, close, slipped(k, o, qty, close, volume), now_ns)
             return
     enter_venue(k, order)
 
@@ -172,7 +168,7 @@ def sweep(k: Rec) -> None:
             if x.has_today and order_at(k, order).since_ns < x.close_ns:
                 leave_venue(k, order)
                 order_at(k, order).entry_type = -1
-                ended(k, order, x.close_ns, DAY_ENDED)
+                ended(k, order, x.auction_end_ns if x.auction_end_ns else x.close_ns, DAY_ENDED)
             else:
                 at += 1
         if x.rests:
@@ -206,7 +202,54 @@ def match(k: Rec, position: int, in_range: int, books: int) -> None:
         ix = holding(k, at).nth_turns
         x = holding(k, ix)
         if x.rests and load_bar(k, x, position):
-            _match(k, x, in_range)
+            if k.auctions and is_after_trading(x):
+                if in_range and has_price(k, x):
+                    _auction(k, x)
+            else:
+                _match(k, x, in_range)
+
+
+@njit
+def _auction(k: Rec, x: Rec) -> None:
+    """Trade what rests at the auction's one price: market orders first, then limits that allow it, by age."""
+    x.matching_row, x.used_row, x.used = x.bar_row, x.bar_row, 0
+    x.locked = locked_side(x, x.low, x.high)
+    k.round += 1
+    # Only what rests now takes part; what the answer to a fill brings comes too late.
+    for at in range(x.rests):
+        order_at(k, x.rest_ids[at]).tried = k.round
+    for limited in range(2):
+        at = 0
+        while at < x.rests:
+            order = x.rest_ids[at]
+            o = order_at(k, order)
+            at += 1
+            if o.tried != k.round or (o.venue_limit != 0) != (limited == 1):
+                continue
+            o.tried = 0
+            if takes_part(x, order, o) and _trade_in_auction(k, x, order):
+                at = 0
+    x.matching_row = -1
+
+
+@njit
+def _trade_in_auction(k: Rec, x: Rec, order: int) -> bool:
+    """Trade an order at the close of the bar in hand; tell whether anything of it traded."""
+    o = order_at(k, order)
+    qty = tradable(k, o, x, x.volume)
+    if qty == 0:
+        return False
+    o.left -= qty
+    ends = o.left == 0
+    if ends:
+        leave_venue(k, order)
+    first = k.outputs
+    apply_fill(k, order, qty, x.close, slipped(k, o, qty, x.close, x.volume), x.ts_close)
+    end_step(k, first)
+    drain(k, first)
+    if ends:
+        o.entry_type = -1
+    return True
 
 
 @njit
@@ -226,7 +269,7 @@ def _match(k: Rec, x: Rec, in_range: int) -> None:
         o.tried = k.round
         if o.venue_trigger and _has_trades(k, x):
             o.venue_trigger = 0
-        qty = _tradable(k, o, x, x.volume)
+        qty = tradable(k, o, x, x.volume)
         if qty == 0:
             continue
         o.left -= qty
@@ -234,7 +277,7 @@ def _match(k: Rec, x: Rec, in_range: int) -> None:
         if ends:
             leave_venue(k, order)
         first = k.outputs
-        apply_fill(k, order, qty, px, _slipped(k, o, qty, px, x.volume), ts_ns)
+        apply_fill(k, order, qty, px, slipped(k, o, qty, px, x.volume), ts_ns)
         end_step(k, first)
         drain(k, first)
         if ends:
@@ -325,32 +368,3 @@ def _stop_in_range(k: Rec, o: Rec, x: Rec) -> int:
     if _has_trades(k, x):
         o.venue_trigger = 0
     return 0
-
-
-@inline
-def _tradable(k: Rec, o: Rec, x: Rec, volume: int) -> int:
-    """Return what the bar's liquidity allows of an order, and take it."""
-    if k.participation == 0:
-        return int(o.left)
-    qty = fillable(o.left, volume, k.participation, x.used, x.lot)
-    x.used += qty
-    if qty == 0 and volume == 0 and not o.dry:
-        o.dry = 1
-        k.dry += 1
-    return int(qty)
-
-
-@njit
-def _slipped(k: Rec, o: Rec, qty: int, px: int, volume: int) -> int:
-    """Return the price that is traded at a reference price."""
-    if k.slip_kind == SLIP_NONE or o.type not in (MARKET, SL_M):
-        return px
-    x, by = holding(k, o.instrument), k.slip_by
-    tick = x.tick
-    if k.slip_kind == SLIP_TICKS:
-        ticks = by
-    elif k.slip_kind == SLIP_VOLUME:
-        ticks = volume_bps_in_ticks(px, by, qty, volume, tick)
-    else:
-        ticks = bps_in_ticks(px, by, tick)
-    return inside(x, ticks_worse(px, o.side, ticks, tick))
