@@ -24,6 +24,7 @@ from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
+from manjha.strategy.views import Timeline
 
 NO_TIME = TsNs(0)
 MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies", "actions")
