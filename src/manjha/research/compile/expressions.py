@@ -341,6 +341,9 @@ def _is_among(scope: Scope, node: ast.Compare) -> Value:
     values = [left, *(value_of(scope, each) for each in among.elts)]
     if left.calls:
         raise scope.refused(node, f"a call before in {OUTSIDE}; give it a name first")
+    if any(value.kind in (FLOAT, NUMBER) for value in values):
+        # Python takes the very same NaN for a member, although it does not equal itself.
+        raise scope.refused(node, f"in among floats {OUTSIDE}; == says it")
     pairs = [comparable(scope, node, [left, value], equal_only=True) for value in values[1:]]
     code = " or ".join(f"{one} == {other}" for one, other in pairs)
     return Value(BOOL, f"({code})" if isinstance(node.ops[0], ast.In) else f"(not ({code}))")
