@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manjha.adapters.system.processes import InlineRunner
-from manjha.domain.sizing import TargetUnit
+from manjha.domain.sizing import NANO, TargetUnit, VolatilityTarget
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.kernel import cache
 from manjha.research.kernel.refusal import REASONS
@@ -27,7 +27,8 @@ from manjha.research.walk_forward import cut_before, days_of, part_of
 from manjha.services.optimise import Tuning, optimise
 from manjha.services.sweeps import Sampling, sweep
 from manjha.services.walk_forward import Walk, walk
-from manjha.strategy.interface import Floats, History
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Floats, History, Strategy
 from manjha.strategy.library.sma_cross import SmaCross
 from tests.fakes.random_runs import random_run
 from tests.fakes.searches import Waves, load_waves, plan_of, services_of
@@ -100,7 +101,8 @@ def test_a_walk_has_the_same_verdict(event_by_event: pytest.MonkeyPatch) -> None
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_metric_is_the_same(seed: int) -> None:
     spec = random_run(seed)
-    engine, kernel = sample(run_backtest(spec)), Ground(spec).run(spec)
+    whole, kernel = run_backtest(spec), Ground(spec).run(spec)
+    engine = sample(cut_before(whole, spec.trade_from_ns) if spec.trade_from_ns else whole)
     assert isinstance(kernel, compiled.CompiledSample)
     assert repr(summarise(kernel, SHARPE)) == repr(summarise(engine, SHARPE))
     for metric in METRICS:
@@ -124,6 +126,32 @@ def test_what_cannot_run_is_refused_in_the_same_words() -> None:
             run(vary(spec, spec.strategy.values))
         words.append(str(raised.value))
     assert words[0] == words[1]
+
+
+class Turns(Strategy):
+    """Decides bar by bar: in after a rise, out after a fall."""
+
+    def on_bar(self, ctx: Context) -> None:
+        """Buy or leave."""
+        if ctx.close[-1] > ctx.close[-2]:
+            if not ctx.position:
+                ctx.buy(7)
+        elif ctx.position:
+            ctx.close_position()
+
+
+def test_what_acts_in_on_bar_is_compiled_ahead_and_gives_the_same_row() -> None:
+    spec = msgspec.structs.replace(load_waves(), strategy=Turns())
+    said: list[str] = []
+    prepare(spec, said.append)
+    kernel = Ground(spec).run(spec)
+    assert isinstance(kernel, compiled.CompiledSample)
+    assert kernel.trades > 3
+    prepare(spec, said.append)
+    assert len([words for words in said if Turns.name in words]) <= 1
+    assert repr(summarise(kernel, SHARPE)) == repr(
+        summarise(sample(run_backtest(msgspec.structs.replace(spec, strategy=Turns()))), SHARPE)
+    )
 
 
 class Heavy(Waves):
@@ -206,5 +234,5 @@ def test_code_is_compiled_before_workers_start_and_it_is_said(monkeypatch: pytes
 def test_nothing_is_compiled_for_a_run_that_the_kernel_does_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(cache, "is_compiled", lambda _name: False)
-    prepare(msgspec.structs.replace(load_waves(), bands={load_waves().instruments[0].id: 10**8}), said.append)
+    prepare(msgspec.structs.replace(load_waves(), sizing=VolatilityTarget(NANO)), said.append)
     assert said == []

@@ -93,6 +93,13 @@ def refusal_of(spec: BacktestSpec) -> str:
     return ""
 
 
+def warm(spec: BacktestSpec, on_compile: cache.OnCompile | None = None) -> None:
+    """Have the code of a strategy that acts in `on_bar` in the cache and in this process. Raises `NotCompilable`."""
+    program = _tried(spec)
+    if program is not None:
+        load.loaded(program.source, spec.strategy.name, on_compile)
+
+
 def is_ready(spec: BacktestSpec) -> bool:
     """Tell whether the code of a strategy that acts in `on_bar` is in the cache."""
     try:

@@ -43,7 +43,7 @@ def look_up(spec: BacktestSpec) -> LookedUp:
     if not first:
         ids = [instrument.id for instrument in spec.instruments]
         walked = Walked(market.timeline, spec.bars[0].interval, ids, int(spec.initial))
-        held = curve_of(walked, (), np.zeros((5, 0), np.int64)).benchmark
+        held = curve_of(walked, (), np.zeros((5, 0), np.int64), spec.actions).benchmark
         benchmark = returns_from(spec.initial, held[ends])
     return LookedUp(market, first, days, ends, benchmark)
 
@@ -105,6 +105,9 @@ class CompiledSample(Sample):
     @cached_property
     def trades(self) -> int:
         """Number of closed round trips."""
+        if len(self._outcome.changes):
+            # A split or an expiry changes what is held without a fill.
+            return len(self.closed)
         fills, orders = self._outcome.fills, self._outcome.orders
         parent, side = orders["parent"], orders["side"]
         # As `round_trips`: slices belong to the order that they were cut from, what protects it does not.

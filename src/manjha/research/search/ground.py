@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from manjha.domain.errors import ManjhaError
@@ -108,10 +109,19 @@ def prepare(spec: BacktestSpec, on_compile: Callable[[str], None]) -> None:
 
     Nothing is done where the code is in the cache already, or where the kernel does not do the run.
     """
-    if is_compilable(spec):
-        from manjha.research.search.compiled import warm
+    if not is_compilable(spec):
+        return
+    from manjha.research.kernel.refusal import acts_on_bar
+    from manjha.research.search.compiled import warm
 
-        warm(on_compile)
+    warm(on_compile)
+    if acts_on_bar(spec.strategy):
+        from manjha.research.compile.run import warm as warm_on_bar
+        from manjha.research.compile.source import NotCompilable
+
+        # What numba does not take is refused again in the run, which the event engine then does.
+        with suppress(NotCompilable):
+            warm_on_bar(spec, on_compile)
 
 
 def _is_same(one: BacktestSpec, other: BacktestSpec) -> bool:
