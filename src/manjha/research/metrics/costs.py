@@ -2,8 +2,8 @@
 
 import math
 
-from manjha.domain.commands import RefusalReason
-from manjha.domain.orders import Phase
+from manjha.domain.commands import RefusalReason, SubmitOrder
+from manjha.domain.orders import LegGroup, Phase
 from manjha.research.metrics.tax import tax_estimate
 from manjha.research.metrics.trading import Trips
 from manjha.research.result import BacktestResult
@@ -41,6 +41,9 @@ def in_phase(result: BacktestResult, phase: Phase) -> int:
     return sum(record.phase is phase for record in result.orders)
 
 
-def refused_for(result: BacktestResult, reason: RefusalReason) -> int:
-    """Refusals with a reason. Count."""
-    return sum(refusal.reason is reason for refusal in result.refusals)
+def refused(result: BacktestResult, reason: RefusalReason | None = None) -> int:
+    """Orders that were refused, for a reason or any; not changes of orders, which leave an order as it is. Count."""
+    return sum(
+        (reason is None or refusal.reason is reason) and isinstance(refusal.subject, SubmitOrder | LegGroup)
+        for refusal in result.refusals
+    )

@@ -173,15 +173,15 @@ ORDERS: tuple[Row, ...] = (
         "refusals",
         "Refused by risk",
         C,
-        "Orders, changes and cancels that the risk gate refused.",
-        lambda s: len(s.result.refusals),
+        "Orders that the risk gate refused; changes of orders are not counted.",
+        lambda s: costs.refused(s.result),
     ),
     (
         "refusals_margin",
         "Refused for margin",
         C,
         "Of these, for want of funds.",
-        lambda s: costs.refused_for(s.result, RefusalReason.MARGIN),
+        lambda s: costs.refused(s.result, RefusalReason.MARGIN),
     ),
     ("fills", "Fills", C, "Trades at the exchange; an order may have several.", lambda s: len(s.result.fills)),
 )

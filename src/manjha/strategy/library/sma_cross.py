@@ -9,6 +9,7 @@ from manjha.domain.sizing import TargetUnit
 from manjha.strategy.indicators import sma
 from manjha.strategy.interface import Floats, History, Strategy
 from manjha.strategy.params import param
+from manjha.strategy.turns import crossings
 
 
 class SmaCross(Strategy):
@@ -46,21 +47,8 @@ class SmaCross(Strategy):
 def sides(history: History, average: Any, fast: int, slow: int, *, both: bool) -> Floats:
     """Return signals of two averages for each instrument: 1 above, 0 or −1 below, NaN where nothing changes."""
     close = history.column("close")
-    out = np.full_like(close, np.nan)
+    out = np.empty_like(close)
     for column in range(close.shape[1]):
         quick, steady = average(close[:, column], fast), average(close[:, column], slow)
-        ready = ~(np.isnan(quick) | np.isnan(steady))
-        side = np.where(quick > steady, 1.0, -1.0 if both else 0.0)
-        out[:, column] = changes(np.where(ready, side, np.nan))
-    return out
-
-
-def changes(wanted: Floats) -> Floats:
-    """Return the series with NaN wherever the last number repeats, so that the engine wakes only at changes."""
-    out = np.full_like(wanted, np.nan)
-    known = np.flatnonzero(~np.isnan(wanted))
-    if len(known):
-        values = wanted[known]
-        fresh = np.append(True, values[1:] != values[:-1])
-        out[known[fresh]] = values[fresh]
+        out[:, column] = crossings(quick, steady, below=-1.0 if both else 0.0)
     return out

@@ -7,8 +7,8 @@ import numpy as np
 from manjha.domain.sizing import TargetUnit
 from manjha.strategy.indicators import supertrend
 from manjha.strategy.interface import Floats, History, Strategy
-from manjha.strategy.library.sma_cross import changes
 from manjha.strategy.params import param
+from manjha.strategy.turns import changes
 
 
 class SupertrendFollower(Strategy):

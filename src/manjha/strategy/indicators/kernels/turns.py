@@ -1,0 +1,30 @@
+"""Kernels of what a strategy states: numbers at the bars at which they change, NaN at all others."""
+
+import math
+
+from manjha.strategy.indicators.kernels.compiled import Floats, njit
+
+
+@njit
+def keep_changes(wanted: Floats, out: Floats) -> None:
+    """Leave out every number that repeats the last one."""
+    last = math.nan
+    for t in range(len(wanted)):
+        x = wanted[t]
+        if math.isnan(x) or x == last:
+            out[t] = math.nan
+        else:
+            out[t] = last = x
+
+
+@njit
+def keep_crossings(one: Floats, other: Floats, below: float, out: Floats) -> None:
+    """State 1 where one line comes to lie above another, `below` where it no longer does."""
+    last = math.nan
+    for t in range(len(one)):
+        a, b = one[t], other[t]
+        x = 1.0 if a > b else below
+        if math.isnan(a) or math.isnan(b) or x == last:
+            out[t] = math.nan
+        else:
+            out[t] = last = x

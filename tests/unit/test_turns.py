@@ -1,0 +1,42 @@
+"""What a strategy states at few bars stands for what it wants at every one."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manjha.strategy.turns import changes, crossings
+from manjha.strategy.views import Floats
+
+numbers = st.sampled_from([np.nan, -1.0, 0.0, 0.5, 1.0])
+columns = st.lists(numbers, max_size=40).map(np.array)
+
+
+def carried_on(stated: Floats) -> list[float]:
+    """Return the last number stated by each bar, 9 before the first."""
+    held, last = [], 9.0
+    for value in stated.tolist():
+        last = last if np.isnan(value) else value
+        held.append(last)
+    return held
+
+
+@given(wanted=columns)
+def test_changes_stand_for_the_whole_column_and_none_repeats(wanted: Floats) -> None:
+    stated = changes(wanted)
+    assert carried_on(stated) == carried_on(wanted)
+    said = stated[~np.isnan(stated)]
+    assert not np.any(said[1:] == said[:-1])
+
+
+@given(pairs=st.lists(st.tuples(numbers, numbers), max_size=40), below=st.sampled_from([0.0, -1.0]))
+def test_crossings_are_the_changes_of_being_above(pairs: list[tuple[float, float]], below: float) -> None:
+    one, other = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
+    known = ~(np.isnan(one) | np.isnan(other))
+    wanted = np.where(known, np.where(one > other, 1.0, below), np.nan)
+    assert np.array_equal(crossings(one, other, below=below), changes(wanted), equal_nan=True)
+
+
+def test_by_hand() -> None:
+    nan = np.nan
+    above = crossings(np.array([nan, 2.0, 3.0, 1.0, 1.0, nan, 4.0]), np.array([1.0, 1.0, 1.0, 1.0, 2.0, 0.0, 1.0]))
+    assert np.array_equal(above, np.array([nan, 1.0, nan, 0.0, nan, nan, 1.0]), equal_nan=True)
