@@ -139,8 +139,8 @@ def test_charges_as_a_share_of_what_was_earned_before_them() -> None:
 def test_orders_by_fate() -> None:
     result = market_result(days=10)
     assert costs.in_phase(result, Phase.FILLED) == len(result.orders)
-    assert costs.refused_for(result, RefusalReason.MARGIN) == 1
-    assert costs.refused_for(result, RefusalReason.OFF_TICK) == 0
+    assert costs.refused(result, RefusalReason.MARGIN) == 1
+    assert costs.refused(result, RefusalReason.OFF_TICK) == 0
 
 
 def test_breakdowns_group_by_the_entry() -> None:
