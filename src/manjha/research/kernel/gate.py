@@ -91,7 +91,7 @@ def _record_refusal(k: Rec, o: Rec, reason: int, instead: int) -> None:
     k.refusals += 1
 
 
-@njit
+@inline
 def _judge(k: Rec, o: Rec) -> tuple[int, int]:
     """Return what to reserve for an order, and why it is refused (0: it is not)."""
     x = holding(k, o.instrument)
@@ -105,14 +105,14 @@ def _judge(k: Rec, o: Rec) -> tuple[int, int]:
     return _funds(k, o, x, opening)
 
 
-@njit
+@inline
 def _terms(o: Rec, x: Rec) -> int:
     """Check what does not depend on money: quantity, prices, product."""
-    if o.qty <= 0 or o.qty % x.lot:
+    if o.qty <= 0 or (x.lot != 1 and o.qty % x.lot):
         return REFUSED_QUANTITY
     if x.freeze and o.qty > x.freeze:
         return REFUSED_FREEZE
-    if o.limit % x.tick or o.trigger % x.tick:
+    if (o.limit and o.limit % x.tick) or (o.trigger and o.trigger % x.tick):
         return REFUSED_TICK
     if o.limit and o.trigger and (o.limit - o.trigger) * o.side < 0:
         return REFUSED_STOP_SIDE
@@ -127,7 +127,7 @@ def price_of(o: Rec, x: Rec) -> int:
     return int(o.trigger) if o.trigger else int(x.mark)
 
 
-@njit
+@inline
 def _opening(k: Rec, o: Rec) -> int:
     """Return the signed part of an order that would open or add to a position, what is under way counted."""
     x = holding(k, o.instrument)
@@ -140,7 +140,7 @@ def _opening(k: Rec, o: Rec) -> int:
     return int(signed - closing_part(closable, signed) if closable else signed)
 
 
-@njit
+@inline
 def _session(k: Rec, o: Rec, x: Rec, opening: int) -> int:
     """Check time, counts and the side of exits; what only closes a position is never kept from it."""
     r = k
@@ -180,7 +180,7 @@ def _is_beyond(k: Rec, o: Rec, x: Rec) -> bool:
     return False
 
 
-@njit
+@inline
 def _funds(k: Rec, o: Rec, x: Rec, opening: int) -> tuple[int, int]:
     """Check value limits and funds of what opens; return the margin to reserve, and why not."""
     px = price_of(o, x)
@@ -201,7 +201,7 @@ def _funds(k: Rec, o: Rec, x: Rec, opening: int) -> tuple[int, int]:
     return reserve, (REFUSED_MARGIN if reserve > free else 0)
 
 
-@njit
+@inline
 def _limits(k: Rec, o: Rec, x: Rec, px: int) -> int:
     r = k
     if r.order_value_max and value_of(k, o.qty, px) > r.order_value_max:

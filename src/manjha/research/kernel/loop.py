@@ -5,13 +5,14 @@ from manjha.research.kernel.books import end_step
 from manjha.research.kernel.decide import decide
 from manjha.research.kernel.exits import count_trailing, move_trailing_stops
 from manjha.research.kernel.records import DONE, FULL, NEVER, SPARE
-from manjha.research.kernel.rows import holding, ints
+from manjha.research.kernel.rows import fetch_ahead, holding, ints
 from manjha.research.kernel.scalars import Rec, inline, njit
 from manjha.research.kernel.scan import next_position
 from manjha.research.kernel.sessions import fire
 from manjha.research.kernel.timers import next_due
 from manjha.research.kernel.venue import OPEN, RANGE, drain, match
 
+AHEAD = 6
 ADVANCE, STEP, TO_THE_END = range(3)
 """How far an entry goes: some bars, some bars after a decision, or all and the last day's end."""
 
@@ -116,6 +117,10 @@ def _advance(k: Rec, first: int, last: int) -> None:
         r.wakeup += 1
     wakes = r.wakeup < r.wakeup_count and ints(r.wakeups_at, r.wakeup) < last
     at = ints(r.wakeups_at, r.wakeup) if wakes else last - 1
+    if wakes and r.wakeup + AHEAD < r.wakeup_count:
+        later = ints(r.wakeups_at, r.wakeup + AHEAD)
+        fetch_ahead(r.end_at, later)
+        fetch_ahead(r.close_at, later)
     if r.acts_at:
         at = turns_to(k, first, last)
         wakes = r.asked > 0
@@ -132,7 +137,7 @@ def _advance(k: Rec, first: int, last: int) -> None:
         carry_out(k)
 
 
-@njit
+@inline
 def _mark(k: Rec, at: int) -> None:
     """Take over the last close of every instrument at a position."""
     mapped, acted = k.mapped, k.actions

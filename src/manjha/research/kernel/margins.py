@@ -25,7 +25,8 @@ Leg = tuple[int, int, int]
 @inline
 def value_of(k: Rec, qty: int, px: int) -> int:
     """Return quantity × price; beyond the bound the run is stopped and the product does not matter."""
-    if px and abs(qty) > BOUND // px:
+    # In floats, whose product does not wrap and is at most a little off: a division would cost as much as all the rest.
+    if abs(float(qty) * float(px)) > BOUND:
         k.status = OVERFLOW
         return 0
     return qty * px

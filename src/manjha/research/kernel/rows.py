@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -47,6 +48,25 @@ def _int_at(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - a
 
 ints = cast("Callable[[int, int], int]", intrinsic(_int_at))
 """In compiled code: an integer of a column, by the column's address and the row."""
+
+def _fetch_ahead(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
+    """Type and code of `fetch_ahead`."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        offset = builder.mul(arguments[1], context.get_constant(types.int64, 8))
+        place = builder.inttoptr(builder.add(arguments[0], offset), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        fetch = builder.module.globals.get("llvm.prefetch.p0") or ir.Function(builder.module, kind, "llvm.prefetch.p0")
+        # To read, once, as data.
+        builder.call(fetch, [place, flag(0), flag(1), flag(1)])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64), code
+
+
+fetch_ahead = cast("Callable[[int, int], None]", intrinsic(_fetch_ahead))
+"""In compiled code: ask for an integer of a column that is read soon. Columns are long, wake-ups far apart."""
 
 holding = _record_at(s.HOLDING, "holdings_at")
 order_at = _record_at(s.ORDER, "orders_at")

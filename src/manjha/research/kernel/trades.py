@@ -6,7 +6,7 @@ from manjha.research.kernel.exits import entry_filled, exit_filled, fit_sales, f
 from manjha.research.kernel.margins import hold, value_of
 from manjha.research.kernel.records import BOUND, CANCELLED, FILLED, OUTSIDE, OVERFLOW, REJECTED
 from manjha.research.kernel.rows import change, fill, holding, order_at, step
-from manjha.research.kernel.scalars import Rec, njit, proportion, traded
+from manjha.research.kernel.scalars import Rec, inline, njit, proportion, traded
 
 
 @njit
@@ -47,7 +47,7 @@ def apply_fill(k: Rec, order: int, qty: int, reference: int, px: int, ts_ns: int
     _protect(k, order, qty, px, ts_ns)
 
 
-@njit
+@inline
 def _protect(k: Rec, order: int, qty: int, px: int, ts_ns: int) -> None:
     o = order_at(k, order)
     if o.has_exits:
@@ -60,7 +60,7 @@ def _protect(k: Rec, order: int, qty: int, px: int, ts_ns: int) -> None:
         fit_sales(k, o.instrument, ts_ns)
 
 
-@njit
+@inline
 def _record(k: Rec, order: int, qty: int, reference: int, px: int, ts_ns: int) -> None:
     o = order_at(k, order)
     f = fill(k, k.fills)
@@ -81,7 +81,7 @@ def record_change(k: Rec, ix: int, before: int, cash: int, why: tuple[int, int])
     record_step(k, ix, x.qty, x.cost)
 
 
-@njit
+@inline
 def record_step(k: Rec, instrument: int, qty: int, cost: int) -> None:
     """Remember the account after a position or only cash changed; the equity curve is made of these afterwards."""
     r = k
