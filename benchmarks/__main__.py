@@ -106,10 +106,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
             print(f"{row['workload']}  compiled, {way:<20} {rate:>14,.0f} bars/s   {times:.2f} times the loop by hand")
     ours: dict[str, dict[str, float]] = {}
     for (name, who, bars), runs in sorted(groups.items()):
-        if who.startswith("manjha"):
-            # The longest run called back is what peers are held against, a compiled one where there is no other.
-            if who == "manjha" or name not in ours:
-                ours[name] = _rates(bars, runs)
+        # The longest run called back is what peers are held against, a compiled one where there is no other.
+        if who == "manjha" or (who.startswith("manjha") and name not in ours):
+            ours[name] = _rates(bars, runs)
     for (name, who, bars), runs in sorted(groups.items()):
         rates, mine = _rates(bars, runs), ours.get(name.removesuffix(IST))
         ratio = ""
