@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.contract_data import Floats
 from benchmarks.workloads import CrossColumns, PairColumns, RotationColumns, columns_of, spec
 from manjha.domain.bars import BarColumns
 from manjha.domain.money import format_cash
@@ -93,7 +94,8 @@ def _pairs(folder: str, part: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {cores[part % len(cores)]})
     columns = single(folder, 100_000)
     close = np.load(Path(folder) / "bars1m_c.npy", mmap_mode="r")[: len(columns)]
-    _best(spec(PairColumns({5: sma(close, 5), 30: sma(close, 30)}, 5, 30), columns), [(5, 30)], {})
+    few = {length: sma(close, length) for length in (5, 30)}
+    _best(spec(PairColumns(few, 5, 30), columns), [(5, 30)], few)
     wall, cpu = time.perf_counter(), time.process_time()
     pairs = [(fast, slow) for fast in FAST for slow in SLOW][part::PROCESSES]
     averages = {length: sma(close, length) for length in {*FAST, *SLOW}}
@@ -102,12 +104,13 @@ def _pairs(folder: str, part: int) -> dict[str, Any]:
     return {"wall": wall, "cpu": cpu} | _told(best, fills)
 
 
-def _best(made: BacktestSpec, pairs: list[tuple[int, int]], averages: dict[int, Any]) -> tuple[int, int]:
+def _best(made: BacktestSpec, pairs: list[tuple[int, int]], averages: Mapping[int, Floats]) -> tuple[int, int]:
     """Return the best final equity and all fills."""
     market = KernelMarket(made)
     best = fills = 0
-    for fast, slow in pairs if averages else ():
-        outcome = run_stated(made, market, market.stated(PairColumns(averages, fast, slow)))
+    outcome = None
+    for fast, slow in pairs:
+        outcome = run_stated(made, market, market.stated(PairColumns(averages, fast, slow)), over=outcome)
         best, fills = max(best, outcome.final), fills + outcome.count
     return best, fills
 

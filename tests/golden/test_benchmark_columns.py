@@ -1,6 +1,7 @@
 """The workloads that vectorbt is measured on: our compiled side is the event engine's, and the contract's."""
 
 import numpy as np
+import pytest
 
 from benchmarks.columns import FAST, SLOW
 from benchmarks.contract_data import Bars, bars, contract_bars, session_ts
@@ -40,5 +41,23 @@ def test_pairs_share_averages_and_one_of_them_is_the_contract() -> None:
     market = KernelMarket(made)
     outcome = run_stated(made, market, market.stated(made.strategy))
     assert (format_cash(outcome.final), outcome.count) == EXPECTED["W1", 20_000]
-    other = run_stated(made, market, market.stated(PairColumns(averages, 5, 30)))
-    assert other.count > outcome.count
+
+
+def test_a_run_over_the_memory_of_another_is_as_if_alone() -> None:
+    ts, data = contract_bars()
+    part: Bars = tuple(column[:6_000] for column in data)
+    averages = {length: sma(part[3], length) for length in {*FAST, *SLOW}}
+    made = spec(PairColumns(averages, 5, 30), columns_of("BENCH", ts[:6_000], part))
+    market = KernelMarket(made)
+    over = run_stated(made, market, market.stated(made.strategy))
+    # The first trades most, the second little: what the first wrote and the second did not must be gone.
+    for fast, slow in ((29, 225), (8, 40), (5, 30)):
+        stated = market.stated(PairColumns(averages, fast, slow))
+        alone, given_up = run_stated(made, market, stated), over
+        over = run_stated(made, market, stated, over=given_up)
+        assert len(alone.fills) > 4
+        for name in ("fills", "orders", "steps", "notes", "refusals", "changes"):
+            assert getattr(alone, name).tolist() == getattr(over, name).tolist()
+        assert alone.equity.tolist() == over.equity.tolist()
+        with pytest.raises(AttributeError):
+            len(given_up.fills)
