@@ -29,6 +29,7 @@ from manjha.strategy.interface import Entries, History, Strategy
 CAPITAL = Cash(10_000_000 * RUPEE)
 FEE = RateCard(brokerage_kind=BrokerageKind.PCT, brokerage_rate=300_000)
 EPS = 1e-7
+DAY_BARS = 375
 
 EXPECTED: Mapping[tuple[str, int], tuple[Any, ...]] = {
     ("W1", 20_000): ("9994378.637", 439),
@@ -152,6 +153,54 @@ class Rotation(Strategy):
         for index, (market, _) in enumerate(self.lines):
             if index in top or market.position:
                 market.target(0.1 if index in top else 0.0)
+
+
+class RotationColumns(Strategy):
+    """W3 stated as targets: for the compiled backtest."""
+
+    name: ClassVar[str] = "w3-columns"
+    instruments_max: ClassVar[int] = 0
+    unit: ClassVar[TargetUnit] = TargetUnit.WEIGHT
+
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return 6 * DAY_BARS
+
+    def targets(self, history: History) -> Floats:
+        """Each day a tenth of equity in each of the ten strongest of five days, nothing in the others."""
+        close = history.column("close")
+        rows = np.arange(6 * DAY_BARS - 1, len(close), DAY_BARS)
+        gains = close[rows] / close[rows - 5 * DAY_BARS] - 1.0
+        weights = np.zeros(gains.shape)
+        np.put_along_axis(weights, np.argsort(-gains, axis=1)[:, :10], 0.1, axis=1)
+        wanted = np.full(close.shape, np.nan)
+        wanted[rows] = weights
+        return wanted
+
+
+class PairColumns(Strategy):
+    """W4: W1 over two averages of its own, which other pairs share."""
+
+    name: ClassVar[str] = "w4-columns"
+    unit: ClassVar[TargetUnit] = TargetUnit.QTY
+
+    def __init__(self, averages: Mapping[int, Floats], fast: int, slow: int) -> None:
+        super().__init__()
+        self._averages = averages
+        self._fast, self._slow = fast, slow
+
+    def history_needed(self) -> int:
+        """Return the bars before the first decision."""
+        return self._slow
+
+    def targets(self, history: History) -> Floats:
+        """Hold 100 while the fast average is above, nothing otherwise."""
+        del history
+        up = self._averages[self._fast] > self._averages[self._slow] + EPS
+        wanted = np.full(len(up), np.nan)
+        turns = np.flatnonzero(up[1:] != up[:-1]) + 1
+        wanted[turns] = np.where(up[turns], 100.0, 0.0)
+        return wanted
 
 
 def _exact(rupees: Floats) -> Ints:

@@ -68,16 +68,18 @@ class ColumnHistory:
             series = self._timeline.series[self.instruments[0].id, self._interval]
             if series.rows is None:
                 return series.floats(field)[:, None].copy()
-        out = np.full((len(self.ts_ns), len(self.instruments)), np.nan)
-        for index, instrument in enumerate(self.instruments):
+        # Instrument after instrument in memory: written side by side, fifty take four times as long.
+        out = np.empty((len(self.instruments), len(self.ts_ns)))
+        for line, instrument in zip(out, self.instruments, strict=True):
             series = self._timeline.series[instrument.id, self._interval]
             values = series.floats(field)
             if series.rows is None:
-                out[:, index] = values
+                line[:] = values
             else:
                 seen = series.rows >= 0
-                out[seen, index] = values[series.rows[seen]]
-        return out
+                line[seen] = values[series.rows[seen]]
+                line[~seen] = np.nan
+        return out.T
 
 
 def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
@@ -95,7 +97,7 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
         targets = targets[:, None]
     if targets.shape != shape:
         raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
-    says = ~np.isnan(targets)
+    says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
     wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
     values, said = targets[wakeups], says[wakeups]
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX

@@ -38,6 +38,7 @@ class KernelOutcome:
 
     def __init__(self, tables: Tables, tags: Sequence[str] = ("",)) -> None:
         self.tags = tags
+        self._tables = tables
         self.account = tables.account[0].copy()
         self.paid = bool(self.account["paid"])
         self.fills = tables.log("fills")
@@ -51,6 +52,12 @@ class KernelOutcome:
         self._bars = tables.bars
         self._first: Ints = holdings["first"].copy()
         self._last: Ints = tables.bars.close[self._first + np.maximum(holdings["row"], 0)]
+
+    def give_up(self) -> Tables:
+        """Return the tables, for another run to write over; nothing can be asked of this outcome after that."""
+        tables = self._tables
+        self.__dict__.clear()
+        return tables
 
     @property
     def cash(self) -> Cash:

@@ -148,10 +148,18 @@ def run_kernel(
 
 
 def run_stated(
-    spec: BacktestSpec, market: KernelMarket, stated: Stated, on_compile: cache.OnCompile | None = None
+    spec: BacktestSpec,
+    market: KernelMarket,
+    stated: Stated,
+    on_compile: cache.OnCompile | None = None,
+    over: KernelOutcome | None = None,
 ) -> KernelOutcome:
-    """Run what a strategy has stated already, all of it, over a market that suits the spec; see `run_kernel`."""
-    tables = new_tables(spec, market, stated)
+    """Run what a strategy has stated already, all of it, over a market that suits the spec; see `run_kernel`.
+
+    `over` is the outcome of an earlier run of which all is known that is wanted: its memory is used again, which makes
+    a sweep faster, and it is void from then on, arrays that were taken from it included.
+    """
+    tables = new_tables(spec, market, stated, over=None if over is None else over.give_up())
     carry_through(tables, on_compile)
     return KernelOutcome(tables)
 
@@ -171,8 +179,10 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
         tables.grow()
 
 
-def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: int = 0) -> Tables:
-    """Return the state before the first bar; `rows` of each log are expected, one a wake-up where more."""
+def new_tables(
+    spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: int = 0, over: Tables | None = None
+) -> Tables:
+    """Return the state before the first bar; of each log `rows` are expected, one a wake-up where more."""
     count = len(spec.instruments)
     names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
     first, exchanges = 0, {name: number for number, name in enumerate(names)}
@@ -190,7 +200,7 @@ def new_tables(spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: i
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
-    tables = Tables(account, market.bars, given, max(rows, len(stated.wakeups)))
+    tables = Tables(account, market.bars, given, max(rows, len(stated.wakeups)), over)
     tables.state(stated.wakeups, stated.wanted)
     return tables
 

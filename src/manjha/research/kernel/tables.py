@@ -18,17 +18,22 @@ class Tables:
     bars
         The columns of the market.
 
-    `rows` is how many rows of each log are expected; logs are doubled whenever they run out.
+    `rows` is how many rows of each log are expected; logs are doubled whenever they run out. `over` are the tables of a
+    finished run that is given up: its logs are emptied and used again, as memory new from the system costs a short run
+    as much as the run.
     """
 
-    def __init__(self, account: s.Records, bars: s.Bars, given: dict[str, s.Records], rows: int) -> None:
+    def __init__(
+        self, account: s.Records, bars: s.Bars, given: dict[str, s.Records], rows: int, over: "Tables | None" = None
+    ) -> None:
         self.account = account
         self.bars = bars
         self.arrays: dict[str, s.Records] = {}
         for name, table in given.items():
             self.take(name, table)
         for name, kind in LOGS.items():
-            self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind))
+            log = None if over is None else over.emptied(name, rows + 2 * s.SPARE)
+            self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind) if log is None else log)
         # Each expiry and each action changes every position once at most.
         many = len(self.arrays["holdings"]) * (1 + len(self.arrays["actions"]))
         self.take("changes", np.zeros(many, s.CHANGE))
@@ -61,6 +66,15 @@ class Tables:
     def log(self, name: str) -> s.Records:
         """Return the rows that have been written."""
         return self.arrays[name][: self.account[0][name]]
+
+    def emptied(self, name: str, rows: int) -> s.Records | None:
+        """Return a log with zeros in place of what a run wrote; None where it has fewer than so many rows."""
+        log = self.arrays[name]
+        if len(log) < rows:
+            return None
+        # There is room for `SPARE` rows before each position, so no row was begun beyond those.
+        log[: int(self.account[0][name]) + s.SPARE].view(np.uint8).fill(0)
+        return log
 
     def _take_log(self, name: str, log: s.Records) -> None:
         self.take(name, log)

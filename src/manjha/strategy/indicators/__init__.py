@@ -3,7 +3,7 @@
 int64 price columns count 1e-4 rupee and give results in rupees where the result is a price; float64 columns are taken
 as they are. Results are float64, NaN during warm-up. A NaN or infinite input gives NaN and starts the indicator over:
 what comes after it is what a series beginning there would give, warm-up included; nothing is skipped silently.
-(`vwap`, whose window is the session, gives NaN for the rest of the session.)
+(`vwap`, whose window is the session, gives NaN for the rest of the session.) Several at once are a `bundle`.
 """
 
 from manjha.domain.errors import UsageError
@@ -24,7 +24,8 @@ from manjha.strategy.indicators.averages import (
     tema,
     wma,
 )
-from manjha.strategy.indicators.entry import Indicator, Parameter, Stream
+from manjha.strategy.indicators.bundle import bundle
+from manjha.strategy.indicators.entry import Asked, Indicator, Parameter, Stream
 from manjha.strategy.indicators.flow import (
     CCI,
     HEIKIN_ASHI,
@@ -104,9 +105,9 @@ def get(name: str) -> Indicator:
 
 
 __all__ = [
-    "INDICATORS", "Adx", "Aroon", "Bands", "Candles", "Indicator", "Macd", "Parameter", "Stochastic", "Stream",
+    "INDICATORS", "Adx", "Aroon", "Asked", "Bands", "Candles", "Indicator", "Macd", "Parameter", "Stochastic", "Stream",
     "Supertrend",
-    "adx", "aroon", "atr", "bollinger", "cci", "dema", "donchian", "ema", "get", "heikin_ashi", "highest", "hma",
-    "keltner", "lowest", "macd", "mfi", "momentum", "obv", "realised_vol", "roc", "rsi", "slope", "sma", "stochastic",
-    "supertrend", "tema", "true_range", "vwap", "williams_r", "wma", "zscore",
+    "adx", "aroon", "atr", "bollinger", "bundle", "cci", "dema", "donchian", "ema", "get", "heikin_ashi", "highest",
+    "hma", "keltner", "lowest", "macd", "mfi", "momentum", "obv", "realised_vol", "roc", "rsi", "slope", "sma",
+    "stochastic", "supertrend", "tema", "true_range", "vwap", "williams_r", "wma", "zscore",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from itertools import pairwise
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -105,6 +105,12 @@ class Indicator(msgspec.Struct, frozen=True):
         """Return the compiled `fold(f, i, column, ..., out)`; `out` is a float64 array, or a tuple of several."""
         return self._function("fold")
 
+    def of(self, *columns: ArrayLike, **parameters: object) -> "Asked":
+        """Return the indicator with columns and parameters, for `bundle`. Raises as `arrays`."""
+        values = self.values(parameters)
+        ready, scale = self._columns(columns)
+        return Asked(self, tuple(ready), scale, {p.name: v for p, v in zip(self.parameters, values, strict=True)})
+
     def fold(self, f: NDArray[np.float64], i: NDArray[np.int64], *columns: NDArray[Any]) -> tuple[FloatArray, ...]:
         """Return the outputs for every row of int64 or float64 columns, continuing from the state, which moves on."""
         out = tuple(np.empty(len(columns[0])) for _ in self.outputs)
@@ -149,6 +155,15 @@ class Indicator(msgspec.Struct, frozen=True):
                 hint="Give them all in 1e-4 rupee (int64) or all in rupees (float64).",
             )
         return [np.ascontiguousarray(array) for array in arrays], float(RUPEE) if np.dtype(np.int64) in kinds else 1.0
+
+
+class Asked(NamedTuple):
+    """An indicator over certain columns: int64 or float64, contiguous; `scale` is the units of a price in one rupee."""
+
+    indicator: Indicator
+    columns: tuple[NDArray[Any], ...]
+    scale: float
+    parameters: dict[str, int | float]
 
 
 class Stream:

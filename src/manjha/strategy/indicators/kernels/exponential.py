@@ -6,6 +6,9 @@ import numpy as np
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, fma, njit
 
+_ROWS = 256
+"""Prices that are taken together after the warm-up, on trust that all are finite, and again one by one if not."""
+
 # The exponential average begins with the mean of its first `length` values; until then `value` holds their sum.
 
 
@@ -136,16 +139,39 @@ def macd_update(f: Floats, i: Ints, x: float) -> tuple[float, float, float]:
 
 
 @njit
-def macd_fold(f: Floats, i: Ints, column: Floats, out: Outs) -> None:
-    """Add many prices."""
+def _macd_block(f: Floats, i: Ints, column: Floats, out: Outs, scale: float) -> bool:
+    """Add prices after the warm-up. False, and no change, if not all are finite: such a one leaves the averages so."""
     lines, signals, gaps = out
-    n = len(column)
-    averages, run, scale = (f[0], f[1], f[2]), i[3], f[6]
-    lengths, alphas = (i[0], i[1], i[2]), (f[3], f[4], f[5])
-    for t in range(n):
-        averages, run, line = _macd(averages, run, lengths, alphas, float(column[t]) / scale)
-        lines[t] = line
-        signals[t] = averages[2] if not math.isnan(line) else math.nan
-        gaps[t] = line - signals[t]
-    f[0], f[1], f[2] = averages
-    i[3] = run
+    fast, slow, signal = f[0], f[1], f[2]
+    new_fast, new_slow, new_signal = f[3], f[4], f[5]
+    old_fast, old_slow, old_signal = 1.0 - new_fast, 1.0 - new_slow, 1.0 - new_signal
+    for t in range(len(column)):
+        x = float(column[t]) / scale
+        fast = fma(fast, old_fast, x * new_fast)
+        slow = fma(slow, old_slow, x * new_slow)
+        line = fast - slow
+        signal = fma(signal, old_signal, line * new_signal)
+        lines[t], signals[t], gaps[t] = line, signal, line - signal
+    if not math.isfinite(signal):
+        return False
+    f[0], f[1], f[2] = fast, slow, signal
+    i[3] += len(column)
+    return True
+
+
+@njit
+def macd_fold(f: Floats, i: Ints, column: Floats, out: Outs) -> None:
+    """Add many prices, one by one in the warm-up or where a price is not finite."""
+    lines, signals, gaps = out
+    for start in range(0, len(column), _ROWS):
+        stop = min(start + _ROWS, len(column))
+        there = slice(start, stop)
+        parts = (lines[there], signals[there], gaps[there])
+        done = False
+        if i[3] >= i[1] + i[2]:
+            # Of a scale known to be one, no division is left.
+            prices = column[there]
+            done = _macd_block(f, i, prices, parts, 1.0) if f[6] == 1.0 else _macd_block(f, i, prices, parts, f[6])
+        if not done:
+            for t in range(start, stop):
+                lines[t], signals[t], gaps[t] = macd_update(f, i, float(column[t]))

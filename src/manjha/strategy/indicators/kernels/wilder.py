@@ -6,6 +6,9 @@ import numpy as np
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, fma, njit
 
+_ROWS = 256
+"""Bars that are taken together after the warm-up, on trust that all are finite, and again one by one if not."""
+
 
 @njit
 def _wilder(value: float, count: int, length: int, weight: float, x: float) -> float:
@@ -59,8 +62,8 @@ def rsi_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
 
 @njit
 def _range(last: float, high: float, low: float) -> float:
-    """Return the true range after the close `last`."""
-    return max(high, last) - min(low, last)
+    """Return the true range after the close `last`; of numbers only, which saves what `max` does for NaN."""
+    return (high if high > last else last) - (low if low < last else last)
 
 
 @njit
@@ -89,20 +92,38 @@ def atr_update(f: Floats, i: Ints, high: float, low: float, close: float) -> flo
 
 
 @njit
+def _atr_block(f: Floats, i: Ints, bars: Outs, out: Floats, scale: float) -> bool:
+    """Add bars after the warm-up. False, and no change, if not all are finite: such a one leaves `seen` so."""
+    high, low, close = bars
+    last, value, weight, seen = f[0], f[1], f[2], 0.0
+    keep = 1.0 - weight
+    for t in range(len(out)):
+        top, floor = float(high[t]), float(low[t])
+        value = fma(value, keep, _range(last, top, floor) / scale * weight)
+        last = float(close[t])
+        seen += top + floor + last
+        out[t] = value
+    if not math.isfinite(seen):
+        return False
+    f[0], f[1] = last, value
+    i[1] += len(out)
+    return True
+
+
+@njit
 def atr_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
-    """Add many bars."""
-    last, value, weight, scale, run, length = f[0], f[1], f[2], f[3], i[1], i[0]
-    for t in range(len(close)):
-        top, floor, c = float(high[t]), float(low[t]), float(close[t])
-        out[t] = math.nan
-        if not math.isfinite(top + floor + c):
-            value, run = 0.0, 0
-            continue
-        if run > 0:
-            value, out[t] = _atr(value, run, length, weight, _range(last, top, floor) / scale)
-        last = c
-        run += 1
-    f[0], f[1], i[1] = last, value, run
+    """Add many bars, one by one in the warm-up or where a bar is not finite."""
+    for start in range(0, len(close), _ROWS):
+        stop = min(start + _ROWS, len(close))
+        there = slice(start, stop)
+        bars = (high[there], low[there], close[there])
+        done = False
+        if i[1] > i[0]:
+            # Of a scale known to be one, no division is left.
+            done = _atr_block(f, i, bars, out[there], 1.0) if f[3] == 1.0 else _atr_block(f, i, bars, out[there], f[3])
+        if not done:
+            for t in range(start, stop):
+                out[t] = atr_update(f, i, float(high[t]), float(low[t]), float(close[t]))
 
 
 def true_range_init(scale: float) -> State:

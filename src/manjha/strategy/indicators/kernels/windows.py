@@ -7,6 +7,10 @@ import numpy as np
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
 
+_ROWS = 512
+"""Rows whose sums are taken before anything is divided: processors divide several at once, and the sums stay in the
+nearest cache."""
+
 # A running sum over a window. Sums of prices in whole 1e-4 rupee are exact, in any order: they stay below 2**53. For
 # other floats the error must not pile up, so a second sum, begun afresh with every `length` bars, takes the place of
 # the first one whenever it has come to cover the window.
@@ -46,22 +50,59 @@ def sma_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
+def _divide(sums: Floats, divisor: float) -> None:
+    for t in range(len(sums)):
+        sums[t] = sums[t] / divisor
+
+
+@njit
+def _sma_block(new: Floats, old: Floats, sums: Floats, total: float, fresh: float) -> tuple[float, float]:
+    """Slide over values within a block. Nothing is asked of each: one that is not finite leaves the fresh sum so."""
+    for t in range(len(sums)):
+        x = float(new[t])
+        total += x - float(old[t])
+        fresh += x
+        sums[t] = total
+    return total, fresh
+
+
+@njit
 def sma_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
-    """Add many values; once the window lies inside the column, old values are read from there."""
+    """Add many values, block by block; one by one while the window fills or where a value is not finite.
+
+    Once the window lies inside the column, old values are read from there. Until they are divided, the sums lie where
+    the averages will.
+    """
     n, length = len(column), i[0]
-    for t in range(min(n, length)):
-        out[t] = sma_update(f, i, float(column[t]))
-    total, fresh, run, left, divisor = f[0], f[1], i[1], i[2], f[2]
-    for t in range(length, n):
-        x = float(column[t])
-        if not math.isfinite(x):
-            total, fresh, run, left = 0.0, 0.0, 0, length
-            out[t] = math.nan
-            continue
-        run += 1
-        old = float(column[t - length]) if run > length else 0.0
-        total, fresh, left = _slide(total, fresh, left, length, x, old)
-        out[t] = total / divisor if run >= length else math.nan
+    t = min(n, length)
+    for place in range(t):
+        out[place] = sma_update(f, i, float(column[place]))
+    total, fresh, run, left, divided = f[0], f[1], i[1], i[2], t
+    while t < n:
+        stop = min(t + left, n)
+        ahead, anew = total, math.nan
+        if run >= length:
+            ahead, anew = _sma_block(column[t:stop], column[t - length : stop - length], out[t:stop], total, fresh)
+        if math.isfinite(anew):
+            total, fresh, run, left = ahead, anew, run + stop - t, left - (stop - t)
+            if left == 0:
+                out[stop - 1] = fresh
+                total, fresh, left = fresh, 0.0, length
+        else:
+            for place in range(t, stop):
+                x = float(column[place])
+                if not math.isfinite(x):
+                    total, fresh, run, left = 0.0, 0.0, 0, length
+                    out[place] = math.nan
+                    continue
+                run += 1
+                old = float(column[place - length]) if run > length else 0.0
+                total, fresh, left = _slide(total, fresh, left, length, x, old)
+                out[place] = total if run >= length else math.nan
+        t = stop
+        if t - divided >= _ROWS or t == n:
+            _divide(out[divided:t], f[2])
+            divided = t
     f[0], f[1], i[1], i[2] = total, fresh, run, left
     for back in range(min(length, run) if n > length else 0):
         f[3 + (2 * length - left - 1 - back) % length] = float(column[n - 1 - back])

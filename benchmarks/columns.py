@@ -1,0 +1,134 @@
+"""Our side of what vectorbt does, whole columns compiled: `python -m benchmarks.columns DATA W1 | W3 | W4`.
+
+W1 with the equity of each bar and the closed trades; W3 as targets in weights, fifty shares, one account; W4 as W1 for
+1,000 pairs of averages over 100,000 bars, in two processes of a core each. What a run looks up about its market (days,
+sessions, rates) is counted in W3 and W4, where it is done once; `market_cpu` says what it takes in W1.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contract_data import Floats
+from benchmarks.workloads import CrossColumns, PairColumns, RotationColumns, columns_of, spec
+from manjha.domain.bars import BarColumns
+from manjha.domain.money import format_cash
+from manjha.research.backtest import BacktestSpec
+from manjha.research.kernel.run import KernelMarket, run_kernel, run_stated
+from manjha.research.search.compiled import CompiledSample, look_up, warm
+from manjha.strategy.indicators import sma
+
+NAMES = ("ts", "o", "h", "l", "c", "v")
+FAST, SLOW = range(5, 30), range(30, 230, 5)
+PROCESSES = 2
+EXPECTED_COLUMNS: Mapping[tuple[str, int], tuple[Any, ...]] = {
+    ("W1 with curve", 1_000_000): ("9348590.20", 11_275),
+    ("W4", 100_000_000): ("9971844.7385", 1_649_423),
+}
+"""Final equity and closed trades of W1; the best final equity and all fills of W4. vectorbt gives the same."""
+
+
+def main(folder: str, name: str, part: str = "") -> None:
+    """Run a workload on little data to load the code, then once for the record; print its row."""
+    if name == "W4" and not part:
+        print(json.dumps(_both(folder)))
+        return
+    warm(lambda _: None)
+    if name == "W4":
+        print(json.dumps(_pairs(folder, int(part))))
+        return
+    print(json.dumps(_cross(folder) if name == "W1" else _rotation(folder)))
+
+
+def single(folder: str, count: int) -> BarColumns:
+    """Return the one share."""
+    ts, *data = (np.load(Path(folder) / f"bars1m_{key}.npy", mmap_mode="r")[:count] for key in NAMES)
+    return columns_of("BENCH", np.array(ts), tuple(data))
+
+
+def portfolio(folder: str, count: int) -> list[BarColumns]:
+    """Return the fifty shares."""
+    ts, *data = (np.load(Path(folder) / f"port_{key}.npy", mmap_mode="r")[:count] for key in NAMES)
+    parts = [tuple(column[:, j] for column in data) for j in range(data[0].shape[1])]
+    return [columns_of(f"S{j:02d}", np.array(ts), part) for j, part in enumerate(parts)]
+
+
+def _cross(folder: str) -> dict[str, Any]:
+    made = spec(CrossColumns(), single(folder, 1_000_000))
+    began = time.process_time()
+    found = look_up(made)
+    looking = time.process_time() - began
+    run_kernel(made, found.market)
+    wall, cpu = time.perf_counter(), time.process_time()
+    run = CompiledSample(made, found, run_kernel(made, found.market))
+    curve, trades = run.equity, run.trades
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    row = {"workload": "W1 with curve", "bars": len(curve), "wall": wall, "cpu": cpu, "market_cpu": looking}
+    return row | _told(format_cash(int(curve[-1])), trades)
+
+
+def _rotation(folder: str) -> dict[str, Any]:
+    bars = portfolio(folder, 100_000)
+    small = spec(RotationColumns(), *portfolio(folder, 4_000))
+    run_kernel(small, KernelMarket(small))
+    made = spec(RotationColumns(), *bars)
+    wall, cpu = time.perf_counter(), time.process_time()
+    outcome = run_kernel(made)
+    curve = outcome.equity
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    row = {"workload": "W3 as targets", "bars": len(curve) * len(bars), "wall": wall, "cpu": cpu}
+    return row | _told(format_cash(int(curve[-1])), outcome.count)
+
+
+def _pairs(folder: str, part: int) -> dict[str, Any]:
+    """Run our share of the pairs on a core of our own."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[part % len(cores)]})
+    columns = single(folder, 100_000)
+    close = np.load(Path(folder) / "bars1m_c.npy", mmap_mode="r")[: len(columns)]
+    few = {length: sma(close, length) for length in (5, 30)}
+    _best(spec(PairColumns(few, 5, 30), columns), [(5, 30)], few)
+    wall, cpu = time.perf_counter(), time.process_time()
+    pairs = [(fast, slow) for fast in FAST for slow in SLOW][part::PROCESSES]
+    averages = {length: sma(close, length) for length in {*FAST, *SLOW}}
+    best, fills = _best(spec(PairColumns(averages, *pairs[0]), columns), pairs, averages)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {"wall": wall, "cpu": cpu} | _told(best, fills)
+
+
+def _best(made: BacktestSpec, pairs: list[tuple[int, int]], averages: Mapping[int, Floats]) -> tuple[int, int]:
+    """Return the best final equity and all fills."""
+    market = KernelMarket(made)
+    best = fills = 0
+    outcome = None
+    for fast, slow in pairs:
+        outcome = run_stated(made, market, market.stated(PairColumns(averages, fast, slow)), over=outcome)
+        best, fills = max(best, outcome.final), fills + outcome.count
+    return best, fills
+
+
+def _both(folder: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.columns", folder, "W4"]
+    started = [subprocess.Popen([*command, str(part)], stdout=subprocess.PIPE) for part in range(PROCESSES)]
+    rows = [json.loads(process.communicate()[0]) for process in started]
+    total = {key: sum(row[key] for row in rows) for key in ("cpu", "peak_mb")}
+    best, fills = max(row["result"][0] for row in rows), sum(row["result"][1] for row in rows)
+    wall = max(row["wall"] for row in rows)
+    bars = len(FAST) * len(SLOW) * 100_000
+    return {"workload": "W4", "bars": bars, "wall": wall} | total | {"result": [format_cash(best), fills]}
+
+
+def _told(*result: object) -> dict[str, Any]:
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "result": list(result)}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
