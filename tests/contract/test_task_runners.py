@@ -1,12 +1,13 @@
 """What every task runner does, whatever it runs on."""
 
+import multiprocessing
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from manjha.adapters.system.processes import InlineRunner, ProcessRunner
+from manjha.adapters.system.processes import InlineRunner, ProcessRunner, _serve
 from manjha.domain.errors import UsageError
 from manjha.ports.tally import AHEAD
 from manjha.ports.tasks import TaskFailed, TaskRunner, Work
@@ -123,3 +124,14 @@ def test_a_sweep_is_the_same_on_every_runner(outside: TaskRunner) -> None:
     others, other_ledger = services_of(outside)
     assert sweep(others, plan, Sampling(10, 3)) == wanted
     assert other_ledger.rows == ledger.rows
+
+
+def test_a_worker_whose_parent_is_gone_ends_in_silence(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, work_in(tmp_path), None))
+    ours.close()
+    process.start()
+    theirs.close()
+    process.join()
+    assert process.exitcode == 0

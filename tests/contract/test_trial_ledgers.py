@@ -121,3 +121,13 @@ def test_thousands_at_once(ledger: TrialLedger) -> None:
     assert ledger.record("first", [trial(number) for number in range(1_500)]) == 1_500
     assert ledger.record("first", [trial(number) for number in range(1_600)]) == 100
     assert ledger.count(*OURS) == 1_600
+
+
+def test_each_variant_has_one_sharpe_ratio(ledger: TrialLedger) -> None:
+    further = msgspec.structs.replace(SUBJECT, data_hash="f" * 64)
+    ledger.record("first", [trial(1, done(1)), trial(2, done(2)), trial(3, FAILED), trial(4, PRUNED)])
+    ledger.record("second", [trial(1, done(5), further), trial(6, done(6), further)])
+    assert sorted(ledger.sharpes(*OURS, SUBJECT.data_hash), key=str) == [1, 2, 6, None]
+    assert sorted(ledger.sharpes(*OURS, further.data_hash), key=str) == [2, 5, 6, None]
+    assert len(ledger.sharpes(*OURS, "")) == ledger.count(*OURS)
+    assert list(ledger.sharpes("zigzag", SUBJECT.data_set, "")) == []

@@ -62,6 +62,11 @@ class MemoryTrialLedger:
         found = self.trials(strategy, data_set)
         return len({one.variant for one in found if one.outcome.status is not TrialStatus.FAILED})
 
+    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> list[int | None]:
+        found = [one for one in self.trials(strategy, data_set) if one.outcome.status is not TrialStatus.FAILED]
+        found.sort(key=lambda one: one.subject.data_hash == data_hash)
+        return list({one.variant: one.outcome.moments.sharpe for one in found}.values())
+
     def trials(self, strategy: str, data_set: str, *, study: str = "") -> list[Trial]:
         return [
             one

@@ -57,7 +57,7 @@ def report_of(points: list[Point], *objectives: str, name: str = "hills") -> Sea
         planned=len(rows),
         left_out=3,
         new_trials=len(rows),
-        trials=len(rows) + 40,
+        sharpes=(*(row.outcome.moments.sharpe for row in rows), *[None] * 40),
     )
 
 

@@ -107,6 +107,8 @@ def test_a_database_that_cannot_be_used_does_not_hide_a_backtest(home: Home) -> 
         ((*SPACE, "--constraint", "fast << slow"), "the condition 'fast << slow' may not have", "comparisons"),
         ((*SPACE, "--objective", "sharp"), "unknown objective 'sharp'", "Did you mean 'sharpe'?"),
         ((*SPACE, "--sample", "sobol:5"), "unknown sample 'sobol:5'", "--sample lhs:500"),
+        ((*SPACE, "--sample", "lhs:²"), "unknown sample 'lhs:²'", "--sample lhs:500"),
+        ((*SPACE, "--size", "qty:²"), "unknown sizing 'qty:²'", "qty:100"),
         (
             ("-p", "fast=80", "-p", "slow=88", "--objective", "win_rate"),
             "the objective win_rate is not defined for any of 1 combinations",

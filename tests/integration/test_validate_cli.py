@@ -76,6 +76,12 @@ def test_wrong_words_are_told(home: Home, words: tuple[str, ...], error: str, hi
     assert hint in home.erred
 
 
+def test_a_study_without_such_trials_is_named(home: Home) -> None:
+    home.search("sweep", "sma-cross", *SPACE)
+    assert home.run("validate", "-s", "sma-cross", *ALPHA, "--study", "yours") == 2
+    assert "error: the study yours has no trials of sma-cross on NSE:ALPHA 1d" in home.erred
+
+
 def test_trials_on_another_span_are_named(home: Home) -> None:
     home.search("sweep", "sma-cross", *SPACE)
     assert home.run("validate", "-s", "sma-cross", *ALPHA, "--to", "2024-03-31") == 2

@@ -1,5 +1,7 @@
 """What days bring in the compiled backtest: bands, corporate actions, the closing auction; as the event engine."""
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from manjha.research.kernel.run import KernelMarket, run_kernel
 from manjha.research.result import BacktestResult
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.simulator.slippage import FixedTicks
+from manjha.strategy.context import Context
 from manjha.strategy.interface import Entries, History, Strategy
 from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
 from tests.fakes.market_rules import future, shipped_rules
@@ -114,6 +117,26 @@ def test_an_order_over_a_bonus_is_placed_in_its_new_terms() -> None:
     ]
 
 
+class TwoTagged(Strategy):
+    """Asks for ten with a word, and later without one."""
+
+    def init(self, ctx: Context) -> None:
+        self.bars = 0
+
+    def on_bar(self, ctx: Context) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            ctx.buy(10, tag="first")
+        elif self.bars == 3:
+            ctx.buy(10)
+
+
+def test_an_order_over_a_bonus_keeps_its_tag() -> None:
+    rows = [flat(300.0), flat(300.0), flat(200.0), flat(200.0)]
+    made = both(spec_of(TwoTagged(), days(SHARE, rows), actions=(acting(ActionKind.BONUS, 2, 3, 2),)))
+    assert [(record.order.qty, record.order.tag) for record in made.orders] == [(10, "first"), (15, "first"), (10, "")]
+
+
 @pytest.mark.parametrize(
     ("action", "qty", "cash"),
     [
@@ -137,6 +160,27 @@ def test_a_split_changes_the_lot_of_a_future_on_the_share() -> None:
     made = both(msgspec.structs.replace(spec, instruments=(SHARE, held)))
     assert [fill.qty for fill in made.fills] == [100, 200]
     assert [(change.qty_before, change.qty_after) for change in made.adjustments] == [(100, 200)]
+
+
+class OneLot(Strategy):
+    """Buys a lot of the contract at each close."""
+
+    product = Product.NRML
+    instruments_max: ClassVar[int] = 0
+
+    def on_bar(self, ctx: Context) -> None:
+        for market in ctx.markets.values():
+            if market.instrument.lot > 1:
+                market.buy(market.instrument.lot)
+
+
+def test_a_strategy_sees_the_lot_of_the_day() -> None:
+    held = future("ALPHA", "2024-01-25", asset=Asset.EQUITY, lot=100)
+    bars = [days(one, [flat(100.0), flat(100.0), flat(50.0), flat(50.0)]) for one in (SHARE, held)]
+    spec = spec_of(OneLot(), *bars, actions=(acting(ActionKind.SPLIT, 2, 2, 1),))
+    made = both(msgspec.structs.replace(spec, instruments=(SHARE, held)))
+    assert [fill.qty for fill in made.fills] == [100, 100, 200]
+    assert not made.refusals
 
 
 def test_two_actions_of_a_day_and_a_fill_at_the_close_are_in_order() -> None:

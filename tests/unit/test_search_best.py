@@ -27,17 +27,19 @@ def test_the_best_is_deflated_by_how_many_there_were() -> None:
     sharpes = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
     best = int(np.argmax(sharpes))
     points = [{"a": n} for n in range(30)]
-    found = judge_best(points, sharpes, moments, best, 100)
+    known = [one.sharpe for one in moments] + [None] * 70
+    found = judge_best(points, sharpes, moments, best, known)
     record = track_record(returns[:, best])
-    assert found.deflated == pytest.approx(deflated_sharpe(record, variance=float(np.var(sharpes, ddof=1)), trials=100))
+    variance = float(np.var([*sharpes, *[0.0] * 70], ddof=1))
+    assert found.deflated == pytest.approx(deflated_sharpe(record, variance=variance, trials=100))
     assert found.sharpe == pytest.approx(annualised(record.sharpe, 252), abs=1e-6)
-    assert judge_best(points, sharpes, moments, best, 10_000).deflated < found.deflated
+    assert judge_best(points, sharpes, moments, best, known * 100).deflated < found.deflated
     assert found.verdict.sentence.startswith("the best of 100 trials has a deflated Sharpe of ")
 
 
 def test_a_trial_that_never_traded_counts_with_zero() -> None:
     moments = [ReturnMoments(250, sharpe=10**11, skewness=0, kurtosis=3 * 10**12), ReturnMoments(250)]
-    found = judge_best([{"a": 1}, {"a": 2}], np.array([1.0, math.nan]), moments, 0, 2)
+    found = judge_best([{"a": 1}, {"a": 2}], np.array([1.0, math.nan]), moments, 0, [10**11, None])
     record = TrackRecord(250, 0.1)
     assert found.deflated == pytest.approx(deflated_sharpe(record, variance=0.1**2 / 2, trials=2))
 
@@ -45,7 +47,7 @@ def test_a_trial_that_never_traded_counts_with_zero() -> None:
 def test_ends_of_ranges_are_named_and_words_have_none() -> None:
     points = [{"a": n, "word": "xy"[n % 2]} for n in range(10)]
     goodness = np.arange(10.0)
-    found = judge_best(points, goodness, [ReturnMoments(250, sharpe=10**10)] * 10, 9, 10)
+    found = judge_best(points, goodness, [ReturnMoments(250, sharpe=10**10)] * 10, 9, [10**10] * 10)
     assert found.edges == ("a",)
 
 
@@ -59,7 +61,7 @@ def test_without_a_best_there_is_nothing_to_judge() -> None:
         planned=3,
         left_out=0,
         new_trials=0,
-        trials=0,
+        sharpes=(),
         is_interrupted=True,
     )
     assert judged(report) is None
@@ -95,3 +97,20 @@ def test_a_front_leaves_out_what_is_not_defined() -> None:
     found = draw.front(points, values, [True, True, False], names=("x", "y"))
     assert (found["front"], found["others"]) == ([[1.0, 2.0, "a 0"]], [[0.0, 0.0, "a 2"]])
     assert draw.front(points, np.full((3, 2), math.nan), [True] * 3, names=("x", "y")) == {}
+
+
+def test_a_narrow_second_search_does_not_make_luck_an_edge() -> None:
+    services, _ = services_of(InlineRunner())
+    wide = sweep(services, plan_of("length=2:12"), Sampling())
+    first = wide.best(1)[0].point["length"]
+    for again in (f"length={first}", f"length={first},{'3' if first == 2 else '2'}"):
+        narrow = sweep(services, plan_of(again), Sampling())
+        assert judged(narrow).deflated == judged(wide).deflated  # type: ignore[union-attr]  # there is a best
+
+
+def test_the_best_of_a_poor_search_is_not_called_the_best_of_all() -> None:
+    services, _ = services_of(InlineRunner())
+    wide = sweep(services, plan_of("length=2:11"), Sampling())
+    last = wide.best(10)[-1].point["length"]
+    narrow = sweep(services, plan_of(f"length={last}"), Sampling())
+    assert sentence(judged(narrow)).startswith("Number 10 of 10 trials has a deflated Sharpe of ")

@@ -34,7 +34,7 @@ def judged(report: SearchReport) -> Best | None:
     """Return how much of the best row is luck; None where no row has a value."""
     best = report.best(1)
     rows = [row for row in report.rows if row.outcome.status is not TrialStatus.FAILED]
-    if not best or len(rows) < 2:
+    if not best or len(report.sharpes) < 2:
         return None
     first = report.objectives[0]
     goodness = np.array(
@@ -42,7 +42,7 @@ def judged(report: SearchReport) -> Best | None:
     )
     goodness[np.isinf(goodness)] = math.nan
     moments = [row.outcome.moments for row in rows]
-    return judge_best([row.point for row in rows], goodness, moments, rows.index(best[0]), max(report.trials, 1))
+    return judge_best([row.point for row in rows], goodness, moments, rows.index(best[0]), report.sharpes)
 
 
 def sentence(found: Best | None) -> str:

@@ -37,7 +37,7 @@ def parse_sizing(text: str) -> SizingPolicy | None:
     if not text:
         return None
     kind, _, value = text.partition(":")
-    if kind == "qty" and value.isdigit() and int(value) > 0:
+    if kind == "qty" and value.isdecimal() and int(value) > 0:
         return FixedQty(Qty(int(value)))
     if kind == "capital":
         return CapitalFraction(_fraction(value, text, at_most=5))

@@ -228,7 +228,8 @@ class EngineState:
         self.today_fills = len(self.record_fills)
 
     def refresh(self, instrument: InstrumentId) -> None:
-        """Show the strategy its position in an instrument, after it changed without a trade."""
+        """Show the strategy an instrument and its position in it, after they changed without a trade."""
+        self.ctx.markets[instrument].instrument = self.instruments[instrument]
         position = self.portfolio.positions.get((self.origin.strategy, instrument, self.ctx.product))
         if position is not None:
             market = self.ctx.markets[instrument]

@@ -29,6 +29,13 @@ class TrialLedger(Protocol):
         """
         ...
 
+    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> Sequence[int | None]:
+        """Return the Sharpe ratio of a day of each variant that `count` counts, in 1e-12, in no order.
+
+        It is that on the bars of `data_hash` where the variant was evaluated on them, else the last that was recorded.
+        """
+        ...
+
     def trials(self, strategy: str, data_set: str, *, study: str = "") -> Sequence[Trial]:
         """Return the trials of a strategy on a data set, of one study or of all, in the order of their recording."""
         ...

@@ -27,6 +27,7 @@ from manjha.services.searches import (
     ground_of,
     require_some,
     row_of,
+    sharpes_of,
 )
 from manjha.services.trial_records import Recorder
 
@@ -96,7 +97,7 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
         left_out=0,
         repeated=search.study.told - len(rows),
         new_trials=recorder.new,
-        trials=services.ledger.count(subject.strategy, subject.data_set),
+        sharpes=sharpes_of(services.ledger, subject),
         is_interrupted=is_interrupted,
     )
     return require_some(report)

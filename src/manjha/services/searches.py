@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from manjha.domain.errors import UsageError
-from manjha.domain.trials import TrialOutcome, TrialStatus
+from manjha.domain.trials import TrialOutcome, TrialStatus, TrialSubject
 from manjha.ports.tasks import TaskFailed, TaskRunner
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
@@ -66,7 +66,8 @@ class SearchRow(msgspec.Struct, frozen=True):
 class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a search found. `rows` in the order of evaluation; `planned`, `left_out` and `repeated` count combinations.
 
-    `new_trials` is what the ledger had not seen; `trials` is how many variants of the strategy it has on this data.
+    `new_trials` is what the ledger had not seen; `sharpes` are the ratios, of a day and in 1e-12, of all variants of
+    the strategy that it has on this data.
     """
 
     study: str
@@ -77,9 +78,14 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     planned: int
     left_out: int
     new_trials: int
-    trials: int
+    sharpes: tuple[int | None, ...]
     repeated: int = 0
     is_interrupted: bool = False
+
+    @property
+    def trials(self) -> int:
+        """How many variants of the strategy were ever tried on this data."""
+        return len(self.sharpes)
 
     @property
     def failed(self) -> list[SearchRow]:
@@ -131,6 +137,12 @@ def row_of(point: Point, came: Summary | TaskFailed, objectives: Sequence[Object
         return SearchRow(point, (math.nan,) * len(objectives), failed), failed
     light = msgspec.structs.replace(came.outcome, returns=b"")
     return SearchRow(point, came.values, light), came.outcome
+
+
+def sharpes_of(ledger: TrialLedger, subject: TrialSubject) -> tuple[int | None, ...]:
+    """Return the ratios of all variants that were ever tried, the undefined ones last: the same whoever was quick."""
+    found = ledger.sharpes(subject.strategy, subject.data_set, subject.data_hash)
+    return tuple(sorted(found, key=lambda one: (one is None, one or 0)))
 
 
 def require_some(report: SearchReport) -> SearchReport:

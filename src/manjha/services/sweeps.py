@@ -23,6 +23,7 @@ from manjha.services.searches import (
     ground_of,
     require_some,
     row_of,
+    sharpes_of,
 )
 from manjha.services.trial_records import Recorder
 
@@ -39,7 +40,7 @@ def parse_sampling(text: str, seed: int) -> Sampling:
     kind, _, count = text.partition(":")
     if not text:
         return Sampling()
-    if kind.lower() != "lhs" or not count.isdigit() or not int(count):
+    if kind.lower() != "lhs" or not count.isdecimal() or not int(count):
         raise UsageError(f"unknown sample {text!r}", hint="Give --sample lhs:500 (a Latin hypercube of 500), or none.")
     return Sampling(int(count), seed)
 
@@ -82,7 +83,7 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
         planned=planned,
         left_out=chosen.left_out,
         new_trials=recorder.new,
-        trials=services.ledger.count(subject.strategy, subject.data_set),
+        sharpes=sharpes_of(services.ledger, subject),
         is_interrupted=is_interrupted,
     )
     return require_some(report)

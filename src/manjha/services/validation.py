@@ -148,6 +148,11 @@ def _chosen(ledger: TrialLedger, question: Question) -> Chosen:
     keys = None
     if question.study:
         found = ledger.trials(question.strategy, question.data_set, study=question.study)
+        if not found:
+            raise UsageError(
+                f"the study {question.study} has no trials of {question.strategy} on {question.data_set}",
+                hint="`manjha sweep` and `manjha optimize` say the name of a study in their last lines.",
+            )
         keys = frozenset(one.key for one in found)
     if question.spec is None:
         return Chosen(study=keys, variant=question.variant)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, func, or_, select
+from sqlalchemy import Row, Table, case, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from manjha.adapters.sql.database import Database
@@ -59,6 +59,16 @@ class SqlTrialLedger:
         )
         with self._database.transaction() as connection:
             return int(connection.scalar(asked) or 0)
+
+    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> list[int | None]:
+        """Return the Sharpe ratio of each variant. See the port."""
+        asked = select(TRIALS.c.variant, TRIALS.c.sharpe).where(
+            TRIALS.c.strategy == strategy, TRIALS.c.data_set == data_set, TRIALS.c.status != TrialStatus.FAILED
+        )
+        # What is on the bars comes last, and takes the place of what was there of its variant.
+        asked = asked.order_by(case((TRIALS.c.data_hash == data_hash, 1), else_=0), TRIALS.c.id)
+        with self._database.transaction() as connection:
+            return list({row.variant: row.sharpe for row in connection.execute(asked)}.values())
 
     def trials(self, strategy: str, data_set: str, *, study: str = "") -> list[Trial]:
         """Return trials. See the port."""

@@ -198,13 +198,14 @@ def _serve(link: Connection, work: Work[Any, Any, Any], core: int | None) -> Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if core is not None:
         os.sched_setaffinity(0, {core})
-    try:
-        loaded = work.load()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
-        link.send(loading_failed(error))
-        return
-    link.send(None)
+    # A parent that is done, or gone, closes its end at any moment, also while we load.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            loaded = work.load()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+            link.send(loading_failed(error))
+            return
+        link.send(None)
         while True:
             result = attempted(work, loaded, link.recv())
             try:

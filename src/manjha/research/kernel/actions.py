@@ -49,6 +49,7 @@ def place_kept(k: Rec, now_ns: int) -> None:
     for at in range(k.kept):
         kept = kept_at(k, at)
         asked = order_at(k, kept.order)
+        k.tag = asked.tag
         draft(k, asked.instrument, kept.qty * asked.side, SIGNAL, asked.decided_ns)
         o = order_at(k, k.orders)
         o.type, o.limit, o.trigger, o.exit_ns, o.has_exits = (
@@ -58,6 +59,7 @@ def place_kept(k: Rec, now_ns: int) -> None:
         o.stop, o.target, o.trail = kept.stop, kept.target, kept.trail
         if place(k, CLOSING) >= 0:
             output(k, k.outputs - 1).now_ns = now_ns
+    k.tag = 0
     k.kept = 0
 
 

@@ -42,7 +42,11 @@ class Best(msgspec.Struct, frozen=True):
 
 
 def judge_best(
-    points: Sequence[Mapping[str, Any]], goodness: Floats, moments: Sequence[ReturnMoments], chosen: int, trials: int
+    points: Sequence[Mapping[str, Any]],
+    goodness: Floats,
+    moments: Sequence[ReturnMoments],
+    chosen: int,
+    sharpes: Sequence[int | None],
 ) -> Best:
     """Judge one of the rows of a search.
 
@@ -52,14 +56,17 @@ def judge_best(
         Of each row: parameters, a number of which more is better (NaN where it is not defined), moments of returns.
     chosen
         The row that is judged.
-    trials
-        How many variants were ever tried on the data, these rows among them.
+    sharpes
+        Of each variant that was ever tried on the data, these rows among them, in 1e-12: how many there are, and how
+        much they differ. A search among a few that are alike would else say that there is no luck in its best.
     """
-    sharpes = np.array([from_pico(one.sharpe) for one in moments])
+    trials = len(sharpes)
     # As in the ledger's table: a trial without trades earned and risked nothing, and was a trial.
-    variance = float(np.var(np.nan_to_num(sharpes), ddof=1)) if len(sharpes) > 1 else 0.0
+    known = np.nan_to_num([from_pico(one) for one in sharpes])
+    variance = float(np.var(known, ddof=1)) if trials > 1 else 0.0
     mine = moments[chosen]
     record = TrackRecord(mine.count, from_pico(mine.sharpe), from_pico(mine.skewness), from_pico(mine.kurtosis))
+    place = 1 + int((known > record.sharpe).sum())
     deflated = deflated_sharpe(record, variance=variance, trials=trials)
     names, numbers = numbers_of(points)
     around = None
@@ -73,5 +80,5 @@ def judge_best(
         deflated=deflated,
         plateau=around,
         edges=tuple(name for name in ends if not isinstance(points[chosen][name], bool | str)),
-        verdict=verdict(Evidence(trials=trials, place=1, deflated=deflated, plateau=score)),
+        verdict=verdict(Evidence(trials=trials, place=place, deflated=deflated, plateau=score)),
     )

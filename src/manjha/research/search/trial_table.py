@@ -73,9 +73,10 @@ def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
         None of the trials is on these bars, kept its returns or is the variant; or they, or their days, are too few.
     """
     evaluated = [one for one in trials if one.outcome.status is not TrialStatus.FAILED]
-    asked = [one for one in evaluated if chosen.study is None or one.key in chosen.study]
+    among = [one for one in trials if chosen.study is None or one.key in chosen.study]
+    asked = [one for one in among if one.outcome.status is not TrialStatus.FAILED]
     if not asked:
-        failed = f": all {len(trials):,} failed" if trials else ""
+        failed = f": all {len(among):,} failed" if among else ""
         raise UsageError(
             f"there are no trials to judge{failed}",
             hint="Make some with `manjha sweep` or `manjha optimize`, on the same instruments and interval.",
