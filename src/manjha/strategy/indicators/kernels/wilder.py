@@ -21,6 +21,12 @@ def _wilder(value: float, count: int, length: int, weight: float, x: float) -> f
 
 
 @njit
+def _rise(change: float) -> float:
+    """Return a change that is a gain, of others nothing; of numbers only, which saves what `max` does for NaN."""
+    return change if change > 0.0 else 0.0
+
+
+@njit
 def _rsi(
     last: float, up: float, down: float, run: int, length: int, x: float
 ) -> tuple[float, float, float, int, float]:
@@ -29,8 +35,8 @@ def _rsi(
     if run == 0:
         return x, 0.0, 0.0, 1, math.nan
     change, weight = x - last, 1.0 / length
-    up = _wilder(up, run, length, weight, max(change, 0.0))
-    down = _wilder(down, run, length, weight, max(-change, 0.0))
+    up = _wilder(up, run, length, weight, _rise(change))
+    down = _wilder(down, run, length, weight, _rise(-change))
     if run < length:
         return x, up, down, run + 1, math.nan
     moved = up + down
@@ -52,12 +58,35 @@ def rsi_update(f: Floats, i: Ints, x: float) -> float:
 
 
 @njit
+def _rsi_block(f: Floats, i: Ints, column: Floats, out: Floats) -> bool:
+    """Add prices after the warm-up. False, and no change, if not all are finite: such a one leaves `seen` so."""
+    last, up, down, seen = f[0], f[1], f[2], 0.0
+    weight = 1.0 / i[0]
+    keep = 1.0 - weight
+    for t in range(len(out)):
+        x = float(column[t])
+        change = x - last
+        up = fma(up, keep, _rise(change) * weight)
+        down = fma(down, keep, _rise(-change) * weight)
+        last = x
+        seen += x
+        moved = up + down
+        out[t] = 100.0 * up / moved if moved > 0.0 else 50.0
+    if not math.isfinite(seen):
+        return False
+    f[0], f[1], f[2] = last, up, down
+    i[1] += len(out)
+    return True
+
+
+@njit
 def rsi_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
-    """Add many prices."""
-    last, up, down, run, length = f[0], f[1], f[2], i[1], i[0]
-    for t in range(len(column)):
-        last, up, down, run, out[t] = _rsi(last, up, down, run, length, float(column[t]))
-    f[0], f[1], f[2], i[1] = last, up, down, run
+    """Add many prices, one by one in the warm-up or where a price is not finite."""
+    for start in range(0, len(column), _ROWS):
+        stop = min(start + _ROWS, len(column))
+        if i[1] <= i[0] or not _rsi_block(f, i, column[start:stop], out[start:stop]):
+            for t in range(start, stop):
+                out[t] = rsi_update(f, i, float(column[t]))
 
 
 @njit
