@@ -98,6 +98,7 @@ def test_without_volume_its_indicators_are_left_out(home: Home) -> None:
         (("--short",), "a position that ends with the day needs bars within the day, was 1d", "-i 15m"),
         (("--short", "--product", "CNC"), "shares for delivery cannot be sold short", "--product MIS"),
         (("--out", "."), "--out . is a folder with other files; nothing is overwritten", "another folder"),
+        (("--out", "more.csv/bred"), "--out more.csv/bred cannot be made", "another folder"),
         (("--out", "more.csv"), "--out more.csv is a file; nothing is overwritten", "another folder"),
         (("--instrument", "NSE:NONE"), "unknown instrument 'NSE:NONE'", ""),
     ],

@@ -77,6 +77,31 @@ def test_many_random_runs_of_futures_agree(seed: int) -> None:
     agree(random_contracts(seed))
 
 
+def endless(spec: BacktestSpec) -> BacktestSpec:
+    """Return a run over the same bars of futures without expiry, as an index is traded as its future."""
+    kept = {one.id: msgspec.structs.replace(one, expiry=None) for one in spec.instruments if one.is_derivative}
+    return msgspec.structs.replace(spec, instruments=tuple(kept.get(one.id, one) for one in spec.instruments))
+
+
+@settings(max_examples=40, deadline=None)
+@example(seed=0)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_random_runs_of_futures_without_expiry_agree(seed: int) -> None:
+    agree(endless(random_contracts(seed)))
+
+
+def test_a_future_without_expiry_is_margined_and_taxed_as_a_future() -> None:
+    held = future(expiry="2024-12-26", lot=75)
+    rows = [(22_000.0, 22_000.0, 22_000.0, 22_000.0), *[flat(px) for px in (22_000.0, 21_000.0, 22_500.0, 22_500.0)]]
+    wanted = np.array([[75.0], [0], [75], [np.nan], [np.nan]])
+    bars = minutes(held, rows, day=MONDAY)
+    for cash, fills in ((RICH, 3), (Cash(10_000 * RUPEE), 0)):
+        spec = spec_of(Stated(wanted, TargetUnit.QTY, Product.NRML), bars, initial=cash)
+        made = both(endless(msgspec.structs.replace(spec, instruments=(held,))))
+        assert (len(made.fills), made.peak_margin > 0) == (fills, fills > 0)
+        assert all(one.reason is RefusalReason.MARGIN for one in made.refusals)
+
+
 def test_random_runs_of_futures_meet_what_they_are_for() -> None:
     met, expired, paid = set[RefusalReason](), 0, 0
     for seed in range(150):

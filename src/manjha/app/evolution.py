@@ -1,6 +1,7 @@
 """An evolution of rules from words, and its survivors as files."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -98,6 +99,12 @@ def require_free(folder: Path) -> None:
         what = "a folder with other files" if folder.is_dir() else "a file"
         raise UsageError(
             f"--out {folder} is {what}; nothing is overwritten", hint="Give another folder, which will be made."
+        )
+    above = next(one for one in folder.absolute().parents if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"--out {folder} cannot be made: {above} is no folder that may be written",
+            hint="Give another folder, which will be made.",
         )
 
 

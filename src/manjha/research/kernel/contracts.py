@@ -24,9 +24,10 @@ def enter_contracts(x: Records, instruments: Sequence[Instrument], product: Prod
         row["group"], row["freeze"] = -1, instrument.freeze
         if product not in FITTING[instrument.kind]:
             row["misfit"] = REFUSED_PRODUCT if instrument.is_tradable else REFUSED_INDEX
-        if instrument.kind is Kind.FUTURE and instrument.expiry is not None:
+        if instrument.kind is Kind.FUTURE:
             row["group"] = groups.setdefault(instrument.underlying, number)
-            row["expiry"], row["delivers"] = instrument.expiry, instrument.asset is Asset.EQUITY
+            # One without expiry is an index that is traded as its future.
+            row["expiry"], row["delivers"] = instrument.expiry or 0, instrument.asset is Asset.EQUITY
             row["spot_from"] = _spot_from(instruments, instrument.underlying, groups[instrument.underlying])
 
 
