@@ -49,6 +49,7 @@ def _int_at(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - a
 ints = cast("Callable[[int, int], int]", intrinsic(_int_at))
 """In compiled code: an integer of a column, by the column's address and the row."""
 
+
 def _fetch_ahead(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
     """Type and code of `fetch_ahead`."""
 
