@@ -70,6 +70,8 @@ def test_a_search_that_is_done_says_what_it_found(tmp_path: Path) -> None:
     again, ledger = searched(tmp_path, *SPACE)
     assert again.rows == first.rows
     assert not ledger.rows
+    fewer, _ = searched(tmp_path, *SPACE, trials=3)
+    assert fewer.planned == first.planned
 
 
 def test_what_is_proposed_twice_is_evaluated_once(tmp_path: Path) -> None:

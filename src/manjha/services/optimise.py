@@ -93,7 +93,8 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
         data_set=subject.data_set,
         objectives=plan.objectives,
         rows=tuple(rows),
-        planned=tuning.trials,
+        # A study that has more already is told with all of them.
+        planned=max(tuning.trials, search.study.told),
         left_out=0,
         repeated=search.study.told - len(rows),
         new_trials=recorder.new,
