@@ -13,6 +13,7 @@ from manjha.research.kernel.timers import next_due
 from manjha.research.kernel.venue import OPEN, RANGE, drain, match
 
 AHEAD = 6
+"""How many wake-ups ahead their bars are fetched from memory."""
 ADVANCE, STEP, TO_THE_END = range(3)
 """How far an entry goes: some bars, some bars after a decision, or all and the last day's end."""
 

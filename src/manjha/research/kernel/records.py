@@ -140,7 +140,7 @@ FILL = _record(
     "order instrument side qty px reference ts_ns brokerage stt exchange ipft sebi stamp gst"
 )  # fmt: skip
 STEP = _record("at cash instrument qty cost")
-"""The account after something changed it (`engine.state.BookStep`); instrument -1 where only cash changed."""
+"""The account after something changed it (`EngineState.record_steps`); instrument -1 where only cash changed."""
 NOTE = _record("day brokerage stt exchange ipft sebi stamp gst dp other")
 REFUSAL = _record("seq instrument side qty type limit trigger reason ts_ns instead tag")
 
