@@ -4,6 +4,7 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -301,25 +302,33 @@ def warnings_of(
     return warnings
 
 
+def described(spec: BacktestSpec, timeline: Timeline) -> dict[str, Any]:
+    """Return the fields of a result that say what was run, the same from either engine."""
+    return {
+        "strategy": spec.strategy.name,
+        "parameters": tuple((name, str(value)) for name, value in spec.strategy.values.items()),
+        "instruments": spec.instruments,
+        "intervals": intervals_of(spec),
+        "start_ns": TsNs(timeline.open_ns[0]),
+        "end_ns": TsNs(timeline.close_ns[len(timeline) - 1]),
+        "seed": spec.seed,
+        "code_version": spec.code_version,
+        "rules_hash": spec.rules.hash,
+        "data": spec.data,
+        "assumptions": assumptions_of(spec),
+        "initial": spec.initial,
+        "bars": spec.bars,
+    }
+
+
 def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
     curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     lowest = int(curve.cash.min()) if len(curve) else 0
     warnings = warnings_of(spec, lowest, dry_orders, state.carried_intraday, state.book.alarms)
     return BacktestResult(
+        **described(spec, state.timeline),
         run=state.origin.run,
-        strategy=spec.strategy.name,
-        parameters=tuple((name, str(value)) for name, value in spec.strategy.values.items()),
-        instruments=spec.instruments,
-        intervals=intervals_of(spec),
-        start_ns=TsNs(state.timeline.open_ns[0]),
-        end_ns=TsNs(state.timeline.close_ns[len(state.timeline) - 1]),
-        seed=spec.seed,
-        code_version=spec.code_version,
-        rules_hash=spec.rules.hash,
-        data=spec.data,
-        assumptions=assumptions_of(spec),
-        initial=spec.initial,
         orders=tuple(_orders(state)),
         fills=tuple(state.record_fills),
         fill_charges=_fill_charges(state),
@@ -335,7 +344,6 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
         refusals=tuple(state.record_refusals),
         peak_margin=Cash(ledger.margin_peak),
         warnings=tuple(warnings),
-        bars=spec.bars,
         state_digest=digest(state),
     )
 

@@ -23,8 +23,7 @@ from manjha.domain.orders import (
     Side,
     StrategyId,
 )
-from manjha.research.assumptions import assumptions_of
-from manjha.research.backtest import BacktestSpec, intervals_of, run_id, warnings_of
+from manjha.research.backtest import BacktestSpec, described, run_id, warnings_of
 from manjha.research.curve import Held, Walked, curve_of
 from manjha.research.kernel.contracts import KINDS
 from manjha.research.kernel.outcome import FILL_LINES, KernelOutcome
@@ -118,19 +117,8 @@ def result_of(spec: BacktestSpec, market: KernelMarket, outcome: KernelOutcome) 
         charges[:, column] = outcome.fills[name]
     account = outcome.account
     return BacktestResult(
+        **described(spec, market.timeline),
         run=names.run,
-        strategy=spec.strategy.name,
-        parameters=tuple((name, str(value)) for name, value in spec.strategy.values.items()),
-        instruments=spec.instruments,
-        intervals=intervals_of(spec),
-        start_ns=TsNs(market.timeline.open_ns[0]),
-        end_ns=TsNs(market.timeline.close_ns[len(market.timeline) - 1]),
-        seed=spec.seed,
-        code_version=spec.code_version,
-        rules_hash=spec.rules.hash,
-        data=spec.data,
-        assumptions=assumptions_of(spec),
-        initial=spec.initial,
         orders=tuple(_orders(names, outcome)),
         fills=tuple(_fills(names, outcome)),
         fill_charges=charges,
@@ -141,7 +129,6 @@ def result_of(spec: BacktestSpec, market: KernelMarket, outcome: KernelOutcome) 
         refusals=tuple(_refusals(names, outcome)),
         peak_margin=outcome.peak_margin,
         warnings=tuple(warnings_of(spec, int(curve.cash.min()), int(account["dry"]), int(account["carried"]))),
-        bars=spec.bars,
     )
 
 
