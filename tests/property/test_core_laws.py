@@ -162,6 +162,6 @@ def test_an_index_is_never_traded() -> None:
 
 def test_a_strategy_cannot_look_ahead() -> None:
     state = prepare(spec_of(RandomOrders(), minutes(ALPHA, random_market(2))))
-    state.cursor[0] = 5
+    state.cursor.at = 5
     with pytest.raises(Exception, match="has not closed"):
         state.ctx.close[0]

@@ -96,7 +96,7 @@ class Marks(Mapping[InstrumentId, int]):
     def get(self, instrument: InstrumentId, default: Any = None) -> Any:
         """Return the last close, or the default before the first bar and for an instrument not in the run."""
         series = self._series.get(instrument)
-        row = -1 if series is None else (series.cursor[0] if series.rows_view is None else series.row())
+        row = -1 if series is None else (series.cursor.at if series.rows_view is None else series.row())
         if series is None or row < 0:
             return default
         if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:

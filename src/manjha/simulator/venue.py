@@ -297,7 +297,7 @@ class Venue:
     def _trade_at_close(self, book: InstrumentBook, order: Order, now_ns: TsNs) -> tuple[Event, ...]:
         """Trade a market order at the close that decided it; what is not traded waits in the book."""
         series = book.series
-        row = series.cursor[0] if series.rows_view is None else series.row()
+        row = series.cursor.at if series.rows_view is None else series.row()
         filled, left = None, order.qty
         if row >= 0 and not (book.band_high and book.locked_side(row) == order.side):
             if book.used_row != row:

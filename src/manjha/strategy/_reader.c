@@ -1,4 +1,5 @@
-/* One read of a line at the speed of C: `reader.py` in this folder is the same in Python and says what it means.
+/* Lines and the cursor that they end at, at the speed of C: `reader.py` in this folder is the same in Python and says
+ * what it means.
  *
  * A strategy reads two or more numbers a bar, a million bars a run; a Python call for each was half of a run's time.
  * Built by hatch_build.py against the stable ABI of Python 3.11; where it cannot be built, reader.py serves.
@@ -7,10 +8,129 @@
 #define Py_LIMITED_API 0x030B0000
 #include <Python.h>
 #include <math.h>
+#include <stddef.h>
+#include <structmember.h>
+
+static PyObject *cursor_type, *walk_type, *minus_one; /* minus_one: what -1 is; nearly every read is line[-1] */
+
+/* ---- the cursor */
 
 typedef struct {
     PyObject_HEAD
-    PyObject *cursor;   /* a list of one int, shared by the whole run */
+    Py_ssize_t at; /* the position that closed last, -1 before the first */
+} Cursor;
+
+typedef struct {
+    PyObject_HEAD
+    Cursor *cursor;
+    PyObject *asked; /* a list: the walk ends when it has something */
+    Py_ssize_t next, last;
+} Walk;
+
+static int
+cursor_init(PyObject *object, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"at", NULL};
+    ((Cursor *)object)->at = -1;
+    return PyArg_ParseTupleAndKeywords(args, keywords, "|n", names, &((Cursor *)object)->at) ? 0 : -1;
+}
+
+static PyObject *
+cursor_walk(PyObject *object, PyObject *args)
+{
+    Py_ssize_t first, last;
+    PyObject *asked;
+    if (!PyArg_ParseTuple(args, "nnO!", &first, &last, &PyList_Type, &asked)) return NULL;
+    Walk *walk = PyObject_New(Walk, (PyTypeObject *)walk_type);
+    if (walk == NULL) return NULL;
+    Py_INCREF(object);
+    Py_INCREF(asked);
+    walk->cursor = (Cursor *)object;
+    walk->asked = asked;
+    walk->next = first;
+    walk->last = last;
+    return (PyObject *)walk;
+}
+
+static PyObject *
+walk_next(PyObject *object)
+{
+    Walk *walk = (Walk *)object;
+    if (walk->next >= walk->last || PyList_Size(walk->asked) != 0) return NULL;
+    walk->cursor->at = walk->next++;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+itself(PyObject *object)
+{
+    Py_INCREF(object);
+    return object;
+}
+
+static void
+give_back(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    freefunc done = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    done(object);
+    Py_DECREF(type);
+}
+
+static void
+walk_dealloc(PyObject *object)
+{
+    Py_DECREF(((Walk *)object)->cursor);
+    Py_DECREF(((Walk *)object)->asked);
+    give_back(object);
+}
+
+static PyMemberDef cursor_members[] = {
+    {"at", T_PYSSIZET, offsetof(Cursor, at), 0, "The position that closed last, -1 before the first."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef cursor_methods[] = {
+    {"walk", cursor_walk, METH_VARARGS, "Move over [first, last) until something is asked for."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot cursor_slots[] = {
+    {Py_tp_doc, (void *)"Where a run stands; see reader.py."},
+    {Py_tp_init, (void *)cursor_init},
+    {Py_tp_dealloc, (void *)give_back},
+    {Py_tp_members, cursor_members},
+    {Py_tp_methods, cursor_methods},
+    {0, NULL},
+};
+
+static PyType_Slot walk_slots[] = {
+    {Py_tp_doc, (void *)"Moves the cursor from bar to bar."},
+    {Py_tp_dealloc, (void *)walk_dealloc},
+    {Py_tp_iter, (void *)itself},
+    {Py_tp_iternext, (void *)walk_next},
+    {0, NULL},
+};
+
+static PyType_Spec cursor_spec = {
+    .name = "manjha.strategy._reader.Cursor",
+    .basicsize = sizeof(Cursor),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = cursor_slots,
+};
+
+static PyType_Spec walk_spec = {
+    .name = "manjha.strategy._reader.Walk",
+    .basicsize = sizeof(Walk),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = walk_slots,
+};
+
+/* ---- the reader */
+
+typedef struct {
+    PyObject_HEAD
+    Cursor *cursor;     /* shared by the whole run */
     Py_buffer data;     /* doubles, one a row */
     Py_buffer rows;     /* int64, one a timeline position; obj NULL: row is position */
     Py_buffer basis;    /* doubles, one a row; obj NULL: nothing to scale */
@@ -44,7 +164,7 @@ reader_init(PyObject *object, PyObject *args, PyObject *keywords)
     static char *names[] = {"data", "cursor", "rows", "basis", NULL};
     PyObject *data, *cursor, *rows = Py_None, *basis = Py_None;
     Reader *self = (Reader *)object;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO!|OO", names, &data, &PyList_Type, &cursor, &rows, &basis))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO!|OO", names, &data, cursor_type, &cursor, &rows, &basis))
         return -1;
     release(self);
     if (take(data, &self->data, 'd', "data") < 0 || take(rows, &self->rows, 'l', "rows") < 0
@@ -53,31 +173,26 @@ reader_init(PyObject *object, PyObject *args, PyObject *keywords)
         return -1;
     }
     Py_INCREF(cursor);
-    self->cursor = cursor;
+    self->cursor = (Cursor *)cursor;
     return 0;
 }
 
 static void
 reader_dealloc(PyObject *object)
 {
-    PyTypeObject *type = Py_TYPE(object);
     release((Reader *)object);
-    freefunc give_back = (freefunc)PyType_GetSlot(type, Py_tp_free);
     give_back(object);
-    Py_DECREF(type);
 }
 
 /* The row that closed last, -1 before the first, -2 with an error set. */
 static Py_ssize_t
 last_row(Reader *self)
 {
-    PyObject *held = self->cursor ? PyList_GetItem(self->cursor, 0) : NULL;
-    if (held == NULL) {
-        if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, "a line without data");
+    if (self->cursor == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a line without data");
         return -2;
     }
-    Py_ssize_t position = PyLong_AsSsize_t(held);
-    if (position == -1 && PyErr_Occurred()) return -2;
+    Py_ssize_t position = self->cursor->at;
     if (position < 0) return -1;
     if (self->rows.obj == NULL) return position;
     if (position >= self->rows.len / 8) {
@@ -94,8 +209,6 @@ reader_last(PyObject *object, PyObject *unused)
     Py_ssize_t row = last_row((Reader *)object);
     return row == -2 ? NULL : PyLong_FromSsize_t(row);
 }
-
-static PyObject *minus_one; /* the one object that -1 is: nearly every read is line[-1] */
 
 static PyObject *
 reader_subscript(PyObject *object, PyObject *key)
@@ -141,7 +254,7 @@ static PyType_Spec spec = {
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "manjha.strategy._reader",
-    .m_doc = "Reads of lines, compiled.",
+    .m_doc = "Reads of lines and the cursor, compiled.",
     .m_size = 0,
 };
 
@@ -151,12 +264,16 @@ PyInit__reader(void)
     PyObject *made = PyModule_Create(&module);
     if (made == NULL) return NULL;
     if (minus_one == NULL) minus_one = PyLong_FromLong(-1);
-    PyObject *type = PyType_FromSpec(&spec);
-    if (type == NULL || PyModule_AddObjectRef(made, "Reader", type) < 0) {
-        Py_XDECREF(type);
+    PyObject *reader_type = PyType_FromSpec(&spec);
+    if (cursor_type == NULL) cursor_type = PyType_FromSpec(&cursor_spec);
+    if (walk_type == NULL) walk_type = PyType_FromSpec(&walk_spec);
+    if (reader_type == NULL || cursor_type == NULL || walk_type == NULL
+        || PyModule_AddObjectRef(made, "Reader", reader_type) < 0
+        || PyModule_AddObjectRef(made, "Cursor", cursor_type) < 0) {
+        Py_XDECREF(reader_type);
         Py_DECREF(made);
         return NULL;
     }
-    Py_DECREF(type);
+    Py_DECREF(reader_type);
     return made;
 }

@@ -187,7 +187,7 @@ class Context:
     @property
     def now_ns(self) -> TsNs:
         """When the last bar closed, UTC nanoseconds; 0 before the first."""
-        position = self._timeline.cursor[0]
+        position = self._timeline.cursor.at
         return TsNs(self._timeline.close_ns[position] if position >= 0 else 0)
 
     @property
@@ -208,7 +208,7 @@ class Context:
     @property
     def position_index(self) -> int:
         """Position on the run's timeline; 0 is the first bar."""
-        return self._timeline.cursor[0]
+        return self._timeline.cursor.at
 
     @property
     def equity(self) -> float:

@@ -1,16 +1,28 @@
-"""How a line is read: backwards from the cursor, never past it.
+"""Where a run stands, and how a line is read: backwards from the cursor, never past it.
 
-`PythonReader` is the definition. `_reader.c` is the same, compiled when the package is built where a C compiler is
-found, because these reads are the inner loop of a backtest; `Reader` is whichever is there.
+`PythonCursor` and `PythonReader` are the definition. `_reader.c` is the same, compiled when the package is built where
+a C compiler is found, because these are the inner loop of a backtest; `Cursor` and `Reader` are whichever is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sized
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+
+    class Cursor:
+        """Where a run stands on its timeline; see `PythonCursor`."""
+
+        __slots__ = ("at",)
+
+        at: int
+
+        def __init__(self, at: int = -1) -> None: ...
+
+        def walk(self, first: int, last: int, asked: Sized) -> Iterator[None]:
+            """Move over the positions [first, last) until something is asked for."""
 
     class Reader:
         """Reads a float64 column from the row that closed last."""
@@ -22,7 +34,7 @@ if TYPE_CHECKING:
         def __init__(
             self,
             data: NDArray[np.float64],
-            cursor: list[int],
+            cursor: Cursor,
             rows: NDArray[np.int64] | None = None,
             basis: NDArray[np.float64] | None = None,
         ) -> None: ...
@@ -33,6 +45,29 @@ if TYPE_CHECKING:
             """Return the row that closed last."""
 
 
+class PythonCursor:
+    """Where a run stands on its timeline, one for all that look at it.
+
+    `at` is the position that has closed last, -1 before the first.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: int = -1) -> None:
+        self.at = at
+
+    def walk(self, first: int, last: int, asked: Sized) -> Iterator[None]:
+        """Move over the positions [first, last), one an iteration; ends before the next one once `asked` has anything.
+
+        `asked` is a list. The cursor stays where the walk ended.
+        """
+        for at in range(first, last):
+            if asked:
+                return
+            self.at = at
+            yield
+
+
 class PythonReader:
     """Reads a float64 column from the row that closed last.
 
@@ -41,7 +76,7 @@ class PythonReader:
     data
         Shape (rows,), contiguous.
     cursor
-        One element: the timeline position that closed last, -1 before the first.
+        Tells the timeline position that closed last.
     rows
         Shape (timeline,), int64: the row that closed last at each position, -1 before the first; None where row is
         position.
@@ -59,7 +94,7 @@ class PythonReader:
     def __init__(
         self,
         data: NDArray[np.float64],
-        cursor: list[int],
+        cursor: PythonCursor,
         rows: NDArray[np.int64] | None = None,
         basis: NDArray[np.float64] | None = None,
     ) -> None:
@@ -70,7 +105,7 @@ class PythonReader:
 
     def last(self) -> int:
         """Return the row that closed last, -1 before the first."""
-        position = self._cursor[0]
+        position = self._cursor.at
         return position if self._rows is None or position < 0 else self._rows[position]
 
     def __getitem__(self, ago: int) -> float:
@@ -86,9 +121,9 @@ class PythonReader:
 
 if not TYPE_CHECKING:
     try:
-        from manjha.strategy._reader import Reader
+        from manjha.strategy._reader import Cursor, Reader
     except ImportError:
-        Reader = PythonReader
+        Cursor, Reader = PythonCursor, PythonReader
 
 COMPILED = Reader.__module__ != __name__
 """Whether lines are read by the compiled reader."""

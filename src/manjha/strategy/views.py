@@ -13,12 +13,10 @@ from manjha.domain.bars import BarColumns
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import RUPEE
-from manjha.strategy.reader import Reader
+from manjha.strategy.reader import Cursor, Reader
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Cursor = list[int]
-"""One element: the position on the timeline that has closed last; -1 before the first."""
 
 
 class Line(Reader):
@@ -102,7 +100,7 @@ class Series:
 
     def row(self) -> int:
         """Return the row closed last, -1 before the first."""
-        position = self.cursor[0]
+        position = self.cursor.at
         if self.rows_view is None or position < 0:
             return position
         return self.rows_view[position]
@@ -138,7 +136,7 @@ class Timeline:
     __slots__ = ("close_ns", "cursor", "open_ns", "series")
 
     def __init__(self, main: Sequence[BarColumns], further: Sequence[BarColumns] = ()) -> None:
-        self.cursor: Cursor = [-1]
+        self.cursor = Cursor()
         closes = [np.asarray(columns.ts_close_ns) for columns in main]
         same = all(len(c) == len(closes[0]) and np.array_equal(c, closes[0]) for c in closes[1:])
         merged = closes[0] if same else np.unique(np.concatenate(closes))

@@ -23,23 +23,18 @@ def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> No
 def _each_bar(state: EngineState, event: MarketAdvanced) -> None:
     """Call `on_bar` for every bar from the end of the warm-up. The hot loop of a backtest."""
     ctx, cursor, last = state.ctx, state.cursor, event.last
-    requests = ctx.requests
-    on_bar = state.strategy.on_bar
-    at = max(event.first, ctx.warmup)
-    if not state.gate.trading_on:
-        at = last
-    for cursor[0] in range(at, last):
+    on_bar, requests = state.strategy.on_bar, ctx.requests
+    first = max(event.first, ctx.warmup) if state.gate.trading_on else last
+    for _ in cursor.walk(first, last, requests):
         on_bar(ctx)
-        if requests:
-            state.reached = cursor[0] + 1
-            return
-    cursor[0] = last - 1
-    state.reached = last
+    if not requests:
+        cursor.at = last - 1
+    state.reached = cursor.at + 1
 
 
 def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
     """Process a single bar: with a trailing stop in force no bar is quiet."""
-    state.cursor[0] = at
+    state.cursor.at = at
     state.reached = at + 1
     move_trailing_stops(state, out)
     if state.wakeups is not None:
@@ -54,12 +49,12 @@ def _to_wakeup(state: EngineState, event: MarketAdvanced) -> None:
     while state.wakeup_at < count and wakeups[state.wakeup_at] < event.first:
         state.wakeup_at += 1
     if state.wakeup_at == count or wakeups[state.wakeup_at] >= event.last:
-        state.cursor[0] = event.last - 1
+        state.cursor.at = event.last - 1
         state.reached = event.last
         return
     at = wakeups[state.wakeup_at]
     state.wakeup_at += 1
-    state.cursor[0] = at
+    state.cursor.at = at
     state.reached = at + 1
     if state.wanted is None or not state.gate.trading_on:
         return

@@ -100,7 +100,7 @@ class Watch:
 
     def _note(self, request: Request) -> None:
         state = self._state
-        position = state.cursor[0] if state is not None else -1
+        position = state.cursor.at if state is not None else -1
         self.decisions.append(Decision(position, self._place, _without_run(request)))
 
     def _placed(self, name: str, call: Callable[..., None]) -> Callable[..., None]:
@@ -118,7 +118,7 @@ class Watch:
         def listen(day: TradingDay, listed: Iterable[Instrument]) -> Iterable[Instrument]:
             chosen = tuple(call(day, listed))
             ids = frozenset(getattr(one, "id", InstrumentId("")) for one in chosen)
-            position = self._state.cursor[0] if self._state is not None else -1
+            position = self._state.cursor.at if self._state is not None else -1
             self.decisions.append(Decision(position, Place.BETWEEN, Universe(ids)))
             return chosen
 
