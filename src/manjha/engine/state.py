@@ -1,7 +1,7 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +18,7 @@ from manjha.market.charges import RateCard, rate_card
 from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
-from manjha.portfolio.positions import Position, PositionKey
+from manjha.portfolio.positions import PositionKey
 from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk
@@ -78,6 +78,7 @@ class PositionChange(msgspec.Struct, frozen=True):
 
 CHARGED, STEP = 7, 5
 """How many numbers `EngineState.record_charges` has for a fill, and `record_steps` for a change of the account."""
+PACKED_CHARGES, _PACKED_STEP = Struct(f"{CHARGED}q").pack, Struct(f"{STEP}q").pack
 
 
 class Marks(Mapping[InstrumentId, int]):
@@ -137,8 +138,8 @@ class EngineState:
     record_*
         What happened, for the result: fills, the charges of each (`CHARGED` numbers), refusals, day settlements,
         position changes, and the account after each change (`STEP` numbers: the timeline position from whose close it
-        counts, cash, the number of the position that changed or -1, its quantity and its open cost). Plain numbers,
-        because there are many and Python's own objects take six times the memory.
+        counts, cash, the number of the position that changed or -1, its quantity and its open cost). Both are int64 one
+        after the other, because there are many and Python's own objects take six times the memory.
     """
 
     def __init__(self, setup: EngineSetup) -> None:
@@ -175,11 +176,12 @@ class EngineState:
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None
         self.record_fills: list[Fill] = []
-        self.record_charges = array("q")
+        self.record_charges = bytearray()
         self.record_refusals: list[Refused] = []
         self.record_settled: list[DayChargesSettled] = []
         self.record_changes: list[PositionChange] = []
-        self.record_steps = array("q")
+        self.record_steps = bytearray()
+        self.recorded_at = 0
         self.today_fills = 0
 
     def equity(self) -> Cash:
@@ -240,28 +242,23 @@ class EngineState:
         position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
         return Qty(position.qty if position is not None else 0)
 
-    def record_position(self, position: Position) -> None:
-        """Remember the account after a position changed; the equity curve is made of these afterwards."""
-        self.record_steps.extend(
-            (self._counts_from(), self.portfolio.ledger.cash, position.number, position.qty, position.cost)
-        )
+    def record_account(self, number: int = -1, qty: int = 0, cost: int = 0) -> None:
+        """Remember the account after a position changed, or only cash; the equity curve is made of these afterwards.
 
-    def record_cash(self) -> None:
-        """Remember the account after only cash changed."""
-        self.record_steps.extend((self._counts_from(), self.portfolio.ledger.cash, -1, 0, 0))
-
-    def _counts_from(self) -> int:
-        """Return the position from whose close a change counts; never one before that of an earlier change.
-
-        A corporate action counts from the bar to come, and an order that is placed after it may trade at the close that
-        decided it.
+        It counts from the position at whose close it stands, never one before that of an earlier change: a corporate
+        action counts from the bar to come, and an order placed after it may trade at the close that decided it.
         """
-        at, steps = self.matching, self.record_steps
+        at = self.matching
         if at < 0:
-            at = self.reached - 1 if self.reached else 0
-        return max(at, steps[-STEP]) if steps else at
+            at = self.reached - 1
+        if at > self.recorded_at:
+            self.recorded_at = at
+        else:
+            at = self.recorded_at
+        self.record_steps += _PACKED_STEP(at, self.portfolio.ledger.cash, number, qty, cost)
 
     def record_change(self, change: PositionChange) -> None:
         """Remember a position that changed without a trade."""
         self.record_changes.append(change)
-        self.record_position(self.portfolio.positions[change.key])
+        position = self.portfolio.positions[change.key]
+        self.record_account(position.number, position.qty, position.cost)

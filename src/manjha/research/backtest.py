@@ -348,29 +348,22 @@ def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backtest
     )
 
 
-def _average(turnover: int, filled: int) -> Px:
-    """Return a mean price half up; 0 without fills."""
-    return Px(divide(turnover, filled)) if filled else Px(0)
-
-
 def _fill_charges(state: EngineState) -> NDArray[np.int64]:
     """Return what was booked with each fill, shape (fills, 9); the last two lines are never a fill's."""
     charges = np.zeros((len(state.record_fills), len(LINES)), np.int64)
-    charges[:, :CHARGED] = np.array(state.record_charges, np.int64).reshape(-1, CHARGED)
+    charges[:, :CHARGED] = np.frombuffer(state.record_charges, np.int64).reshape(-1, CHARGED)
     return charges
 
 
 def _orders(state: EngineState) -> list[OrderRecord]:
-    return [
-        OrderRecord(
-            r.order,
-            r.phase,
-            Qty(r.filled),
-            # Of one fill, and mostly of several, the average comes out even.
-            average if (average := r.average) * r.filled == r.turnover else _average(r.turnover, r.filled),
-            r.order.decided_ns,
-            r.closed_ns,
-            r.reason,
+    made = []
+    for record in state.book.records.values():
+        order, filled, turnover = record.order, record.filled, record.turnover
+        # Of one fill, and mostly of several, the average comes out even; else half up.
+        px = turnover // filled if filled else 0
+        if px * filled != turnover:
+            px = divide(turnover, filled)
+        made.append(
+            OrderRecord(order, record.phase, Qty(filled), Px(px), order.decided_ns, record.closed_ns, record.reason)
         )
-        for r in state.book.records.values()
-    ]
+    return made

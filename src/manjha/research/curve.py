@@ -36,7 +36,7 @@ class Held(NamedTuple):
 
 def equity_curve(state: EngineState, actions: Sequence[CorporateAction] = ()) -> Curve:
     """Return the account at the close of every position of the timeline, in 1e-4 rupee, exact; see `curve_of`."""
-    steps = np.array(state.record_steps, np.int64).reshape(-1, STEP).T
+    steps = np.frombuffer(state.record_steps, np.int64).reshape(-1, STEP).T
     positions = sorted(state.portfolio.positions.values(), key=attrgetter("number"))
     held = [Held(position.key.instrument, position.key in state.portfolio.paid) for position in positions]
     initial = int(state.portfolio.ledger.initial)

@@ -26,7 +26,7 @@ Int64s = npt.NDArray[np.int64]
 """A column of integers: money in 1e-4 rupee, time in UTC nanoseconds."""
 
 
-class OrderRecord(msgspec.Struct, frozen=True):
+class OrderRecord(msgspec.Struct, frozen=True, gc=False):
     """What became of one order. `average_px` is the mean fill price, half up; zero where nothing filled.
 
     `placed_ns` is when it went to the exchange, `done_ns` when it ended (zero while it still works).

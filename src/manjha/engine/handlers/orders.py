@@ -15,7 +15,7 @@ from manjha.domain.money import proportion
 from manjha.domain.orders import Fill, OrderId, Product, Side
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.engine.requests import carry_out
-from manjha.engine.state import EngineState
+from manjha.engine.state import PACKED_CHARGES, EngineState
 from manjha.market.charges import fill_charges
 from manjha.orders.book import OrderRecord
 from manjha.orders.lifecycle import Happening
@@ -78,8 +78,8 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     lines = fill_charges(card, fill.side, fill.px * qty, turnover_before)
     portfolio.ledger.charge(order.origin.strategy, lines)
     state.record_fills.append(fill)
-    state.record_charges.extend(lines)
-    state.record_position(position)
+    state.record_charges += PACKED_CHARGES(*lines)
+    state.record_account(position.number, position.qty, position.cost)
     if record.reserved:
         _release(state, record, qty, left_before)
     if product is _CNC:

@@ -58,7 +58,7 @@ def day_charges_settled(state: EngineState, event: DayChargesSettled, out: list[
     del out
     state.portfolio.ledger.charge(event.strategy, msgspec.structs.astuple(event.adjustment))
     state.record_settled.append(event)
-    state.record_cash()
+    state.record_account()
 
 
 def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_ns: TsNs) -> None:
@@ -120,4 +120,4 @@ def _settlement_charges(
         lines = ChargeLines(stt=tax, other=fee)
         state.portfolio.ledger.charge(position.key.strategy, msgspec.structs.astuple(lines))
         state.record_settled.append(DayChargesSettled(state.day, position.key.strategy, lines, event.ts_ns))
-        state.record_cash()
+        state.record_account()
