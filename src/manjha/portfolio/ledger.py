@@ -86,4 +86,4 @@ class Ledger:
 
 def _sums(rows: Iterable[tuple[int, ...]]) -> ChargeLines:
     # Column by column; a row that is a prefix has nothing in the columns it lacks.
-    return ChargeLines(*(Cash(sum(column)) for column in zip_longest(*rows, fillvalue=0)))
+    return ChargeLines(*map(sum, zip_longest(*rows, fillvalue=0)))  # type: ignore[arg-type]

@@ -5,8 +5,6 @@ The arithmetic is scalar functions on plain integers, so that the compiled kerne
 
 from typing import NamedTuple
 
-import msgspec
-
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import Cash, Qty
 from manjha.domain.orders import Product, StrategyId
@@ -60,7 +58,7 @@ def traded(qty: int, cost: int, signed: int, px: int) -> tuple[int, int, int]:
     return qty + signed, cost + (signed - closing) * px, gain
 
 
-class Position(msgspec.Struct, gc=False):
+class Position:
     """An open position. Changed by `apply` only.
 
     `qty` is signed. `cost` is Σ signed qty × px of what is open, in 1e-4 rupee (negative for a short).
@@ -68,12 +66,15 @@ class Position(msgspec.Struct, gc=False):
     positions of a portfolio from 0.
     """
 
-    key: PositionKey
-    qty: int = 0
-    cost: int = 0
-    realised: int = 0
-    margin: int = 0
-    number: int = 0
+    __slots__ = ("cost", "key", "margin", "number", "qty", "realised")
+
+    def __init__(self, key: PositionKey, number: int = 0) -> None:
+        self.key = key
+        self.qty = 0
+        self.cost = 0
+        self.realised = 0
+        self.margin = 0
+        self.number = number
 
     def apply(self, signed: int, px: int) -> int:
         """Apply a fill of a signed quantity; return the profit it realises before charges, in 1e-4 rupee."""

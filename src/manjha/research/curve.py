@@ -55,25 +55,29 @@ def curve_of(
     number of the position that changed (-1: none), its quantity and open cost.
     """
     ts_ns = np.asarray(walked.timeline.close_ns)
-    count = len(ts_ns)
-    cash = _held(steps[0], steps[1], count, walked.initial)
-    # In place and as few as can be: at a million bars each column is 8 MB.
-    equity = cash.copy()
-    net = gross = np.zeros(count if len(positions) != 1 else 0, np.int64)
+    count, single = len(ts_ns), len(positions) == 1
+    # One block and in place: at a million bars a column is 8 MB, and memory new from the system is what costs.
+    cash, equity, benchmark, value, *more = np.empty((4 if single else 6, count), np.int64)
+    _spread(cash, steps[0], steps[1], walked.initial)
+    equity[:] = cash
+    net, gross = more or (value, value)
+    if more:
+        net[:] = gross[:] = 0
     for index, position in enumerate(positions):
         where, _, _, qty, paid = steps[:, steps[2] == index]
-        value = _held(where, qty, count, 0)
+        if not position.paid:
+            _spread(value, where, paid, 0)
+            equity -= value
+        _spread(value, where, qty, 0)
         value *= closes(walked.timeline.series[position.instrument, walked.interval], count)
         equity += value
-        if not position.paid:
-            equity -= _held(where, paid, count, 0)
-        if len(positions) == 1:
-            net, gross = value, value if int(value.min(initial=0)) >= 0 else np.abs(value)
+        if single:
+            gross = value if int(value.min(initial=0)) >= 0 else np.abs(value)
         else:
             net += value
-            gross = np.zeros(count, np.int64) if gross is net else gross
             gross += np.abs(value, out=value)
-    return Curve(ts_ns, equity, cash, gross, net, _benchmark(walked, count, actions))
+    _benchmark(walked, actions, benchmark)
+    return Curve(ts_ns, equity, cash, gross, net, benchmark)
 
 
 def closes(series: Series, count: int) -> Int64s:
@@ -87,30 +91,35 @@ def closes(series: Series, count: int) -> Int64s:
     return out
 
 
-def _held(at: Int64s, values: Int64s, count: int, first: int) -> Int64s:
-    """Spread values over positions: `values[i]` holds from position `at[i]` until the next, `first` before."""
-    edges = np.concatenate(([0], np.minimum(at, count), [count]))
-    return np.repeat(np.concatenate(([first], values)), np.diff(edges))
+def _spread(out: Int64s, at: Int64s, values: Int64s, first: int) -> None:
+    """Write over `out` what holds at each place: `values[i]` from `at[i]` (ascending) on, `first` before the first."""
+    # As a running sum of changes, which needs no second column.
+    out[:] = 0
+    inside = int(np.searchsorted(at, len(out)))
+    np.add.at(out, at[:inside], np.diff(values[:inside], prepend=first))
+    if len(out):
+        out[0] += first
+    np.cumsum(out, out=out)
 
 
-def _benchmark(walked: Walked, count: int, actions: Sequence[CorporateAction]) -> Int64s:
-    first = walked.instruments[0]
+def _benchmark(walked: Walked, actions: Sequence[CorporateAction], out: Int64s) -> None:
+    """Write over `out` what the capital would be, bought and held."""
+    first, count = walked.instruments[0], len(out)
     close = closes(walked.timeline.series[first, walked.interval], count)
-    first_row = int(np.argmax(close > 0)) if len(close) else 0
-    initial = walked.initial
-    px = int(close[first_row]) if len(close) else 0
+    first_row = int(np.argmax(close > 0)) if count else 0
+    px = int(close[first_row]) if count else 0
     if not px:
-        return np.full(count, initial, np.int64)
-    qty, cash = initial // px, initial % px
-    # In place, as above; before the first bar nothing is held.
-    worth = close * qty
-    worth += cash
-    worth[:first_row] = initial
+        out[:] = walked.initial
+        return
+    qty, cash = walked.initial // px, walked.initial % px
+    np.multiply(close, qty, out=out)
+    out += cash
+    # Before the first bar nothing is held.
+    out[:first_row] = walked.initial
     opens = np.asarray(walked.timeline.open_ns)
     for action in sorted((each for each in actions if each.instrument == first), key=lambda each: each.ex_day):
         since = int(np.searchsorted(opens, action.ex_day * DAY_NS - IST_OFFSET_NS))
         if first_row < since < count:
             held = adjust(action, qty, 0, int(close[since - 1]))
             qty, cash = held.qty, cash + held.cash
-            worth[since:] = close[since:] * qty + cash
-    return worth
+            out[since:] = close[since:] * qty + cash

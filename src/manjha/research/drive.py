@@ -170,13 +170,14 @@ class Drive:
         state = self.state
         for event in self.venue.close_day():
             self._apply(event)
-        # What an expiry costs is not in the contract note and stays booked beside it.
         ledger = state.portfolio.ledger
-        booked = {strategy: ledger.charged_today(strategy) for strategy in ledger.day_lines}
+        has_note = self.driven.contract_notes and len(state.record_fills) > state.today_fills
+        # What an expiry costs is not in the contract note and stays booked beside it.
+        booked = {strategy: ledger.charged_today(strategy) for strategy in ledger.day_lines} if has_note else {}
         if day in self.expiry_days:
             for expired in expiries(tuple(state.instruments.values()), day, state.marks, ts_ns):
                 self._apply(expired)
-        if self.driven.contract_notes and len(state.record_fills) > state.today_fills:
+        if has_note:
             fills = state.record_fills[state.today_fills :]
             for note in contract_notes(state.rules, day, fills, state.instruments, booked, ts_ns):
                 self._apply(note)

@@ -26,6 +26,7 @@ from manjha.strategy.views import Line, Series, Timeline
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _BUY, _SELL = Side.BUY, Side.SELL
+_PIECE = 4_096
 
 
 class Account(Protocol):
@@ -357,8 +358,13 @@ def _as_tuple(out: Any) -> tuple[NDArray[Any], ...]:
 
 def _first_ready(values: NDArray[Any], series: Series) -> int:
     """Return the first timeline position at which the line has a number."""
-    missing = np.isnan(values)
-    row = int(np.argmin(missing)) if len(values) and not missing.all() else len(values)
+    # A piece at a time, as most lines begin early and a column may be long.
+    row = len(values)
+    for start in range(0, len(values), _PIECE):
+        known = np.flatnonzero(~np.isnan(values[start : start + _PIECE]))
+        if len(known):
+            row = start + int(known[0])
+            break
     if series.rows is None:
         return row
     return int(np.searchsorted(series.rows, row))
