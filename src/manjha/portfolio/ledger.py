@@ -16,17 +16,20 @@ from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
 from manjha.domain.orders import StrategyId
 
+_ROWS_KEPT = 1_000
+"""How many bookings of past days are kept before they are added up: a sum a day costs more than the rows."""
+
 
 class Ledger:
     """Cash of one account. Amounts in 1e-4 rupee.
 
     `margin` is held for positions, `reserved` for open orders, `unsettled` are proceeds not usable before
-    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking; `past_charges` sums the days
-    before by line.
+    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking; those of the days before are
+    kept as rows until there are many, and then as one.
     """
 
     __slots__ = (
-        "cash", "day_lines", "initial", "margin", "margin_peak", "past_charges", "reserved", "settles", "unsettled",
+        "_past", "cash", "day_lines", "initial", "margin", "margin_peak", "reserved", "settles", "unsettled",
     )  # fmt: skip
 
     def __init__(self, initial: Cash) -> None:
@@ -37,7 +40,7 @@ class Ledger:
         self.reserved = 0
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
-        self.past_charges = ChargeLines()
+        self._past: list[tuple[int, ...]] = []
         self.day_lines: defaultdict[StrategyId, list[tuple[int, ...]]] = defaultdict(list)
 
     @property
@@ -72,12 +75,15 @@ class Ledger:
     def close_day(self) -> None:
         """Add the day's bookings to those of the days before."""
         if self.day_lines:
-            self.past_charges = self.charges()
+            for rows in self.day_lines.values():
+                self._past += rows
             self.day_lines.clear()
+            if len(self._past) > _ROWS_KEPT:
+                self._past = [astuple(_sums(self._past))]
 
     def charges(self) -> ChargeLines:
         """Return all charges booked since the run began."""
-        return _sums(chain((astuple(self.past_charges),), *self.day_lines.values()))
+        return _sums(chain(self._past, *self.day_lines.values()))
 
     def charged_today(self, strategy: StrategyId) -> ChargeLines:
         """Return today's booked charges of a strategy."""
