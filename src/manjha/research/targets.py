@@ -18,7 +18,7 @@ from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
 from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
-from manjha.strategy.interface import Entries, Strategy
+from manjha.strategy.interface import Entries, Strategy, TargetsAt
 from manjha.strategy.views import Timeline
 
 TARGET_MAX = 1e9
@@ -54,6 +54,7 @@ class ColumnHistory:
     def __init__(self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval) -> None:
         self._timeline = timeline
         self._interval = interval
+        self._columns: dict[str, NDArray[np.float64]] = {}
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
 
@@ -63,23 +64,45 @@ class ColumnHistory:
         return (self.ts_ns - 1 + IST_OFFSET_NS) // DAY_NS
 
     def column(self, field: str) -> NDArray[np.float64]:
-        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar."""
-        if len(self.instruments) == 1:
-            series = self._timeline.series[self.instruments[0].id, self._interval]
-            if series.rows is None:
-                return series.floats(field)[:, None].copy()
+        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar.
+
+        It is made once and cannot be written to, as other runs over the same bars read it too.
+        """
+        if field not in self._columns:
+            made = self._made(field)
+            made.setflags(write=False)
+            self._columns[field] = made
+        return self._columns[field]
+
+    def _made(self, field: str) -> NDArray[np.float64]:
+        every = [self._timeline.series[instrument.id, self._interval] for instrument in self.instruments]
+        if len(every) == 1 and every[0].rows is None:
+            return every[0].floats(field)[:, None]
         # Instrument after instrument in memory: written side by side, fifty take four times as long.
-        out = np.empty((len(self.instruments), len(self.ts_ns)))
-        for line, instrument in zip(out, self.instruments, strict=True):
-            series = self._timeline.series[instrument.id, self._interval]
-            values = series.floats(field)
+        out = np.empty((len(every), len(self.ts_ns)))
+        for line, series in zip(out, every, strict=True):
             if series.rows is None:
-                line[:] = values
+                series.write(field, line)
             else:
                 seen = series.rows >= 0
-                line[seen] = values[series.rows[seen]]
+                line[seen] = series.floats(field)[series.rows[seen]]
                 line[~seen] = np.nan
         return out.T
+
+    def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows of a column, shape (rows, instruments), without making the rest of it."""
+        if field in self._columns:
+            picked: NDArray[np.float64] = self._columns[field][rows]
+            return picked
+        out = np.full((len(rows), len(self.instruments)), np.nan)
+        for line, instrument in zip(out.T, self.instruments, strict=True):
+            series = self._timeline.series[instrument.id, self._interval]
+            if series.rows is None:
+                series.write(field, line, rows)
+            else:
+                held = series.rows[rows]
+                line[held >= 0] = series.floats(field)[held[held >= 0]]
+        return out
 
 
 def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
@@ -89,17 +112,10 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
     ------
     UsageError
         The array has another shape than (bars, instruments), or holds an infinite or too large number, or a signal
-        outside −1…1.
+        outside −1…1; or rows are named that are none, or not in order.
     """
-    targets = np.asarray(strategy.targets(history), dtype=np.float64)
-    shape = (len(history.ts_ns), len(history.instruments))
-    if targets.ndim == 1 and shape[1] == 1:
-        targets = targets[:, None]
-    if targets.shape != shape:
-        raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
-    says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
-    wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
-    values, said = targets[wakeups], says[wakeups]
+    wakeups, values = _few(strategy, strategy.targets(history), history)
+    said = ~np.isnan(values)
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
     wrong = said & ~(np.abs(values) <= bound)
     if wrong.any():
@@ -110,6 +126,36 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
         )
     wanted = np.where(said, np.rint(np.where(said, values, 0.0) * NANO).astype(np.int64), SAYS_NOTHING)
     return Stated(wakeups.astype(np.int64), np.ascontiguousarray(wanted))
+
+
+def _few(
+    strategy: Strategy, stated: NDArray[np.float64] | TargetsAt, history: ColumnHistory
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the bars at which targets say something, and what. Raises as `stated_targets` does."""
+    rows, count = None, len(history.ts_ns)
+    if isinstance(stated, TargetsAt):
+        rows = _rows(strategy, np.asarray(stated.rows), count)
+        count, stated = len(rows), np.asarray(stated.wanted)
+    targets = np.asarray(stated, dtype=np.float64)
+    shape = (count, len(history.instruments))
+    if targets.ndim == 1 and shape[1] == 1:
+        targets = targets[:, None]
+    if targets.shape != shape:
+        raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
+    says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
+    held = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
+    return held if rows is None else rows[held], targets[held]
+
+
+def _rows(strategy: Strategy, rows: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Return the rows that `TargetsAt` names. Raises `UsageError` where they are not bars in ascending order."""
+    whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not len(rows))
+    if not whole or (np.diff(np.concatenate(([-1], rows, [count]))) <= 0).any():
+        raise UsageError(
+            f"{strategy.name}.targets names rows that are not bars in ascending order",
+            hint="Give TargetsAt whole numbers from 0 on, each once, below the number of bars.",
+        )
+    return rows.astype(np.int64)
 
 
 def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:

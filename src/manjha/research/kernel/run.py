@@ -185,15 +185,16 @@ def new_tables(
     """Return the state before the first bar; of each log `rows` are expected, one a wake-up where more."""
     count = len(spec.instruments)
     names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
-    first, exchanges = 0, {name: number for number, name in enumerate(names)}
+    exchanges = {name: number for number, name in enumerate(names)}
     x = np.zeros(count, s.HOLDING)
     for number, (instrument, columns) in enumerate(zip(spec.instruments, spec.bars, strict=True)):
         row = x[number]
-        row["number"], row["first"], row["rows"] = number, first, len(columns)
+        row["number"], row["rows"] = number, len(columns)
         row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
         row["band"] = spec.bands.get(instrument.id, -1)
-        first += len(columns)
     x["venue_lot"] = x["lot"]
+    for name, addresses in zip(s.Columns._fields, market.bars.addresses.T, strict=True):
+        x[f"{name}_at"] = addresses
     for name in ("rebased_row", "row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
     enter_contracts(x, spec.instruments, market.product)

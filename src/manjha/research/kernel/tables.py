@@ -40,8 +40,8 @@ class Tables:
         account[0]["actions"] = len(self.arrays["actions"])
         for name, kind in PLANS.items():
             self.take(name, np.zeros(s.PLAN_SIZE, kind))
-        for name, column in bars._asdict().items():
-            account[0][f"{name}_at"] = column.ctypes.data
+        for name in ("end", "begin", "rows"):
+            account[0][f"{name}_at"] = getattr(bars, name).ctypes.data
         account[0]["count"], account[0]["mapped"] = len(bars.end), bars.rows.size > 0
 
     def take(self, name: str, table: s.Records) -> None:
