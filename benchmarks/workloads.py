@@ -23,7 +23,7 @@ from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
-from manjha.strategy.interface import Entries, History, Strategy, TargetsAt
+from manjha.strategy.interface import Changes, Entries, History, Strategy
 from manjha.strategy.turns import crossings_at
 
 CAPITAL = Cash(10_000_000 * RUPEE)
@@ -97,7 +97,7 @@ class CrossColumns(Strategy):
         """Return the bars before the first decision."""
         return 50
 
-    def targets(self, history: History) -> TargetsAt:
+    def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
         close = history.column("close")[:, 0]
         return crossings_at(sma(close, 20), sma(close, 50), by=EPS, above=100.0)
@@ -156,13 +156,13 @@ class RotationColumns(Strategy):
         """Return the bars before the first decision."""
         return 6 * DAY_BARS
 
-    def targets(self, history: History) -> TargetsAt:
+    def targets(self, history: History) -> Changes:
         """Each day a tenth of equity in each of the ten strongest of five days, nothing in the others."""
         rows = np.arange(6 * DAY_BARS - 1, len(history.ts_ns), DAY_BARS)
         gains = history.at("close", rows) / history.at("close", rows - 5 * DAY_BARS) - 1.0
         weights = np.zeros(gains.shape)
         np.put_along_axis(weights, np.argsort(-gains, axis=1)[:, :10], 0.1, axis=1)
-        return TargetsAt(rows, weights)
+        return Changes(rows, weights)
 
 
 class PairColumns(Strategy):
@@ -180,10 +180,14 @@ class PairColumns(Strategy):
         """Return the bars before the first decision."""
         return self._slow
 
-    def targets(self, history: History) -> TargetsAt:
+    def targets(self, history: History) -> Floats:
         """Hold 100 while the fast average is above, nothing otherwise."""
         del history
-        return crossings_at(self._averages[self._fast], self._averages[self._slow], by=EPS, above=100.0)
+        up = self._averages[self._fast] > self._averages[self._slow] + EPS
+        wanted = np.full(len(up), np.nan)
+        turns = np.flatnonzero(up[1:] != up[:-1]) + 1
+        wanted[turns] = np.where(up[turns], 100.0, 0.0)
+        return wanted
 
 
 def _exact(rupees: Floats) -> Ints:

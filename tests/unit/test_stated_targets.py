@@ -16,7 +16,7 @@ from manjha.research.backtest import BacktestSpec, run_backtest, timeline_of
 from manjha.research.kernel.convert import divergence
 from manjha.research.kernel.run import KernelMarket, run_kernel
 from manjha.research.targets import ColumnHistory, Stated, stated_targets
-from manjha.strategy.interface import Floats, History, Strategy, TargetsAt
+from manjha.strategy.interface import Changes, Floats, History, Strategy
 from tests.fakes.hand_made import days, flat, share_named, spec_of
 
 ALPHA, BETA = (share_named(name) for name in ("ALPHA", "BETA"))
@@ -29,14 +29,18 @@ class Says(Strategy):
     product: ClassVar[Product] = Product.CNC
     unit: ClassVar[TargetUnit] = TargetUnit.QTY
     instruments_max: ClassVar[int] = 0
-    answer: Callable[[History], Floats | TargetsAt]
+    answer: Callable[[History], Floats | Changes]
 
-    def targets(self, history: History) -> Floats | TargetsAt:
+    def targets(self, history: History) -> Floats | Changes:
         """Say it."""
         return self.answer(history)
 
 
-def saying(answer: Callable[[History], Floats | TargetsAt]) -> Says:
+def at(rows: Sequence[Any], values: Sequence[Any]) -> Changes:
+    return Changes(np.array(rows), np.array(values, np.float64))
+
+
+def saying(answer: Callable[[History], Floats | Changes]) -> Says:
     made = Says()
     made.answer = answer
     return made
@@ -91,7 +95,7 @@ def test_a_few_bars_say_what_a_whole_column_says() -> None:
         out[rows] = values
         return out
 
-    one, other = two(saying(lambda _: TargetsAt(rows, values)), aligned=True), two(saying(whole), aligned=True)
+    one, other = two(saying(lambda _: at(rows, values)), aligned=True), two(saying(whole), aligned=True)
     for mine, theirs in zip(stated(one), stated(other), strict=True):
         assert mine.dtype == theirs.dtype
         assert np.array_equal(mine, theirs)
@@ -102,24 +106,24 @@ def test_a_few_bars_say_what_a_whole_column_says() -> None:
 
 
 def test_one_instrument_may_be_stated_without_a_second_axis() -> None:
-    found = stated(run_of(saying(lambda _: TargetsAt(np.array([3, 4]), np.array([10.0, 0.0])))))
+    found = stated(run_of(saying(lambda _: at([3, 4], [10.0, 0.0]))))
     assert found.wakeups.tolist() == [3, 4]
     assert found.wanted.shape == (2, 1)
 
 
 def test_bars_at_which_nothing_is_said_wake_nobody() -> None:
-    assert stated(run_of(saying(lambda _: TargetsAt([1, 3, 6], [NAN, 10.0, NAN])))).wakeups.tolist() == [3]
-    assert stated(run_of(saying(lambda _: TargetsAt([], [])))).wakeups.tolist() == []
+    assert stated(run_of(saying(lambda _: at([1, 3, 6], [NAN, 10.0, NAN])))).wakeups.tolist() == [3]
+    assert stated(run_of(saying(lambda _: at([], [])))).wakeups.tolist() == []
 
 
 @pytest.mark.parametrize("rows", [[3, 2], [3, 3], [-1, 2], [2, 12], [2.0, 3.0], [[2], [3]]])
 def test_rows_must_be_bars_in_order(rows: Sequence[Any]) -> None:
-    with pytest.raises(UsageError, match="not bars in ascending order"):
-        stated(run_of(saying(lambda _: TargetsAt(rows, [10.0, 0.0]))))
+    with pytest.raises(UsageError, match=r"says\.targets gave rows that"):
+        stated(run_of(saying(lambda _: at(rows, [10.0, 0.0]))))
 
 
 def test_each_row_needs_a_target_for_each_instrument() -> None:
-    with pytest.raises(UsageError, match=r"shape \(2, 1\), expected \(2, 2\)"):
-        stated(two(saying(lambda _: TargetsAt([2, 3], [[1.0], [2.0]])), aligned=True))
+    with pytest.raises(UsageError, match=r"shape \(2, 1\) for 2 rows, expected \(2, 2\)"):
+        stated(two(saying(lambda _: at([2, 3], [[1.0], [2.0]])), aligned=True))
     with pytest.raises(UsageError, match="gave inf for NSE:ALPHA at bar 4"):
-        stated(run_of(saying(lambda _: TargetsAt([4], [np.inf]))))
+        stated(run_of(saying(lambda _: at([4], [np.inf]))))

@@ -41,7 +41,7 @@ def test_few_crossings_are_those_of_the_column(pairs: list[tuple[float, float]],
     one, other = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
     found = crossings_at(one, other, by=by, below=below)
     column = np.full(len(one), np.nan)
-    column[np.asarray(found.rows)] = found.wanted
+    column[found.rows] = found.values
     assert np.array_equal(column, crossings(one, other + by, below=below), equal_nan=True)
 
 

@@ -18,7 +18,7 @@ from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
 from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
-from manjha.strategy.interface import Entries, Strategy, TargetsAt
+from manjha.strategy.interface import Changes, Entries, Strategy
 from manjha.strategy.views import Timeline
 
 TARGET_MAX = 1e9
@@ -112,12 +112,16 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
     ------
     UsageError
         The array has another shape than (bars, instruments), or holds an infinite or too large number, or a signal
-        outside −1…1; or rows are named that are none, or not in order.
+        outside −1…1; or rows of `Changes` do not ascend within the bars.
     """
-    wakeups, values = _few(strategy, strategy.targets(history), history)
-    said = ~np.isnan(values)
+    wakeups, values = _spoken(strategy, history)
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
-    wrong = said & ~(np.abs(values) <= bound)
+    # No comparison holds for a NaN.
+    fits = np.abs(values) <= bound
+    if fits.all():
+        return Stated(wakeups, np.ascontiguousarray(np.rint(values * NANO).astype(np.int64)))
+    said = ~np.isnan(values)
+    wrong = said & ~fits
     if wrong.any():
         row, column = (int(at[0]) for at in np.nonzero(wrong))
         raise UsageError(
@@ -125,37 +129,45 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
             f"{wakeups[row]}; a {strategy.unit} lies within ±{bound:g}"
         )
     wanted = np.where(said, np.rint(np.where(said, values, 0.0) * NANO).astype(np.int64), SAYS_NOTHING)
-    return Stated(wakeups.astype(np.int64), np.ascontiguousarray(wanted))
+    speaks = said.any(axis=1)
+    return Stated(wakeups[speaks], np.ascontiguousarray(wanted[speaks]))
 
 
-def _few(
-    strategy: Strategy, stated: NDArray[np.float64] | TargetsAt, history: ColumnHistory
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the bars at which targets say something, and what. Raises as `stated_targets` does."""
-    rows, count = None, len(history.ts_ns)
-    if isinstance(stated, TargetsAt):
-        rows = _rows(strategy, np.asarray(stated.rows), count)
-        count, stated = len(rows), np.asarray(stated.wanted)
-    targets = np.asarray(stated, dtype=np.float64)
-    shape = (count, len(history.instruments))
-    if targets.ndim == 1 and shape[1] == 1:
-        targets = targets[:, None]
+def _spoken(strategy: Strategy, history: ColumnHistory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the positions of which a strategy's targets speak and what they say there, (positions, instruments)."""
+    given = strategy.targets(history)
+    shape = (len(history.ts_ns), len(history.instruments))
+    if isinstance(given, Changes):
+        return _changes(strategy, given, shape)
+    targets = _in_columns(np.asarray(given, dtype=np.float64), shape[1])
     if targets.shape != shape:
         raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
     says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
-    held = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
-    return held if rows is None else rows[held], targets[held]
+    wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1)).astype(np.int64, copy=False)
+    return wakeups, targets[wakeups]
 
 
-def _rows(strategy: Strategy, rows: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Return the rows that `TargetsAt` names. Raises `UsageError` where they are not bars in ascending order."""
-    whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not len(rows))
-    if not whole or (np.diff(np.concatenate(([-1], rows, [count]))) <= 0).any():
+def _changes(
+    strategy: Strategy, given: Changes, shape: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return what a strategy states at few positions, looked through."""
+    wakeups, values = np.asarray(given.rows), _in_columns(np.asarray(given.values, dtype=np.float64), shape[1])
+    if wakeups.ndim != 1 or (wakeups.dtype.kind not in "iu" and len(wakeups)):
+        raise UsageError(f"{strategy.name}.targets gave rows that are no list of whole numbers")
+    wakeups = wakeups.astype(np.int64, copy=False)
+    if values.shape != (len(wakeups), shape[1]):
         raise UsageError(
-            f"{strategy.name}.targets names rows that are not bars in ascending order",
-            hint="Give TargetsAt whole numbers from 0 on, each once, below the number of bars.",
+            f"{strategy.name}.targets gave values of shape {values.shape} for {len(wakeups)} rows, expected "
+            f"{(len(wakeups), shape[1])}"
         )
-    return rows.astype(np.int64)
+    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and (wakeups[1:] > wakeups[:-1]).all()):
+        raise UsageError(f"{strategy.name}.targets gave rows that do not ascend within its {shape[0]} bars")
+    return wakeups, values
+
+
+def _in_columns(values: NDArray[np.float64], instruments: int) -> NDArray[np.float64]:
+    """Return numbers of one instrument as a column."""
+    return values[:, None] if values.ndim == 1 and instruments == 1 else values
 
 
 def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
@@ -206,7 +218,7 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
 
 def stated_from(stated: Stated, first: int) -> Stated:
     """Return what is stated from a position on; what was stated before it is history."""
-    skipped = int(np.searchsorted(stated.wakeups, first))
+    skipped = int(np.searchsorted(stated.wakeups, first)) if first else 0
     return Stated(stated.wakeups[skipped:], stated.wanted[skipped:]) if skipped else stated
 
 

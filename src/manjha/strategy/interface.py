@@ -20,7 +20,7 @@ from manjha.strategy.context import Context
 from manjha.strategy.entries import Entries
 from manjha.strategy.params import Param, Value, bind, collect
 from manjha.strategy.terms import member
-from manjha.strategy.turns import TargetsAt
+from manjha.strategy.turns import Changes
 from manjha.strategy.views import Floats
 
 
@@ -118,10 +118,8 @@ class Strategy:
     def on_session(self, ctx: Context, day: TradingDay) -> None:
         """Act on the opening of a trading day, before its first bar."""
 
-    def targets(self, history: History) -> Floats | TargetsAt:
-        """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change.
-
-        A strategy that says something at few bars may return those alone, as `TargetsAt`.
+    def targets(self, history: History) -> Floats | Changes:
+        """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change. Or only `Changes`.
 
         Must be causal: row `i` from rows up to `i`. The engine calls it once in a backtest and wakes only where a row
         holds a number; live it is called on the history so far and the last row counts.
@@ -192,6 +190,6 @@ def _kebab(name: str) -> str:
 
 
 __all__ = [
-    "Entries", "Floats", "History", "Strategy", "TargetsAt", "is_entry_strategy", "is_target_strategy", "overrides",
+    "Changes", "Entries", "Floats", "History", "Strategy", "is_entry_strategy", "is_target_strategy", "overrides",
     "require_bars", "require_instruments",
 ]  # fmt: skip

@@ -1,21 +1,26 @@
 """For strategies that state targets: from what is wanted at every bar to what is stated at few of them."""
 
-import msgspec
+from typing import NamedTuple
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from manjha.strategy.views import Floats
 
 
-class TargetsAt(msgspec.Struct, frozen=True, eq=False):
-    """Targets at some bars only, for a strategy that says something at few of many; `Strategy.targets` may return it.
+class Changes(NamedTuple):
+    """Targets at few bars, without a number for every bar between: what `targets` may return in place of a column.
 
-    `rows` are bars in ascending order, each once; `wanted` has shape (rows, instruments), or (rows,) for one
-    instrument. NaN means no change, as at all other bars.
+    Attributes
+    ----------
+    rows
+        The bars at which something is stated, ascending.
+    values
+        What is stated there, of shape (rows, instruments), or (rows,) for one instrument; NaN means no change.
     """
 
-    rows: ArrayLike
-    wanted: ArrayLike
+    rows: NDArray[np.intp]
+    values: Floats
 
 
 def changes(wanted: Floats) -> Floats:
@@ -42,7 +47,7 @@ def crossings(one: Floats, other: Floats, *, below: float = 0.0) -> Floats:
     return out
 
 
-def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 1.0, below: float = 0.0) -> TargetsAt:
+def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 1.0, below: float = 0.0) -> Changes:
     """Return what `crossings` does as the few bars that it speaks of: faster, and without a column in memory.
 
     One line is above the other if it is larger than the other plus `by`; `above` is what is wanted then.
@@ -51,4 +56,4 @@ def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 
 
     rows, values = np.empty(len(one), np.int64), np.empty(len(one))
     count = find_crossings(one, other, (by, above, below), rows, values)
-    return TargetsAt(rows[:count].copy(), values[:count].copy())
+    return Changes(rows[:count].copy(), values[:count].copy())
