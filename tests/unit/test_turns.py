@@ -1,9 +1,11 @@
 """What a strategy states at few bars stands for what it wants at every one."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manjha.strategy import turns
 from manjha.strategy.turns import changes, crossings, crossings_at
 from manjha.strategy.views import Floats
 
@@ -43,6 +45,15 @@ def test_few_crossings_are_those_of_the_column(pairs: list[tuple[float, float]],
     column = np.full(len(one), np.nan)
     column[found.rows] = found.values
     assert np.array_equal(column, crossings(one, other + by, below=below), equal_nan=True)
+
+
+def test_crossings_are_found_across_the_pieces_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = np.array([0.0, 2.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 2.0])
+    whole = crossings_at(one, np.ones(9), above=5.0)
+    monkeypatch.setattr(turns, "PIECE", 2)
+    found = crossings_at(one, np.ones(9), above=5.0)
+    assert found.rows.tolist() == whole.rows.tolist() == [0, 1, 5, 8]
+    assert found.values.tolist() == whole.values.tolist() == [0.0, 5.0, 0.0, 5.0]
 
 
 def test_by_hand() -> None:

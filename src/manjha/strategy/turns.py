@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from manjha.strategy.views import Floats
 
+PIECE = 2**15
+"""Bars that are searched at once, so that the search takes little memory."""
+
 
 class Changes(NamedTuple):
     """Targets at few bars, without a number for every bar between: what `targets` may return in place of a column.
@@ -54,6 +57,14 @@ def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 
     """
     from manjha.strategy.indicators.kernels.turns import find_crossings
 
-    rows, values = np.empty(len(one), np.int64), np.empty(len(one))
-    count = find_crossings(one, other, (by, above, below), rows, values)
-    return Changes(rows[:count].copy(), values[:count].copy())
+    found: list[Changes] = []
+    rows, values, last = np.empty(PIECE, np.int64), np.empty(PIECE), np.nan
+    for first in range(0, len(one), PIECE):
+        piece = slice(first, first + PIECE)
+        count = find_crossings(one[piece], other[piece], (by, above, below), last, rows, values)
+        if count:
+            found.append(Changes(rows[:count] + first, values[:count].copy()))
+            last = values[count - 1]
+    if not found:
+        return Changes(rows[:0], values[:0])
+    return Changes(np.concatenate([each.rows for each in found]), np.concatenate([each.values for each in found]))

@@ -31,13 +31,15 @@ def keep_crossings(one: Floats, other: Floats, below: float, out: Floats) -> Non
 
 
 @njit
-def find_crossings(one: Floats, other: Floats, terms: tuple[float, float, float], rows: Ints, values: Floats) -> int:
+def find_crossings(
+    one: Floats, other: Floats, terms: tuple[float, float, float], last: float, rows: Ints, values: Floats
+) -> int:
     """Note the rows at which a line comes to lie above another or no longer does, and what is wanted; return how many.
 
-    `terms` are by how much it must be above, and what is wanted above and below.
+    `terms` are by how much it must be above, and what is wanted above and below; `last` is what was wanted before.
     """
     by, above, below = terms
-    count, last = 0, math.nan
+    count = 0
     for t in range(len(one)):
         a, b = one[t], other[t] + by
         x = above if a > b else below
