@@ -1,8 +1,26 @@
 """For strategies that state targets: from what is wanted at every bar to what is stated at few of them."""
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from manjha.strategy.views import Floats
+
+
+class Changes(NamedTuple):
+    """Targets at few bars, without a number for every bar between: what `targets` may return in place of a column.
+
+    Attributes
+    ----------
+    rows
+        The bars at which something is stated, ascending.
+    values
+        What is stated there, of shape (rows, instruments), or (rows,) for one instrument; NaN means no change.
+    """
+
+    rows: NDArray[np.intp]
+    values: Floats
 
 
 def changes(wanted: Floats) -> Floats:
