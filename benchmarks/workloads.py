@@ -4,7 +4,7 @@ W1: long 100 while SMA20 > SMA50, filled at the deciding close. W2: limit entry 
 instruments, one callback a minute, a daily rotation into the ten strongest in whole shares. Fee 0.03 % a side.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -166,28 +166,31 @@ class RotationColumns(Strategy):
 
 
 class PairColumns(Strategy):
-    """W4: W1 over two averages of its own, which other pairs share."""
+    """W4: W1 over two averages that other pairs share; the slow ones are given with `EPS` added."""
 
     name: ClassVar[str] = "w4-columns"
     unit: ClassVar[TargetUnit] = TargetUnit.QTY
 
-    def __init__(self, averages: Mapping[int, Floats], fast: int, slow: int) -> None:
+    def __init__(self, fast: Mapping[int, Floats], slow: Mapping[int, Floats], pair: tuple[int, int]) -> None:
         super().__init__()
-        self._averages = averages
-        self._fast, self._slow = fast, slow
+        self._fast, self._slow = fast[pair[0]], slow[pair[1]]
+        self._needed = pair[1]
 
     def history_needed(self) -> int:
         """Return the bars before the first decision."""
-        return self._slow
+        return self._needed
 
-    def targets(self, history: History) -> Floats:
+    def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
         del history
-        up = self._averages[self._fast] > self._averages[self._slow] + EPS
-        wanted = np.full(len(up), np.nan)
+        up = self._fast > self._slow
         turns = np.flatnonzero(up[1:] != up[:-1]) + 1
-        wanted[turns] = np.where(up[turns], 100.0, 0.0)
-        return wanted
+        return Changes(turns, np.where(up[turns], 100.0, 0.0))
+
+
+def averages(close: Floats, lengths: Iterable[int], above: float = 0.0) -> dict[int, Floats]:
+    """Return averages of closes by length, each moved up by the same."""
+    return {length: sma(close, length) + above for length in lengths}
 
 
 def _exact(rupees: Floats) -> Ints:

@@ -11,7 +11,7 @@ from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
 from manjha.research.kernel.records import STEP, Columns, Ints, Records
 from manjha.research.kernel.rows import ints
-from manjha.research.kernel.tables import Tables
+from manjha.research.kernel.tables import Tables, copied
 from manjha.research.result import Int64s
 
 FILL_LINES = LINES[:7]
@@ -24,17 +24,6 @@ class KernelOutcome:
 
     Attributes
     ----------
-    fills
-        Records `order, instrument, side, qty, px, reference, ts_ns` and the seven lines booked; `order` and
-        `instrument` are row numbers.
-    orders
-        Records of the orders that were approved, see `records.ORDER`.
-    notes
-        Records `day` and nine lines: what the day's contract note added.
-    refusals
-        Records of what was refused.
-    changes
-        Records of positions that changed without a trade, see `records.CHANGE`.
     tags
         Words that orders and refusals name by number in `tag`; the first is none.
     """
@@ -42,20 +31,56 @@ class KernelOutcome:
     def __init__(self, tables: Tables, tags: Sequence[str] = ("",)) -> None:
         self.tags = tags
         self._tables = tables
-        self.account = tables.account[0].copy()
+        self.account = copied(tables.account)[0]
         self.paid = bool(self.account["paid"])
-        self.fills = tables.log("fills")
-        self.orders = tables.log("orders")
-        self.notes = tables.log("notes")
-        self.refusals = tables.log("refusals")
-        self.steps = tables.log("steps")
-        self.changes = tables.log("changes")
-        holdings = tables.arrays["holdings"]
-        self.positions: Records = holdings[["qty", "cost", "mark", "realised", "margin"]].copy()
+        self._arrays = dict(tables.arrays)
+        holdings = self._holdings = copied(tables.arrays["holdings"])
         self._bars = tables.bars
         last = np.maximum(holdings["row"], 0).tolist()
         closes = (columns.close[row] for columns, row in zip(tables.bars.columns, last, strict=True))
         self._last: Ints = np.fromiter(closes, np.int64, len(last))
+
+    def _log(self, name: str) -> Records:
+        """Return the rows that had been written."""
+        return self._arrays[name][: self.account[name]]
+
+    @cached_property
+    def fills(self) -> Records:
+        """Records `order, instrument, side, qty, px, reference, ts_ns` and the seven lines booked.
+
+        `order` and `instrument` are row numbers.
+        """
+        return self._log("fills")
+
+    @cached_property
+    def orders(self) -> Records:
+        """Records of the orders that were approved, see `records.ORDER`."""
+        return self._log("orders")
+
+    @cached_property
+    def notes(self) -> Records:
+        """Records `day` and nine lines: what the day's contract note added."""
+        return self._log("notes")
+
+    @cached_property
+    def refusals(self) -> Records:
+        """Records of what was refused, see `records.REFUSAL`."""
+        return self._log("refusals")
+
+    @cached_property
+    def steps(self) -> Records:
+        """Records of the account after each change, see `records.STEP`."""
+        return self._log("steps")
+
+    @cached_property
+    def changes(self) -> Records:
+        """Records of positions that changed without a trade, see `records.CHANGE`."""
+        return self._log("changes")
+
+    @cached_property
+    def positions(self) -> Records:
+        """What is held at the end, a row an instrument."""
+        return self._holdings[["qty", "cost", "mark", "realised", "margin"]]
 
     def give_up(self) -> Tables:
         """Return the tables, for another run to write over; nothing can be asked of this outcome after that."""
@@ -71,15 +96,15 @@ class KernelOutcome:
     @property
     def final(self) -> Cash:
         """Equity at the last bar."""
-        values = self.positions["qty"] * self._last
+        values = self._holdings["qty"] * self._last
         if not self.paid:
-            values = values - self.positions["cost"]
+            values = values - self._holdings["cost"]
         return Cash(int(self.account["cash"] + values.sum()))
 
     @property
     def count(self) -> int:
         """Number of fills."""
-        return len(self.fills)
+        return int(self.account["fills"])
 
     @property
     def peak_margin(self) -> Cash:
