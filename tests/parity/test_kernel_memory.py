@@ -10,8 +10,7 @@ from manjha.research.kernel import records as s
 from manjha.research.kernel import tables
 from manjha.research.kernel.convert import divergence, result_of
 from manjha.research.kernel.run import KernelMarket, run_kernel
-from tests.fakes.random_runs import random_run
-from tests.parity.test_kernel_contracts import random_contracts
+from tests.fakes.random_runs import random_contracts, random_run
 
 
 def littered(rows: int, kind: np.dtype[Any]) -> s.Records:
