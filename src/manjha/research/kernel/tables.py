@@ -1,7 +1,5 @@
 """The tables of a run: arrays that live as long as the account's record, which holds their addresses."""
 
-from typing import Any
-
 import numpy as np
 
 from manjha.research.kernel import records as s
@@ -13,11 +11,6 @@ PLANS = {"protections": s.PROTECTION, "outputs": s.OUTPUT, "timers": s.PLANNED, 
 def copied(table: s.Records) -> s.Records:
     """Return a copy; as bytes, for numpy copies records field by field, which takes fifty times as long."""
     return np.frombuffer(bytearray(table.tobytes()), table.dtype)
-
-
-def new_log(rows: int, kind: np.dtype[Any]) -> s.Records:
-    """Return rows that are not cleared: compiled code writes every field of a row that it adds, and reads no other."""
-    return np.empty(rows, kind)
 
 
 class Tables:
@@ -49,7 +42,7 @@ class Tables:
         for name, kind in LOGS.items():
             log = None if over is None else over.arrays[name]
             enough = log is not None and len(log) >= rows + 2 * s.SPARE
-            self._take_log(name, log if log is not None and enough else new_log(rows + 2 * s.SPARE, kind))
+            self._take_log(name, log if log is not None and enough else np.zeros(rows + 2 * s.SPARE, kind))
         # Each expiry and each action changes every position once at most.
         many = len(self.arrays["holdings"]) * (1 + len(self.arrays["actions"]))
         self.take("changes", np.zeros(many, s.CHANGE))
@@ -69,7 +62,7 @@ class Tables:
         for name, kind in LOGS.items():
             log = self.arrays[name]
             if len(log) < rows + 2 * s.SPARE:
-                log = new_log(rows + 2 * s.SPARE, kind)
+                log = np.zeros(rows + 2 * s.SPARE, kind)
             if len(log) != self.account[f"{name[:-1]}_rows"][0]:
                 self._take_log(name, log)
                 self._begin[0][1][:] = self._begin[0][0]
@@ -90,9 +83,7 @@ class Tables:
         """Double the rows of every log, so that a run that found them full may go on."""
         for name in LOGS:
             log = self.arrays[name]
-            longer = new_log(2 * len(log), log.dtype)
-            longer[: len(log)] = log
-            self._take_log(name, longer)
+            self._take_log(name, np.concatenate((log, np.zeros_like(log))))
         self.account[0]["status"] = s.RUNNING
 
     def log(self, name: str) -> s.Records:
