@@ -18,16 +18,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contract_data import Floats
-from benchmarks.workloads import CrossColumns, PairColumns, RotationColumns, columns_of, spec
+from benchmarks.workloads import EPS, CrossColumns, PairColumns, RotationColumns, averages, columns_of, spec
 from manjha.domain.bars import BarColumns
 from manjha.domain.money import format_cash
-from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.run import KernelMarket, run_kernel, run_stated
 from manjha.research.search.compiled import CompiledSample, look_up, warm
-from manjha.strategy.indicators import sma
 
 NAMES = ("ts", "o", "h", "l", "c", "v")
 FAST, SLOW = range(5, 30), range(30, 230, 5)
+PAIRS = [(fast, slow) for fast in FAST for slow in SLOW]
 PROCESSES = 2
 EXPECTED_COLUMNS: Mapping[tuple[str, int], tuple[Any, ...]] = {
     ("W1 with curve", 1_000_000): ("9348590.20", 11_275),
@@ -94,23 +93,23 @@ def _pairs(folder: str, part: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {cores[part % len(cores)]})
     columns = single(folder, 100_000)
     close = np.load(Path(folder) / "bars1m_c.npy", mmap_mode="r")[: len(columns)]
-    few = {length: sma(close, length) for length in (5, 30)}
-    _best(spec(PairColumns(few, 5, 30), columns), [(5, 30)], few)
+    _best(columns, close, [(5, 30)])
     wall, cpu = time.perf_counter(), time.process_time()
-    pairs = [(fast, slow) for fast in FAST for slow in SLOW][part::PROCESSES]
-    averages = {length: sma(close, length) for length in {*FAST, *SLOW}}
-    best, fills = _best(spec(PairColumns(averages, *pairs[0]), columns), pairs, averages)
+    best, fills = _best(columns, close, PAIRS[part::PROCESSES])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {"wall": wall, "cpu": cpu} | _told(best, fills)
 
 
-def _best(made: BacktestSpec, pairs: list[tuple[int, int]], averages: Mapping[int, Floats]) -> tuple[int, int]:
-    """Return the best final equity and all fills."""
+def _best(columns: BarColumns, close: Floats, pairs: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return the best final equity and all fills of some pairs, averages and looking up included."""
+    fast = averages(close, {pair[0] for pair in pairs})
+    slow = averages(close, {pair[1] for pair in pairs}, EPS)
+    made = spec(PairColumns(fast, slow, pairs[0]), columns)
     market = KernelMarket(made)
     best = fills = 0
     outcome = None
-    for fast, slow in pairs:
-        outcome = run_stated(made, market, market.stated(PairColumns(averages, fast, slow)), over=outcome)
+    for pair in pairs:
+        outcome = run_stated(made, market, market.stated(PairColumns(fast, slow, pair)), over=outcome)
         best, fills = max(best, outcome.final), fills + outcome.count
     return best, fills
 
@@ -122,7 +121,7 @@ def _both(folder: str) -> dict[str, Any]:
     total = {key: sum(row[key] for row in rows) for key in ("cpu", "peak_mb")}
     best, fills = max(row["result"][0] for row in rows), sum(row["result"][1] for row in rows)
     wall = max(row["wall"] for row in rows)
-    bars = len(FAST) * len(SLOW) * 100_000
+    bars = len(PAIRS) * 100_000
     return {"workload": "W4", "bars": bars, "wall": wall} | total | {"result": [format_cash(best), fills]}
 
 

@@ -4,11 +4,10 @@ W1: long 100 while SMA20 > SMA50, filled at the deciding close. W2: limit entry 
 instruments, one callback a minute, a daily rotation into the ten strongest in whole shares. Fee 0.03 % a side.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.contract_data import MINUTE_NS, Bars, Floats, Ints
 from manjha.adapters.files.rule_tables import load_rules
@@ -24,7 +23,8 @@ from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
-from manjha.strategy.interface import Entries, History, Strategy
+from manjha.strategy.interface import Changes, Entries, History, Strategy
+from manjha.strategy.turns import crossings_at
 
 CAPITAL = Cash(10_000_000 * RUPEE)
 FEE = RateCard(brokerage_kind=BrokerageKind.PCT, brokerage_rate=300_000)
@@ -97,13 +97,10 @@ class CrossColumns(Strategy):
         """Return the bars before the first decision."""
         return 50
 
-    def targets(self, history: History) -> Floats:
+    def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
-        up, known = _crossed(history)
-        wanted = np.full(len(up), np.nan)
-        turns = np.flatnonzero(np.append(False, up[1:] != up[:-1]) & known)
-        wanted[turns] = np.where(up[turns], 100.0, 0.0)
-        return wanted
+        close = history.column("close")[:, 0]
+        return crossings_at(sma(close, 20), sma(close, 50), by=EPS, above=100.0)
 
 
 class BracketColumns(Strategy):
@@ -118,19 +115,12 @@ class BracketColumns(Strategy):
     def entries(self, history: History) -> Entries:
         """Ask for a bracket when the fast average crosses up, take it back when it crosses down."""
         close = history.column("close")[:, 0]
-        up, _ = _crossed(history)
+        up = sma(close, 20) > sma(close, 50) + EPS
         turns = np.diff(up.astype(np.int8), prepend=0)
         side = np.where(turns > 0, 1.0, 0.0)
         limit = np.rint(close * 0.999 * 20) / 20
         stop, target = np.rint(limit * 0.995 * 20) / 20, np.rint(limit * 1.01 * 20) / 20
         return Entries(side=side, limit=limit, stop=stop, target=target, withdraw=turns < 0)
-
-
-def _crossed(history: History) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return where the fast average is above, and where both are known."""
-    close = history.column("close")[:, 0]
-    fast, slow = sma(close, 20), sma(close, 50)
-    return fast > slow + EPS, ~np.isnan(slow)
 
 
 class Rotation(Strategy):
@@ -166,41 +156,41 @@ class RotationColumns(Strategy):
         """Return the bars before the first decision."""
         return 6 * DAY_BARS
 
-    def targets(self, history: History) -> Floats:
+    def targets(self, history: History) -> Changes:
         """Each day a tenth of equity in each of the ten strongest of five days, nothing in the others."""
-        close = history.column("close")
-        rows = np.arange(6 * DAY_BARS - 1, len(close), DAY_BARS)
-        gains = close[rows] / close[rows - 5 * DAY_BARS] - 1.0
+        rows = np.arange(6 * DAY_BARS - 1, len(history.ts_ns), DAY_BARS)
+        gains = history.at("close", rows) / history.at("close", rows - 5 * DAY_BARS) - 1.0
         weights = np.zeros(gains.shape)
         np.put_along_axis(weights, np.argsort(-gains, axis=1)[:, :10], 0.1, axis=1)
-        wanted = np.full(close.shape, np.nan)
-        wanted[rows] = weights
-        return wanted
+        return Changes(rows, weights)
 
 
 class PairColumns(Strategy):
-    """W4: W1 over two averages of its own, which other pairs share."""
+    """W4: W1 over two averages that other pairs share; the slow ones are given with `EPS` added."""
 
     name: ClassVar[str] = "w4-columns"
     unit: ClassVar[TargetUnit] = TargetUnit.QTY
 
-    def __init__(self, averages: Mapping[int, Floats], fast: int, slow: int) -> None:
+    def __init__(self, fast: Mapping[int, Floats], slow: Mapping[int, Floats], pair: tuple[int, int]) -> None:
         super().__init__()
-        self._averages = averages
-        self._fast, self._slow = fast, slow
+        self._fast, self._slow = fast[pair[0]], slow[pair[1]]
+        self._needed = pair[1]
 
     def history_needed(self) -> int:
         """Return the bars before the first decision."""
-        return self._slow
+        return self._needed
 
-    def targets(self, history: History) -> Floats:
+    def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
         del history
-        up = self._averages[self._fast] > self._averages[self._slow] + EPS
-        wanted = np.full(len(up), np.nan)
+        up = self._fast > self._slow
         turns = np.flatnonzero(up[1:] != up[:-1]) + 1
-        wanted[turns] = np.where(up[turns], 100.0, 0.0)
-        return wanted
+        return Changes(turns, np.where(up[turns], 100.0, 0.0))
+
+
+def averages(close: Floats, lengths: Iterable[int], above: float = 0.0) -> dict[int, Floats]:
+    """Return averages of closes by length, each moved up by the same."""
+    return {length: sma(close, length) + above for length in lengths}
 
 
 def _exact(rupees: Floats) -> Ints:

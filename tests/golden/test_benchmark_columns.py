@@ -3,17 +3,28 @@
 import numpy as np
 import pytest
 
-from benchmarks.columns import FAST, SLOW
-from benchmarks.contract_data import Bars, bars, contract_bars, session_ts
-from benchmarks.workloads import EXPECTED, PairColumns, Rotation, RotationColumns, columns_of, spec
+from benchmarks.contract_data import Bars, Floats, bars, contract_bars, session_ts
+from benchmarks.workloads import (
+    EPS,
+    EXPECTED,
+    PairColumns,
+    Rotation,
+    RotationColumns,
+    averages,
+    columns_of,
+    spec,
+)
 from manjha.domain.bars import BarColumns
 from manjha.domain.money import format_cash
 from manjha.research.backtest import run_backtest
 from manjha.research.kernel.convert import divergence, result_of
 from manjha.research.kernel.run import KernelMarket, run_kernel, run_stated
-from manjha.strategy.indicators import sma
 
 MINUTES = 9 * 375
+
+
+def pair(close: Floats, fast: int, slow: int) -> PairColumns:
+    return PairColumns(averages(close, [fast]), averages(close, [slow], EPS), (fast, slow))
 
 
 def fifty() -> list[BarColumns]:
@@ -35,9 +46,7 @@ def test_rotation_as_targets_is_what_the_event_engine_makes_of_it() -> None:
 def test_pairs_share_averages_and_one_of_them_is_the_contract() -> None:
     ts, data = contract_bars()
     part: Bars = tuple(column[:20_000] for column in data)
-    close = part[3]
-    averages = {length: sma(close, length) for length in {*FAST, *SLOW}}
-    made = spec(PairColumns(averages, 20, 50), columns_of("BENCH", ts[:20_000], part))
+    made = spec(pair(part[3], 20, 50), columns_of("BENCH", ts[:20_000], part))
     market = KernelMarket(made)
     outcome = run_stated(made, market, market.stated(made.strategy))
     assert (format_cash(outcome.final), outcome.count) == EXPECTED["W1", 20_000]
@@ -46,14 +55,16 @@ def test_pairs_share_averages_and_one_of_them_is_the_contract() -> None:
 def test_a_run_over_the_memory_of_another_is_as_if_alone() -> None:
     ts, data = contract_bars()
     part: Bars = tuple(column[:6_000] for column in data)
-    averages = {length: sma(part[3], length) for length in {*FAST, *SLOW}}
-    made = spec(PairColumns(averages, 5, 30), columns_of("BENCH", ts[:6_000], part))
+    made = spec(pair(part[3], 5, 30), columns_of("BENCH", ts[:6_000], part))
     market = KernelMarket(made)
     over = run_stated(made, market, market.stated(made.strategy))
     # The first trades most, the second little: what the first wrote and the second did not must be gone.
     for fast, slow in ((29, 225), (8, 40), (5, 30)):
-        stated = market.stated(PairColumns(averages, fast, slow))
+        stated = market.stated(pair(part[3], fast, slow))
         alone, given_up = run_stated(made, market, stated), over
+        # Whatever is left in rows that are free must not matter either.
+        for name in ("fills", "orders", "steps", "notes", "refusals"):
+            given_up._tables.arrays[name].view(np.int64)[:] = 77
         over = run_stated(made, market, stated, over=given_up)
         assert len(alone.fills) > 4
         for name in ("fills", "orders", "steps", "notes", "refusals", "changes"):

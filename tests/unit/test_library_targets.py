@@ -40,6 +40,9 @@ class Closes:
         assert field == "close"
         return self._close
 
+    def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.column(field)[rows]
+
 
 def days_from(first: str, count: int) -> list[int]:
     """Weekdays."""

@@ -1,10 +1,12 @@
 """What a strategy states at few bars stands for what it wants at every one."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manjha.strategy.turns import changes, crossings
+from manjha.strategy import turns
+from manjha.strategy.turns import changes, crossings, crossings_at
 from manjha.strategy.views import Floats
 
 numbers = st.sampled_from([np.nan, -1.0, 0.0, 0.5, 1.0])
@@ -34,6 +36,24 @@ def test_crossings_are_the_changes_of_being_above(pairs: list[tuple[float, float
     known = ~(np.isnan(one) | np.isnan(other))
     wanted = np.where(known, np.where(one > other, 1.0, below), np.nan)
     assert np.array_equal(crossings(one, other, below=below), changes(wanted), equal_nan=True)
+
+
+@given(pairs=st.lists(st.tuples(numbers, numbers), max_size=40), below=st.sampled_from([0.0, -1.0]), by=numbers)
+def test_few_crossings_are_those_of_the_column(pairs: list[tuple[float, float]], below: float, by: float) -> None:
+    one, other = (np.array([pair[i] for pair in pairs]) for i in (0, 1))
+    found = crossings_at(one, other, by=by, below=below)
+    column = np.full(len(one), np.nan)
+    column[found.rows] = found.values
+    assert np.array_equal(column, crossings(one, other + by, below=below), equal_nan=True)
+
+
+def test_crossings_are_found_across_the_pieces_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = np.array([0.0, 2.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 2.0])
+    whole = crossings_at(one, np.ones(9), above=5.0)
+    monkeypatch.setattr(turns, "PIECE", 2)
+    found = crossings_at(one, np.ones(9), above=5.0)
+    assert found.rows.tolist() == whole.rows.tolist() == [0, 1, 5, 8]
+    assert found.values.tolist() == whole.values.tolist() == [0.0, 5.0, 0.0, 5.0]
 
 
 def test_by_hand() -> None:

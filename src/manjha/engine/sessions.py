@@ -1,6 +1,6 @@
 """When the days of a run begin and end: by the exchange's calendar, or as the data shows them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -77,8 +77,9 @@ class DataSessions:
         if not any(len(columns) for columns in bars):
             raise DataError("expected bars to take the sessions from, found none")
         hours: dict[TradingDay, tuple[int, int]] = {}
-        for columns in bars:
-            for day, opened, closed in _hours(columns):
+        # Most instruments of a run have the same hours on the same days, which count once.
+        for distinct in dict.fromkeys(_hours(columns) for columns in bars):
+            for day, opened, closed in zip(*(np.frombuffer(part, np.int64).tolist() for part in distinct), strict=True):
                 known = hours.get(day)
                 hours[day] = (opened, closed) if known is None else (min(known[0], opened), max(known[1], closed))
         self._days = sorted(hours)
@@ -110,17 +111,16 @@ class DataSessions:
         return self.next_day(day)
 
 
-def _hours(columns: BarColumns) -> Iterator[tuple[TradingDay, int, int]]:
-    """Yield each day that has bars, when its first bar opens and when its last one closes."""
+def _hours(columns: BarColumns) -> tuple[bytes, bytes, bytes]:
+    """Return the days that have bars, when the first bar of each opens and when its last one closes, as int64."""
     opens, closes = np.asarray(columns.ts_open_ns), np.asarray(columns.ts_close_ns)
     if not len(opens):
-        return
+        return b"", b"", b""
     # By search, as there are a thousand bars to a day and copies of whole columns cost more than the search.
     days = np.arange(day_of(int(opens[0])), day_of(int(opens[-1])) + 1)
     edges = np.searchsorted(opens, np.append(days, days[-1] + 1) * DAY_NS - IST_OFFSET_NS)
     held = np.flatnonzero(np.diff(edges))
-    firsts, lasts = opens[edges[held]].tolist(), closes[edges[held + 1] - 1].tolist()
-    yield from zip(map(TradingDay, days[held].tolist()), firsts, lasts, strict=True)
+    return days[held].tobytes(), opens[edges[held]].tobytes(), closes[edges[held + 1] - 1].tobytes()
 
 
 def day_rules(sessions: Sessions, instruments: Sequence[Instrument], day: TradingDay) -> dict[InstrumentId, DayRules]:
@@ -130,6 +130,15 @@ def day_rules(sessions: Sessions, instruments: Sequence[Instrument], day: Tradin
         for instrument in instruments
         if instrument.is_tradable and (instrument.expiry is None or instrument.expiry >= day)
     }
+
+
+def alike(instruments: Sequence[Instrument]) -> list[tuple[Instrument, list[int]]]:
+    """Return one instrument for each kind of session, and the numbers of all that have its sessions on every day."""
+    groups: dict[tuple[object, ...], tuple[Instrument, list[int]]] = {}
+    for number, one in enumerate(instruments):
+        key = (one.exchange, one.kind, one.asset, one.underlying, one.expiry, one.has_derivatives)
+        groups.setdefault(key, (one, []))[1].append(number)
+    return list(groups.values())
 
 
 def span(today: Mapping[InstrumentId, DayRules]) -> tuple[TsNs, TsNs]:

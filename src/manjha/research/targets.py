@@ -18,7 +18,7 @@ from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
 from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
-from manjha.strategy.interface import Entries, Strategy
+from manjha.strategy.interface import Changes, Entries, Strategy
 from manjha.strategy.views import Timeline
 
 TARGET_MAX = 1e9
@@ -54,6 +54,7 @@ class ColumnHistory:
     def __init__(self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval) -> None:
         self._timeline = timeline
         self._interval = interval
+        self._columns: dict[str, NDArray[np.float64]] = {}
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
 
@@ -63,23 +64,45 @@ class ColumnHistory:
         return (self.ts_ns - 1 + IST_OFFSET_NS) // DAY_NS
 
     def column(self, field: str) -> NDArray[np.float64]:
-        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar."""
-        if len(self.instruments) == 1:
-            series = self._timeline.series[self.instruments[0].id, self._interval]
-            if series.rows is None:
-                return series.floats(field)[:, None].copy()
+        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar.
+
+        It is made once and cannot be written to, as other runs over the same bars read it too.
+        """
+        if field not in self._columns:
+            made = self._made(field)
+            made.setflags(write=False)
+            self._columns[field] = made
+        return self._columns[field]
+
+    def _made(self, field: str) -> NDArray[np.float64]:
+        every = [self._timeline.series[instrument.id, self._interval] for instrument in self.instruments]
+        if len(every) == 1 and every[0].rows is None:
+            return every[0].floats(field)[:, None]
         # Instrument after instrument in memory: written side by side, fifty take four times as long.
-        out = np.empty((len(self.instruments), len(self.ts_ns)))
-        for line, instrument in zip(out, self.instruments, strict=True):
-            series = self._timeline.series[instrument.id, self._interval]
-            values = series.floats(field)
+        out = np.empty((len(every), len(self.ts_ns)))
+        for line, series in zip(out, every, strict=True):
             if series.rows is None:
-                line[:] = values
+                series.write(field, line)
             else:
                 seen = series.rows >= 0
-                line[seen] = values[series.rows[seen]]
+                line[seen] = series.floats(field)[series.rows[seen]]
                 line[~seen] = np.nan
         return out.T
+
+    def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows of a column, shape (rows, instruments), without making the rest of it."""
+        if field in self._columns:
+            picked: NDArray[np.float64] = self._columns[field][rows]
+            return picked
+        out = np.full((len(rows), len(self.instruments)), np.nan)
+        for line, instrument in zip(out.T, self.instruments, strict=True):
+            series = self._timeline.series[instrument.id, self._interval]
+            if series.rows is None:
+                series.write(field, line, rows)
+            else:
+                held = series.rows[rows]
+                line[held >= 0] = series.floats(field)[held[held >= 0]]
+        return out
 
 
 def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
@@ -89,19 +112,16 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
     ------
     UsageError
         The array has another shape than (bars, instruments), or holds an infinite or too large number, or a signal
-        outside −1…1.
+        outside −1…1; or rows of `Changes` do not ascend within the bars.
     """
-    targets = np.asarray(strategy.targets(history), dtype=np.float64)
-    shape = (len(history.ts_ns), len(history.instruments))
-    if targets.ndim == 1 and shape[1] == 1:
-        targets = targets[:, None]
-    if targets.shape != shape:
-        raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
-    says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
-    wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1))
-    values, said = targets[wakeups], says[wakeups]
+    wakeups, values = _spoken(strategy, history)
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
-    wrong = said & ~(np.abs(values) <= bound)
+    # No comparison holds for a NaN.
+    fits = np.abs(values) <= bound
+    if fits.all():
+        return Stated(wakeups, np.ascontiguousarray(np.rint(values * NANO).astype(np.int64)))
+    said = ~np.isnan(values)
+    wrong = said & ~fits
     if wrong.any():
         row, column = (int(at[0]) for at in np.nonzero(wrong))
         raise UsageError(
@@ -109,7 +129,45 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
             f"{wakeups[row]}; a {strategy.unit} lies within ±{bound:g}"
         )
     wanted = np.where(said, np.rint(np.where(said, values, 0.0) * NANO).astype(np.int64), SAYS_NOTHING)
-    return Stated(wakeups.astype(np.int64), np.ascontiguousarray(wanted))
+    speaks = said.any(axis=1)
+    return Stated(wakeups[speaks], np.ascontiguousarray(wanted[speaks]))
+
+
+def _spoken(strategy: Strategy, history: ColumnHistory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the positions of which a strategy's targets speak and what they say there, (positions, instruments)."""
+    given = strategy.targets(history)
+    shape = (len(history.ts_ns), len(history.instruments))
+    if isinstance(given, Changes):
+        return _changes(strategy, given, shape)
+    targets = _in_columns(np.asarray(given, dtype=np.float64), shape[1])
+    if targets.shape != shape:
+        raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
+    says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
+    wakeups = np.flatnonzero(says if shape[1] == 1 else says.any(axis=1)).astype(np.int64, copy=False)
+    return wakeups, targets[wakeups]
+
+
+def _changes(
+    strategy: Strategy, given: Changes, shape: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return what a strategy states at few positions, looked through."""
+    wakeups, values = np.asarray(given.rows), _in_columns(np.asarray(given.values, dtype=np.float64), shape[1])
+    if wakeups.ndim != 1 or (wakeups.dtype.kind not in "iu" and len(wakeups)):
+        raise UsageError(f"{strategy.name}.targets gave rows that are no list of whole numbers")
+    wakeups = wakeups.astype(np.int64, copy=False)
+    if values.shape != (len(wakeups), shape[1]):
+        raise UsageError(
+            f"{strategy.name}.targets gave values of shape {values.shape} for {len(wakeups)} rows, expected "
+            f"{(len(wakeups), shape[1])}"
+        )
+    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and (wakeups[1:] > wakeups[:-1]).all()):
+        raise UsageError(f"{strategy.name}.targets gave rows that do not ascend within its {shape[0]} bars")
+    return wakeups, values
+
+
+def _in_columns(values: NDArray[np.float64], instruments: int) -> NDArray[np.float64]:
+    """Return numbers of one instrument as a column."""
+    return values[:, None] if values.ndim == 1 and instruments == 1 else values
 
 
 def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
@@ -160,7 +218,7 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
 
 def stated_from(stated: Stated, first: int) -> Stated:
     """Return what is stated from a position on; what was stated before it is history."""
-    skipped = int(np.searchsorted(stated.wakeups, first))
+    skipped = int(np.searchsorted(stated.wakeups, first)) if first else 0
     return Stated(stated.wakeups[skipped:], stated.wanted[skipped:]) if skipped else stated
 
 

@@ -20,6 +20,7 @@ from manjha.strategy.context import Context
 from manjha.strategy.entries import Entries
 from manjha.strategy.params import Param, Value, bind, collect
 from manjha.strategy.terms import member
+from manjha.strategy.turns import Changes
 from manjha.strategy.views import Floats
 
 
@@ -46,7 +47,11 @@ class History(Protocol):
         ...
 
     def column(self, field: str) -> NDArray[np.float64]:
-        """Return open, high, low, close, volume or oi of every instrument."""
+        """Return open, high, low, close, volume or oi of every instrument; copy it to write to it."""
+        ...
+
+    def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows of a column; where they are few, the rest of it need not be made."""
         ...
 
 
@@ -113,8 +118,8 @@ class Strategy:
     def on_session(self, ctx: Context, day: TradingDay) -> None:
         """Act on the opening of a trading day, before its first bar."""
 
-    def targets(self, history: History) -> Floats:
-        """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change.
+    def targets(self, history: History) -> Floats | Changes:
+        """Return what to hold: float64 of shape (bars, instruments) in `unit`; NaN means no change. Or only `Changes`.
 
         Must be causal: row `i` from rows up to `i`. The engine calls it once in a backtest and wakes only where a row
         holds a number; live it is called on the history so far and the last row counts.
@@ -185,6 +190,6 @@ def _kebab(name: str) -> str:
 
 
 __all__ = [
-    "Entries", "Floats", "History", "Strategy", "is_entry_strategy", "is_target_strategy", "overrides", "require_bars",
-    "require_instruments",
+    "Changes", "Entries", "Floats", "History", "Strategy", "is_entry_strategy", "is_target_strategy", "overrides",
+    "require_bars", "require_instruments",
 ]  # fmt: skip

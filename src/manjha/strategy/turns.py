@@ -1,8 +1,29 @@
 """For strategies that state targets: from what is wanted at every bar to what is stated at few of them."""
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from manjha.strategy.views import Floats
+
+PIECE = 2**15
+"""Bars that are searched at once, so that the search takes little memory."""
+
+
+class Changes(NamedTuple):
+    """Targets at few bars, without a number for every bar between: what `targets` may return in place of a column.
+
+    Attributes
+    ----------
+    rows
+        The bars at which something is stated, ascending.
+    values
+        What is stated there, of shape (rows, instruments), or (rows,) for one instrument; NaN means no change.
+    """
+
+    rows: NDArray[np.intp]
+    values: Floats
 
 
 def changes(wanted: Floats) -> Floats:
@@ -27,3 +48,23 @@ def crossings(one: Floats, other: Floats, *, below: float = 0.0) -> Floats:
     out = np.empty(len(one))
     keep_crossings(one, other, below, out)
     return out
+
+
+def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 1.0, below: float = 0.0) -> Changes:
+    """Return what `crossings` does as the few bars that it speaks of: faster, and without a column in memory.
+
+    One line is above the other if it is larger than the other plus `by`; `above` is what is wanted then.
+    """
+    from manjha.strategy.indicators.kernels.turns import find_crossings
+
+    found: list[Changes] = []
+    rows, values, last = np.empty(PIECE, np.int64), np.empty(PIECE), np.nan
+    for first in range(0, len(one), PIECE):
+        piece = slice(first, first + PIECE)
+        count = find_crossings(one[piece], other[piece], (by, above, below), last, rows, values)
+        if count:
+            found.append(Changes(rows[:count] + first, values[:count].copy()))
+            last = values[count - 1]
+    if not found:
+        return Changes(rows[:0], values[:0])
+    return Changes(np.concatenate([each.rows for each in found]), np.concatenate([each.values for each in found]))

@@ -108,18 +108,23 @@ class Series:
     def floats(self, field: str) -> Floats:
         """Return a whole column as float64: prices in rupees, continued over splits; volume in units."""
         if field not in self._floats:
-            column = np.asarray(getattr(self.columns, field))
-            if field in ("volume", "oi"):
-                made = column.astype(np.float64)
-                if self.volume_basis is not None:
-                    made *= self.volume_basis
-            else:
-                made = column / RUPEE
-                if self.basis is not None:
-                    made = made / self.basis
+            made = np.empty(len(self.columns))
+            self.write(field, made)
             made.setflags(write=False)
             self._floats[field] = made
         return self._floats[field]
+
+    def write(self, field: str, into: Floats, rows: Ints | slice = slice(None)) -> None:
+        """Write what `floats` has at some rows, or at all, into an array, for who keeps it elsewhere."""
+        column = np.asarray(getattr(self.columns, field))[rows]
+        if field in ("volume", "oi"):
+            into[:] = column
+            if self.volume_basis is not None:
+                into *= self.volume_basis[rows]
+        else:
+            np.divide(column, RUPEE, out=into)
+            if self.basis is not None:
+                into /= self.basis[rows]
 
     def line(self, data: Floats, *, price: bool) -> Line:
         """Return a line over one value a bar. `price` says that the values are in rupees a share."""

@@ -136,14 +136,14 @@ def entry_price(k: Rec, i: int) -> float:
 def opened_ns(k: Rec, at: int, i: int) -> int:
     """Return when an instrument's last bar opened; 0 before the first."""
     row = row_of(k, at, i)
-    return ints(k.ts_open_at, holding(k, i).first + row) if row >= 0 else 0
+    return ints(holding(k, i).ts_open_at, row) if row >= 0 else 0
 
 
 @inline
 def is_fresh(k: Rec, at: int, i: int) -> bool:
     """Tell whether a bar of an instrument closed at this very moment."""
     row = row_of(k, at, i)
-    return row >= 0 and ints(k.ts_close_at, holding(k, i).first + row) == now_ns(k, at)
+    return row >= 0 and ints(holding(k, i).ts_close_at, row) == now_ns(k, at)
 
 
 @inline
@@ -182,7 +182,7 @@ def equity(k: Rec, line: int, at: int) -> float:
     for i in range(k.instruments):
         x, row = holding(k, i), row_of(k, at, i)
         if row >= 0:
-            x.mark = ints(k.close_at, x.first + row)
+            x.mark = ints(x.close_at, row)
     return exact(k, line, equity_of(k)) / RUPEE
 
 

@@ -12,12 +12,12 @@ def is_after_trading(x: Rec) -> bool:
 
 
 @njit
-def has_price(k: Rec, x: Rec) -> bool:
+def has_price(x: Rec) -> bool:
     """Tell whether the bar in hand has the auction's price: the day's last one that reaches into the auction phases."""
     if x.ts_close <= x.auction_start_ns:
         return False
     last = x.bar_row + 1 == x.rows
-    return bool(last or ints(k.ts_open_at, x.first + x.bar_row + 1) >= x.auction_end_ns)
+    return bool(last or ints(x.ts_open_at, x.bar_row + 1) >= x.auction_end_ns)
 
 
 @njit

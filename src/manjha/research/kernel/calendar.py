@@ -1,6 +1,6 @@
 """What a compiled run reads and strategies do not change: columns, days, sessions, rate cards, made once a market."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,18 +9,21 @@ from manjha.domain.errors import OutsideTable
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Product
-from manjha.engine.sessions import Sessions, day_rules, span
+from manjha.engine.sessions import Sessions, alike, day_rules, span
 from manjha.market.bands import protection_rows
 from manjha.market.charges import ChargeSegment, RateCard, charge_segment, segment_card
 from manjha.market.fees import depository_charge, fee_terms
 from manjha.market.margin_rules import derivative_margin, margin_fraction
 from manjha.market.rows import PriceProtectionRow
 from manjha.market.rules import MarketRules
-from manjha.research.kernel.records import CARD, DAY, SESSION, SLAB, Bars, Ints, Records
+from manjha.research.kernel.records import CARD, DAY, SESSION, SLAB, Bars, Columns, Ints, Records
 from manjha.risk.checks import FITTING
+from manjha.risk.gate import DayRules
 from manjha.strategy.views import Timeline
 
 BEYOND_CALENDAR = -1
+HOURS = ("has_today", *DayRules._fields)
+TERMS = tuple(name for name in SESSION.names or () if name not in HOURS)
 SHARES = (Kind.EQUITY, Kind.ETF)
 
 
@@ -42,27 +45,44 @@ class Calendar:
     def fill(self, sessions: Sessions, timeline: Timeline, *, notes: bool) -> None:
         """Look everything up. Raises `OutsideTable` where a table does not reach, as the event engine would."""
         found = sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1])
-        traded = [(day, today) for day in found if (today := day_rules(sessions, self.instruments, day))]
+        groups = alike(self.instruments)
+        asked = [one for one, _ in groups]
+        traded = [(day, today) for day in found if (today := day_rules(sessions, asked, day))]
         self.days = np.zeros(len(traded), DAY)
         self.sessions = np.zeros((len(traded), len(self.instruments)), SESSION)
+        self._enter_hours(groups, [today for _, today in traded])
         changes = set(self._changes([day for day, _ in traded]))
-        numbers: list[tuple[int, ...]] = []
         margin, fee = 0, (0, 0, 0)
         for row, (day, today) in enumerate(traded):
             if row in changes:
-                numbers = [self._terms(instrument, day, notes=notes) for instrument in self.instruments]
+                self._enter_terms(row, day, notes=notes)
                 dp = int(depository_charge(self.rules, day)) if notes else 0
                 margin = self._margin(day)
                 fee = self._delivery_fee(day)
             opens, closes = span(today)
             self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee)
             self.days[row]["next_day"] = _day_or_beyond(sessions.next_day, day)
-            for column, instrument in enumerate(self.instruments):
-                held = today.get(instrument.id)
-                if held is not None:
-                    hours = (1, held.open_ns, held.close_ns, held.square_off_ns)
-                    ends = (held.auction_start_ns, held.auction_end_ns)
-                    self.sessions[row, column] = (*hours, *numbers[column], *ends)
+        closed = self.sessions["has_today"] == 0
+        if closed.any():
+            self.sessions[closed] = 0
+
+    def _enter_hours(
+        self, groups: Sequence[tuple[Instrument, list[int]]], days: Sequence[Mapping[InstrumentId, DayRules]]
+    ) -> None:
+        """Write the hours of each day, the same for all instruments of a group."""
+        closed = (0,) * len(HOURS)
+        for one, numbers in groups:
+            held = [today.get(one.id) for today in days]
+            hours = np.array([closed if rules is None else (1, *rules) for rules in held], np.int64)
+            hours = hours.reshape(len(days), len(HOURS))
+            for name, values in zip(HOURS, hours.T, strict=True):
+                self.sessions[name][:, numbers] = values[:, None]
+
+    def _enter_terms(self, row: int, day: TradingDay, *, notes: bool) -> None:
+        """Write what is charged and held as margin from a day on."""
+        terms = np.array([self._terms(instrument, day, notes=notes) for instrument in self.instruments], np.int64)
+        for name, values in zip(TERMS, terms.T, strict=True):
+            self.sessions[name][row:] = values
 
     def cards(self) -> Records:
         """Return the rate cards by number."""
@@ -140,20 +160,18 @@ def _day_or_beyond(ask: Callable[[TradingDay], TradingDay], day: TradingDay) -> 
 
 
 def bars_of(columns: Sequence[BarColumns], timeline: Timeline, ids: Sequence[InstrumentId]) -> Bars:
-    """Return the columns one instrument after the other; a single instrument's are not copied."""
+    """Return the columns of the instruments, in place."""
     names = ("open", "high", "low", "close", "volume", "ts_open_ns", "ts_close_ns")
     series = [timeline.series[each, columns[0].interval] for each in ids]
     mapped = series[0].rows is not None
     rows = np.stack([one.rows for one in series if one.rows is not None]) if mapped else np.zeros((0, 0), np.int64)
-    held = tuple(joined([np.asarray(getattr(each, name)) for each in columns]) for name in names)
-    opened, high, low, close, volume, ts_open, ts_close = held
-    end, begin = joined([np.asarray(timeline.close_ns)]), joined([np.asarray(timeline.open_ns)])
-    return Bars(opened, high, low, close, volume, ts_open, ts_close, end, begin, rows)
+    held = tuple(Columns(*(in_place(getattr(each, name)) for name in names)) for each in columns)
+    addresses = np.array([[column.ctypes.data for column in each] for each in held], np.int64)
+    return Bars(held, addresses, in_place(timeline.close_ns), in_place(timeline.open_ns), rows)
 
 
-def joined(parts: Sequence[Ints]) -> Ints:
-    """Return int64 columns as one that cannot be written to; always of one type, for which code is compiled once."""
-    made = parts[0].view() if len(parts) == 1 else np.concatenate(parts)
-    made = np.ascontiguousarray(made, np.int64)
+def in_place(column: memoryview) -> Ints:
+    """Return a column that cannot be written to; always of one type, for which code is compiled once."""
+    made = np.ascontiguousarray(np.asarray(column).view(), np.int64)
     made.setflags(write=False)
     return made

@@ -134,7 +134,7 @@ def move_trailing_stops(k: Rec) -> None:
         stop = on_tick(x, o.side, x.mark - o.side * p.trail)
         if (stop - p.stop) * o.side > 0:
             p.stop = stop
-            modify(k, p.stop_order, p.filled, stop, ints(k.ts_close_at, x.first + x.row))
+            modify(k, p.stop_order, p.filled, stop, ints(x.ts_close_at, x.row))
 
 
 @njit

@@ -51,6 +51,8 @@ def draft(k: Rec, ix: int, signed: int, purpose: int, now_ns: int) -> None:
     o.filled = o.turnover = o.reserved = o.closed_ns = 0
     o.stop = o.target = o.trail = o.exit_ns = o.has_exits = 0
     o.phase, o.note_day, o.dry, o.entry_type, o.tag = WORKING, 0, 0, -1, k.tag
+    # What an earlier run wrote here must not be taken for what this one did.
+    o.tried = o.band_low = o.band_high = o.note_back = o.note_rest = 0
 
 
 @njit

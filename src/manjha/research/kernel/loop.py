@@ -121,7 +121,7 @@ def _advance(k: Rec, first: int, last: int) -> None:
     if wakes and r.wakeup + AHEAD < r.wakeup_count:
         later = ints(r.wakeups_at, r.wakeup + AHEAD)
         fetch_ahead(r.end_at, later)
-        fetch_ahead(r.close_at, later)
+        fetch_ahead(holding(k, 0).close_at, later)
     if r.acts_at:
         at = turns_to(k, first, last)
         wakes = r.asked > 0
@@ -146,4 +146,4 @@ def _mark(k: Rec, at: int) -> None:
         x = holding(k, i)
         x.row = ints(k.rows_at, i * k.count + at) if mapped else at
         if x.row >= 0:
-            x.mark = x.rebased if acted and x.row == x.rebased_row else ints(k.close_at, x.first + x.row)
+            x.mark = x.rebased if acted and x.row == x.rebased_row else ints(x.close_at, x.row)

@@ -9,11 +9,14 @@ import numpy as np
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
-from manjha.research.kernel.records import Ints, Records
-from manjha.research.kernel.tables import Tables
+from manjha.research.kernel.records import STEP, Columns, Ints, Records
+from manjha.research.kernel.rows import ints
+from manjha.research.kernel.tables import Tables, copied
 from manjha.research.result import Int64s
 
 FILL_LINES = LINES[:7]
+PIECE = 2048
+"""Positions of the curve that are computed at once."""
 
 
 class KernelOutcome:
@@ -21,17 +24,6 @@ class KernelOutcome:
 
     Attributes
     ----------
-    fills
-        Records `order, instrument, side, qty, px, reference, ts_ns` and the seven lines booked; `order` and
-        `instrument` are row numbers.
-    orders
-        Records of the orders that were approved, see `records.ORDER`.
-    notes
-        Records `day` and nine lines: what the day's contract note added.
-    refusals
-        Records of what was refused.
-    changes
-        Records of positions that changed without a trade, see `records.CHANGE`.
     tags
         Words that orders and refusals name by number in `tag`; the first is none.
     """
@@ -39,19 +31,56 @@ class KernelOutcome:
     def __init__(self, tables: Tables, tags: Sequence[str] = ("",)) -> None:
         self.tags = tags
         self._tables = tables
-        self.account = tables.account[0].copy()
+        self.account = copied(tables.account)[0]
         self.paid = bool(self.account["paid"])
-        self.fills = tables.log("fills")
-        self.orders = tables.log("orders")
-        self.notes = tables.log("notes")
-        self.refusals = tables.log("refusals")
-        self.steps = tables.log("steps")
-        self.changes = tables.log("changes")
-        holdings = tables.arrays["holdings"]
-        self.positions: Records = holdings[["qty", "cost", "mark", "realised", "margin"]].copy()
+        self._arrays = dict(tables.arrays)
+        holdings = self._holdings = copied(tables.arrays["holdings"])
         self._bars = tables.bars
-        self._first: Ints = holdings["first"].copy()
-        self._last: Ints = tables.bars.close[self._first + np.maximum(holdings["row"], 0)]
+        last = np.maximum(holdings["row"], 0).tolist()
+        closes = (columns.close[row] for columns, row in zip(tables.bars.columns, last, strict=True))
+        self._last: Ints = np.fromiter(closes, np.int64, len(last))
+
+    def _log(self, name: str) -> Records:
+        """Return the rows that had been written."""
+        return self._arrays[name][: self.account[name]]
+
+    @cached_property
+    def fills(self) -> Records:
+        """Records `order, instrument, side, qty, px, reference, ts_ns` and the seven lines booked.
+
+        `order` and `instrument` are row numbers.
+        """
+        return self._log("fills")
+
+    @cached_property
+    def orders(self) -> Records:
+        """Records of the orders that were approved, see `records.ORDER`."""
+        return self._log("orders")
+
+    @cached_property
+    def notes(self) -> Records:
+        """Records `day` and nine lines: what the day's contract note added."""
+        return self._log("notes")
+
+    @cached_property
+    def refusals(self) -> Records:
+        """Records of what was refused, see `records.REFUSAL`."""
+        return self._log("refusals")
+
+    @cached_property
+    def steps(self) -> Records:
+        """Records of the account after each change, see `records.STEP`."""
+        return self._log("steps")
+
+    @cached_property
+    def changes(self) -> Records:
+        """Records of positions that changed without a trade, see `records.CHANGE`."""
+        return self._log("changes")
+
+    @cached_property
+    def positions(self) -> Records:
+        """What is held at the end, a row an instrument."""
+        return self._holdings[["qty", "cost", "mark", "realised", "margin"]]
 
     def give_up(self) -> Tables:
         """Return the tables, for another run to write over; nothing can be asked of this outcome after that."""
@@ -67,15 +96,15 @@ class KernelOutcome:
     @property
     def final(self) -> Cash:
         """Equity at the last bar."""
-        values = self.positions["qty"] * self._last
+        values = self._holdings["qty"] * self._last
         if not self.paid:
-            values = values - self.positions["cost"]
+            values = values - self._holdings["cost"]
         return Cash(int(self.account["cash"] + values.sum()))
 
     @property
     def count(self) -> int:
         """Number of fills."""
-        return len(self.fills)
+        return int(self.account["fills"])
 
     @property
     def peak_margin(self) -> Cash:
@@ -91,16 +120,9 @@ class KernelOutcome:
     @cached_property
     def equity(self) -> Int64s:
         """Equity at the close of every position of the timeline, shape (positions,)."""
-        steps, count = self.steps, len(self._bars.end)
-        total = np.empty(count, np.int64)
-        _spread(total, np.ascontiguousarray(steps["at"]), np.ascontiguousarray(steps["cash"]), self.account["initial"])
-        for number, first in enumerate(self._first.tolist()):
-            mine = steps[steps["instrument"] == number]
-            close = self._bars.close[first:]
-            if self._bars.rows.size:
-                close = close[np.maximum(self._bars.rows[number], 0)]
-            cost = np.zeros(len(mine), np.int64) if self.paid else np.ascontiguousarray(mine["cost"])
-            _add_worth(total, np.ascontiguousarray(mine["at"]), np.ascontiguousarray(mine["qty"]), cost, close)
+        total = np.empty(len(self._bars.end), np.int64)
+        closes = self._bars.addresses[:, Columns._fields.index("close")].copy()
+        _curve(total, self.steps, closes, self._bars.rows, (int(self.account["initial"]), int(not self.paid)))
         return total
 
     def daily(self) -> tuple[Int64s, Int64s]:
@@ -113,13 +135,13 @@ class KernelOutcome:
         """Return equity at the close of some positions, ascending."""
         steps, initial = self.steps, int(self.account["initial"])
         total = _held(steps["at"], steps["cash"], positions, initial)
-        for number, first in enumerate(self._first.tolist()):
+        for number, columns in enumerate(self._bars.columns):
             mine = steps[steps["instrument"] == number]
             if not len(mine):
                 continue
             value = _held(mine["at"], mine["qty"], positions, 0)
             rows = positions if not self._bars.rows.size else self._bars.rows[number, positions]
-            value *= self._bars.close[first + np.maximum(rows, 0)]
+            value *= columns.close[np.maximum(rows, 0)]
             total += value
             if not self.paid:
                 total -= _held(mine["at"], mine["cost"], positions, 0)
@@ -127,27 +149,43 @@ class KernelOutcome:
 
 
 @numba.njit(cache=True)
-def _spread(total: Ints, at: Ints, values: Ints, first: int) -> None:  # pragma: no cover - compiled
-    """Write the value that holds at each position; `values[i]` holds from position `at[i]`, `first` before."""
-    position = 0
-    for step in range(len(at)):
-        while position < min(at[step], len(total)):
-            total[position] = first
-            position += 1
-        first = values[step]
-    while position < len(total):
-        total[position] = first
-        position += 1
+def _add_worth(piece: Ints, first: int, terms: tuple[int, int, int], rows: Ints) -> None:  # pragma: no cover - compiled
+    """Add quantity × close less cost, the terms after the address of the closes, from a position on."""
+    closes, qty, cost = terms
+    if len(rows):
+        for at in range(len(piece)):
+            piece[at] += qty * ints(closes, max(rows[first + at], 0)) - cost
+    else:
+        for at in range(len(piece)):
+            piece[at] += qty * ints(closes, first + at) - cost
 
 
 @numba.njit(cache=True)
-def _add_worth(total: Ints, at: Ints, qty: Ints, cost: Ints, close: Ints) -> None:  # pragma: no cover - compiled
-    """Add quantity × close less cost from each step to the next."""
-    for step in range(len(at)):
-        last = at[step + 1] if step + 1 < len(at) else len(total)
-        if qty[step]:
-            for position in range(at[step], last):
-                total[position] += qty[step] * close[position] - cost[step]
+def _curve(total: Ints, steps: Records, closes: Ints, rows: Ints, terms: tuple[int, int]) -> None:  # pragma: no cover
+    """Write cash and what is held, valued at each close, for every position.
+
+    `closes` are the addresses of the instruments' columns, `terms` the first cash and 1 where what a position cost is
+    to be taken off. It goes piece by piece, so that each is complete while it is in the nearest cache.
+    """
+    cash, owed = terms
+    qty, cost = np.zeros(len(closes), np.int64), np.zeros(len(closes), np.int64)
+    first, step = 0, 0
+    while first < len(total):
+        while step < len(steps) and steps[step].at <= first:
+            s = steps[step]
+            cash = s.cash
+            if s.instrument >= 0:
+                qty[s.instrument], cost[s.instrument] = s.qty, s.cost * owed
+            step += 1
+        last = min(first + PIECE, len(total))
+        if step < len(steps):
+            last = min(last, steps[step].at)
+        piece = total[first:last]
+        piece[:] = cash
+        for i in range(len(closes)):
+            if qty[i]:
+                _add_worth(piece, first, (closes[i], qty[i], cost[i]), rows[i] if len(rows) else rows.ravel())
+        first = last
 
 
 def _held(at: Ints, values: Ints, positions: Ints, first: int) -> Ints:
@@ -157,10 +195,6 @@ def _held(at: Ints, values: Ints, positions: Ints, first: int) -> Ints:
 
 
 def warm_curve() -> None:
-    """Have the curve's code in the cache and in this process: for columns as they are, and for such as were picked."""
-    one = np.zeros(1, np.int64)
-    held = one.copy()
-    held.setflags(write=False)
-    _spread(one, one, one, one[0])
-    for close in (held, one):
-        _add_worth(one, one, one, one, close)
+    """Have the curve's code in the cache and in this process."""
+    nothing = np.zeros(0, np.int64)
+    _curve(nothing, np.zeros(0, STEP), nothing, np.zeros((0, 0), np.int64), (0, 0))

@@ -79,7 +79,6 @@ ACCOUNT = _record(
     "contract_notes paisa rupee",
     "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
     "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at",
-    "opened_at high_at low_at close_at volume_at ts_open_at ts_close_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
     "acts_at acts_on_session warmup held_until own_at lines_at asked asked_at tag stopped",
@@ -90,8 +89,9 @@ ACCOUNT = _record(
 """The account, where the run stands, what decides it, and where its tables lie (addresses)."""
 
 HOLDING = _record(
-    "number first rows lot tick exchange qty cost margin realised ever holding_today holding_settled holding_waiting",
-    "mark row open_ns close_ns square_off_ns has_today",
+    "number rows lot tick exchange qty cost margin realised ever holding_today holding_settled holding_waiting",
+    "mark row close_at open_ns close_ns square_off_ns has_today",
+    "opened_at high_at low_at volume_at ts_open_at ts_close_at",
     "opened high low close volume ts_open ts_close bar_row",
     "used_row used touch_row below above opens rests matching_row matching_ns",
     "note_day bought sold value_bought value_sold back_bought back_sold",
@@ -105,7 +105,7 @@ HOLDING = _record(
     rest_ids=BOOK_SIZE,
 )
 """An instrument: its position and holding, its session of the day, the bar in hand, its open orders (ours, and those in
-the exchange's book), today's rates.
+the exchange's book), today's rates. `opened_at` and the like are the addresses of its columns (`Columns`).
 
 `band` is the daily band in 1e-9 (-1: none is known), `band_low` and `band_high` its prices today (0: none), `locked`
 the side that the bar in hand has nobody for.
@@ -169,12 +169,8 @@ Records = NDArray[Any]
 Ints = NDArray[np.int64]
 
 
-class Bars(NamedTuple):
-    """Columns of all instruments, one after the other; instrument `i` begins at its row `first`.
-
-    `end` and `begin` are the timeline's: when a position closes and when its first bar opened. `rows` has shape
-    (instruments, positions): the row closed last; empty where row is position.
-    """
+class Columns(NamedTuple):
+    """The bars of one instrument, as they were given: not copied."""
 
     opened: Ints
     high: Ints
@@ -183,6 +179,17 @@ class Bars(NamedTuple):
     volume: Ints
     ts_open: Ints
     ts_close: Ints
+
+
+class Bars(NamedTuple):
+    """The bars of all instruments, and where their columns lie: `addresses` has shape (instruments, columns).
+
+    `end` and `begin` are the timeline's: when a position closes and when its first bar opened. `rows` has shape
+    (instruments, positions): the row closed last; empty where row is position.
+    """
+
+    columns: tuple[Columns, ...]
+    addresses: Ints
     end: Ints
     begin: Ints
-    rows: NDArray[np.int64]
+    rows: Ints

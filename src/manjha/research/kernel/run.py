@@ -1,6 +1,7 @@
 """A backtest in compiled code: `KernelMarket` holds what strategies share, `run_kernel` runs one of them."""
 
 from collections.abc import Iterator
+from operator import is_
 
 import numpy as np
 
@@ -29,6 +30,11 @@ from manjha.strategy.views import Timeline
 NO_TIME = TsNs(0)
 MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies", "actions")
 """What a market has looked up, by the names of the account's addresses."""
+_DECISIVE = (
+    *("bars", "instruments", "rules", "initial", "sizing", "limits", "fills", "slippage", "latency_ns", "bands"),
+    *("actions", "contract_notes"),
+)
+"""What of a spec `new_tables` reads, beside the strategy's unit and kind."""
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -168,10 +174,11 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
     """Run to the end, with larger logs whenever they are full."""
     if on_compile is not None and not cache.is_compiled(cache.entry_name()):
         on_compile(cache.COMPILES)
-    entries, account = cache.entries(), tables.account
+    run, account = cache.entries().run, tables.account
+    count = int(account["count"][0])
     while True:
-        entries.run(account, int(account[0]["count"]), loop.TO_THE_END)
-        status = int(account[0]["status"])
+        run(account, count, loop.TO_THE_END)
+        status = int(account["status"][0])
         if status == s.DONE:
             return
         if status != s.FULL:
@@ -182,27 +189,45 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
 def new_tables(
     spec: BacktestSpec, market: KernelMarket, stated: Stated, rows: int = 0, over: Tables | None = None
 ) -> Tables:
-    """Return the state before the first bar; of each log `rows` are expected, one a wake-up where more."""
+    """Return the state before the first bar; of each log `rows` are expected, one a wake-up where more.
+
+    `over` are the tables of a finished run that is given up: written over, and used as they are where only what the
+    strategy states differs.
+    """
+    terms, rows = _terms(spec, market), max(rows, len(stated.wakeups))
+    if over is not None and all(map(is_, terms, over.terms)):
+        over.restart(rows)
+        over.state(stated.wakeups, stated.wanted)
+        return over
     count = len(spec.instruments)
     names = dict.fromkeys(instrument.exchange for instrument in spec.instruments)
-    first, exchanges = 0, {name: number for number, name in enumerate(names)}
+    exchanges = {name: number for number, name in enumerate(names)}
     x = np.zeros(count, s.HOLDING)
     for number, (instrument, columns) in enumerate(zip(spec.instruments, spec.bars, strict=True)):
         row = x[number]
-        row["number"], row["first"], row["rows"] = number, first, len(columns)
+        row["number"], row["rows"] = number, len(columns)
         row["lot"], row["tick"], row["exchange"] = instrument.lot, instrument.tick, exchanges[instrument.exchange]
         row["band"] = spec.bands.get(instrument.id, -1)
-        first += len(columns)
     x["venue_lot"] = x["lot"]
+    for name, addresses in zip(s.Columns._fields, market.bars.addresses.T, strict=True):
+        x[f"{name}_at"] = addresses
     for name in ("rebased_row", "row", "used_row", "touch_row", "matching_row", "card"):
         x[name] = -1
     enter_contracts(x, spec.instruments, market.product)
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
-    tables = Tables(account, market.bars, given, max(rows, len(stated.wakeups)), over)
+    tables = Tables(account, market.bars, given, rows, over)
+    tables.terms = terms
     tables.state(stated.wakeups, stated.wanted)
     return tables
+
+
+def _terms(spec: BacktestSpec, market: KernelMarket) -> tuple[object, ...]:
+    """Return what decides the state before the first bar, to be told apart by identity."""
+    strategy = spec.strategy
+    kind = (TargetUnit(strategy.unit), is_target_strategy(strategy), is_entry_strategy(strategy))
+    return (market, *kind, *(getattr(spec, name) for name in _DECISIVE))
 
 
 def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:

@@ -46,9 +46,9 @@ def _scan(k: Rec, x: Rec, row: int) -> int:
             below = max(below, level)
         else:
             above = min(above, level)
-    low, high, first = k.low_at, k.high_at, x.first
+    low, high = x.low_at, x.high_at
     last = min(x.rows, row + SCAN_ROWS)
-    for at in range(first + row, first + last):
+    for at in range(row, last):
         if ints(low, at) <= below or ints(high, at) >= above:
-            return int(at - first)
+            return int(at)
     return int(last)

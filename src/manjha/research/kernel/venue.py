@@ -88,26 +88,26 @@ def _trade_at_close(k: Rec, order: int, now_ns: int) -> None:
     o = order_at(k, order)
     x = holding(k, o.instrument)
     qty = 0
-    if x.row >= 0 and not (x.band_high and _is_locked_at(k, x, x.first + x.row, o.side)):
+    if x.row >= 0 and not (x.band_high and _is_locked_at(x, o.side)):
         if x.used_row != x.row:
             x.used_row, x.used = x.row, 0
         # Read only where it counts: the column is far from everything else in memory.
-        volume = ints(k.volume_at, x.first + x.row) if k.participation or k.slip_kind == SLIP_VOLUME else 0
+        volume = ints(x.volume_at, x.row) if k.participation or k.slip_kind == SLIP_VOLUME else 0
         qty = tradable(k, o, x, volume)
         if qty:
             o.left -= qty
             if o.left:
                 enter_venue(k, order)
-            close = ints(k.close_at, x.first + x.row)
+            close = ints(x.close_at, x.row)
             apply_fill(k, order, qty, close, slipped(k, o, qty, close, volume), now_ns)
             return
     enter_venue(k, order)
 
 
 @inline
-def _is_locked_at(k: Rec, x: Rec, at: int, side: int) -> bool:
-    """Tell whether the other side of an order was missing in a bar."""
-    return locked_side(x, ints(k.low_at, at), ints(k.high_at, at)) == side
+def _is_locked_at(x: Rec, side: int) -> bool:
+    """Tell whether the other side of an order was missing in the bar that closed last."""
+    return locked_side(x, ints(x.low_at, x.row), ints(x.high_at, x.row)) == side
 
 
 @njit
@@ -186,12 +186,11 @@ def load_bar(k: Rec, x: Rec, position: int) -> bool:
     row = position
     if k.mapped:
         row = ints(k.rows_at, x.number * k.count + position)
-        if row < 0 or ints(k.ts_close_at, x.first + row) != ints(k.end_at, position):
+        if row < 0 or ints(x.ts_close_at, row) != ints(k.end_at, position):
             return False
-    at = x.first + row
-    x.opened, x.high, x.low = ints(k.opened_at, at), ints(k.high_at, at), ints(k.low_at, at)
-    x.close, x.volume = ints(k.close_at, at), ints(k.volume_at, at)
-    x.ts_open, x.ts_close, x.bar_row = ints(k.ts_open_at, at), ints(k.ts_close_at, at), row
+    x.opened, x.high, x.low = ints(x.opened_at, row), ints(x.high_at, row), ints(x.low_at, row)
+    x.close, x.volume = ints(x.close_at, row), ints(x.volume_at, row)
+    x.ts_open, x.ts_close, x.bar_row = ints(x.ts_open_at, row), ints(x.ts_close_at, row), row
     return True
 
 
@@ -203,7 +202,7 @@ def match(k: Rec, position: int, in_range: int, books: int) -> None:
         x = holding(k, ix)
         if x.rests and load_bar(k, x, position):
             if k.auctions and is_after_trading(x):
-                if in_range and has_price(k, x):
+                if in_range and has_price(x):
                     _auction(k, x)
             else:
                 _match(k, x, in_range)

@@ -13,6 +13,7 @@ from manjha.research.kernel.cache import OnCompile
 from manjha.research.kernel.cache import warm as kernel_warm
 from manjha.research.kernel.convert import result_of
 from manjha.research.kernel.outcome import KernelOutcome, warm_curve
+from manjha.research.kernel.records import FILL, ORDER, Records
 from manjha.research.kernel.run import KernelMarket
 from manjha.research.metrics.daily import Daily, Floats, day_numbers, last_of_each, returns_from
 from manjha.research.metrics.sample import Sample
@@ -54,7 +55,7 @@ def warm(on_compile: OnCompile) -> None:
     warm_curve()
     one = np.zeros(1, np.int64)
     _deepest(one, 1)
-    _pairs(one, one, one, one)
+    _pairs(np.zeros(0, FILL), np.zeros(0, ORDER))
 
 
 class CompiledSample(Sample):
@@ -108,15 +109,12 @@ class CompiledSample(Sample):
         if len(self._outcome.changes):
             # A split or an expiry changes what is held without a fill.
             return len(self.closed)
-        fills, orders = self._outcome.fills, self._outcome.orders
-        parent, side = orders["parent"], orders["side"]
-        # As `round_trips`: slices belong to the order that they were cut from, what protects it does not.
-        is_slice = (parent >= 0) & (side[parent] == side) if len(orders) else np.zeros(0, np.bool_)
-        roots = np.where(is_slice, parent, np.arange(len(orders)))
-        order = np.lexsort((fills["ts_ns"], fills["instrument"]))
-        columns = (fills["instrument"], roots[fills["order"]], fills["side"], fills["qty"])
-        pairs = _pairs(*(np.ascontiguousarray(column[order], np.int64) for column in columns))
-        return len(np.unique(pairs))
+        fills = self._outcome.fills
+        if len(self._spec.instruments) > 1 or (np.diff(fills["ts_ns"]) < 0).any():
+            fills = fills[np.lexsort((fills["ts_ns"], fills["instrument"]))]
+        pairs = _pairs(fills, self._outcome.orders)
+        # Mostly there is one piece to a trip, and each was closed after the one before it.
+        return len(pairs) if (pairs[1:] > pairs[:-1]).all() else len(np.unique(pairs))
 
 
 @numba.njit(cache=True)
@@ -132,26 +130,33 @@ def _deepest(equity: Int64s, initial: int) -> float:  # pragma: no cover - compi
 
 
 @numba.njit(cache=True)
-def _pairs(instruments: Int64s, orders: Int64s, sides: Int64s, qtys: Int64s) -> Int64s:  # pragma: no cover - compiled
-    """Match fills first in, first out; return a number for entry and exit order of each piece that was closed."""
-    count, many = len(orders), (orders.max() + 1 if len(orders) else 1)
+def _pairs(fills: Records, orders: Records) -> Int64s:  # pragma: no cover - compiled
+    """Match fills first in, first out; return a number for entry and exit order of each piece that was closed.
+
+    `fills` stand instrument after instrument, each in order of time.
+    """
+    count, many = len(fills), len(orders)
     pairs, made = np.empty(2 * count, np.int64), 0
     entry, left = np.empty(count, np.int64), np.empty(count, np.int64)
     head = tail = 0
     held_side = 0
     for at in range(count):
-        if at and instruments[at] != instruments[at - 1]:
+        if at and fills[at].instrument != fills[at - 1].instrument:
             head = tail
-        qty = qtys[at]
-        while qty and head < tail and held_side != sides[at]:
+        order, side, qty = fills[at].order, fills[at].side, fills[at].qty
+        # As `round_trips`: slices belong to the order that they were cut from, what protects it does not.
+        parent = orders[order].parent
+        if parent >= 0 and orders[parent].side == orders[order].side:
+            order = parent
+        while qty and head < tail and held_side != side:
             piece = min(qty, left[head])
-            pairs[made] = entry[head] * many + orders[at]
+            pairs[made] = entry[head] * many + order
             made += 1
             left[head] -= piece
             qty -= piece
             if not left[head]:
                 head += 1
         if qty:
-            entry[tail], left[tail], held_side = orders[at], qty, sides[at]
+            entry[tail], left[tail], held_side = order, qty, side
             tail += 1
     return pairs[:made]

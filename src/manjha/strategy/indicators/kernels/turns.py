@@ -2,7 +2,7 @@
 
 import math
 
-from manjha.strategy.indicators.kernels.compiled import Floats, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, njit
 
 
 @njit
@@ -28,3 +28,23 @@ def keep_crossings(one: Floats, other: Floats, below: float, out: Floats) -> Non
             out[t] = math.nan
         else:
             out[t] = last = x
+
+
+@njit
+def find_crossings(
+    one: Floats, other: Floats, terms: tuple[float, float, float], last: float, rows: Ints, values: Floats
+) -> int:
+    """Note the rows at which a line comes to lie above another or no longer does, and what is wanted; return how many.
+
+    `terms` are by how much it must be above, and what is wanted above and below; `last` is what was wanted before.
+    """
+    by, above, below = terms
+    count = 0
+    for t in range(len(one)):
+        a, b = one[t], other[t] + by
+        x = above if a > b else below
+        if x != last and not math.isnan(a) and not math.isnan(b):
+            rows[count], values[count] = t, x
+            count += 1
+            last = x
+    return count
