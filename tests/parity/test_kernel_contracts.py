@@ -65,6 +65,7 @@ def agree(spec: BacktestSpec) -> None:
 
 @settings(max_examples=60, deadline=None)
 @example(seed=0)
+@example(seed=727)  # A price of nearly nothing: quantities beyond 32 bits.
 @given(seed=st.integers(0, 2**32 - 1))
 def test_random_runs_of_futures_agree(seed: int) -> None:
     agree(random_contracts(seed))

@@ -115,5 +115,7 @@ def qty_for_weight(equity: int, value: int, px: int, lot: int) -> int:
 
 def qty_for_signal(full: int, value: int) -> int:
     """Return the signed part of a full quantity that a signal (1e-9) stands for, rounded towards zero."""
-    qty = full * abs(value) // NANO
+    # By wholes and rest, so that no product leaves int64 where a price of nearly nothing makes the quantity huge.
+    whole, part = full // NANO, abs(value)
+    qty = whole * part + (full - whole * NANO) * part // NANO
     return -qty if value < 0 else qty
