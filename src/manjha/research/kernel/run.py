@@ -216,6 +216,7 @@ def new_tables(
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
+    account["plain"] = _is_plain(account[0]) and not spec.actions
     tables = Tables(account, market.bars, given, rows, over)
     tables.terms = terms
     tables.state(stated.wakeups, stated.wanted)
@@ -255,6 +256,20 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)
     return account
+
+
+def _is_plain(r: s.Records) -> bool:
+    """Tell whether market orders that are alone may trade in one piece, see `plain`."""
+    costly = (
+        "participation",
+        "slip_kind",
+        "order_value_max",
+        "position_value_max",
+        "day_loss_max",
+        "bands",
+        "contracts",
+    )
+    return bool(r["paid"] and r["at_close"]) and not any(r[name] for name in costly)
 
 
 def _slippage(spec: BacktestSpec) -> tuple[int, int]:
