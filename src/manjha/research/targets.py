@@ -18,6 +18,7 @@ from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
 from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
+from manjha.strategy.indicators.memo import Memo, remembering
 from manjha.strategy.interface import Changes, Entries, Strategy
 from manjha.strategy.views import Timeline
 
@@ -56,6 +57,8 @@ class ColumnHistory:
         self._interval = interval
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
+        series = [timeline.series[instrument.id, interval] for instrument in instruments]
+        self.memo = Memo(lambda data: any(one.owns(data) for one in series))
 
     @property
     def day(self) -> NDArray[np.int64]:
@@ -63,11 +66,14 @@ class ColumnHistory:
         return (self.ts_ns - 1 + IST_OFFSET_NS) // DAY_NS
 
     def column(self, field: str) -> NDArray[np.float64]:
-        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar."""
+        """Return a column of every instrument, shape (bars, instruments), NaN before the first bar.
+
+        Of a single instrument it is the run's own and read-only.
+        """
         if len(self.instruments) == 1:
             series = self._timeline.series[self.instruments[0].id, self._interval]
             if series.rows is None:
-                return series.floats(field)[:, None].copy()
+                return series.floats(field)[:, None]
         # Instrument after instrument in memory: written side by side, fifty take four times as long.
         out = np.empty((len(self.instruments), len(self.ts_ns)))
         for line, instrument in zip(out, self.instruments, strict=True):
@@ -112,7 +118,8 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
 
 def _spoken(strategy: Strategy, history: ColumnHistory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the positions of which a strategy's targets speak and what they say there, (positions, instruments)."""
-    given = strategy.targets(history)
+    with remembering(history.memo):
+        given = strategy.targets(history)
     shape = (len(history.ts_ns), len(history.instruments))
     if isinstance(given, Changes):
         return _changes(strategy, given, shape)
@@ -158,7 +165,8 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
     DataError
         A price that is infinite, negative or too large.
     """
-    stated = strategy.entries(history)
+    with remembering(history.memo):
+        stated = strategy.entries(history)
     shape = (len(history.ts_ns), len(history.instruments))
     # Whole columns are only looked through once for where they say something; a run has a million rows.
     columns = {name: _column(strategy, stated, name, shape) for name in (*ENTRY_FIELDS, "leave", "withdraw")}

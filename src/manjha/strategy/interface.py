@@ -47,7 +47,7 @@ class History(Protocol):
         ...
 
     def column(self, field: str) -> NDArray[np.float64]:
-        """Return open, high, low, close, volume or oi of every instrument."""
+        """Return open, high, low, close, volume or oi of every instrument; copy it before you write into it."""
         ...
 
 

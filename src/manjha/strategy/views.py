@@ -4,7 +4,7 @@ There is one cursor a run. Lines are views over whole columns that refuse to loo
 """
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +122,10 @@ class Series:
             made.setflags(write=False)
             self._floats[field] = made
         return self._floats[field]
+
+    def owns(self, data: NDArray[Any]) -> bool:
+        """Tell whether an array is one that `floats` has given."""
+        return any(data is held for held in self._floats.values())
 
     def line(self, data: Floats, *, price: bool) -> Line:
         """Return a line over one value a bar. `price` says that the values are in rupees a share."""

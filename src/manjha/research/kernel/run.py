@@ -120,7 +120,10 @@ def check_kernel(spec: BacktestSpec) -> None:
 
 
 def run_kernel(
-    spec: BacktestSpec, market: KernelMarket | None = None, on_compile: cache.OnCompile | None = None
+    spec: BacktestSpec,
+    market: KernelMarket | None = None,
+    on_compile: cache.OnCompile | None = None,
+    over: KernelOutcome | None = None,
 ) -> KernelOutcome:
     """Run a backtest in compiled code; the same fills, charges and equity as `run_backtest`, to the last unit.
 
@@ -130,6 +133,8 @@ def run_kernel(
         Of an earlier run over the same bars, instruments, rules and product: saves looking everything up again.
     on_compile
         Told before code is compiled, which happens once for each version of the kernel.
+    over
+        See `run_stated`; of a strategy that acts in `on_bar` it is not used.
 
     Raises
     ------
@@ -150,7 +155,7 @@ def run_kernel(
     reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
     if reason:
         raise KernelRefused(f"the kernel does not do this: {reason}")
-    return run_stated(spec, market, stated, on_compile)
+    return run_stated(spec, market, stated, on_compile, over)
 
 
 def run_stated(
