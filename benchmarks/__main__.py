@@ -44,6 +44,7 @@ def main(what: str = "quick") -> int:
         return _setup()
     rows = [_ours(data, *key) for key in (("W1", 100_000), ("W2", 100_000), *_large(what), ("W3", W3_MINUTES))]
     rows += [_compiled(data, name) for name in ("W1", "W2")]
+    rows += _columns(data, "W4")
     if what == "all":
         rows += _run([sys.executable, "-m", "benchmarks.indicators", str(data), "1000000"], "manjha, indicators")
         rows += _interleaved(data)
@@ -75,12 +76,17 @@ def _compiled(data: Path, name: str) -> dict[str, Any]:
     return _run([sys.executable, "-m", "benchmarks.compiled", str(data), name, "1000000"], "manjha, compiled")[0]
 
 
+def _columns(data: Path, name: str) -> list[dict[str, Any]]:
+    return _run([sys.executable, "-m", "benchmarks.columns", str(data), name], "manjha, compiled")
+
+
 def _interleaved(data: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for _ in range(ROUNDS):
         rows += [_ours(data, "W1", 1_000_000), _ours(data, "W2", 1_000_000), _ours(data, "W3", W3_MINUTES)]
         for name in ("W1", "W3", "W4"):
-            rows += _run([sys.executable, "-m", "benchmarks.columns", str(data), name], "manjha, compiled")
+            rows += _columns(data, name)
+        rows.append(_compiled(data, "W2"))
         for peer, *words in PEER_RUNS:
             python = HOME / peer / "bin" / "python"
             if python.exists():
@@ -117,8 +123,22 @@ def _print(rows: list[dict[str, Any]]) -> None:
             ratio = f"   ours is {by_cpu:.2f} times as fast, by the clock {by_wall:.2f}"
         memory = f", {max(row['peak_mb'] for row in runs):,} MB" if "peak_mb" in runs[0] else ""
         print(f"{name}  {who:<16} {bars:>11,} bars  {rates['cpu']:>13,.0f} bars/s ({len(runs)} runs{memory}){ratio}")
+    for name, times in _compiled_against_called_back(rows).items():
+        print(f"{name}  on_bar compiled, one more run: {times:,.0f} times backtesting.py, by processor time")
     peak = max((row["rss_mb"] for row in rows if "rss_mb" in row), default=0)
     print(f"peak memory of a run of ours, called back or compiled alone: {peak} MB")
+
+
+def _compiled_against_called_back(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return by workload how many times the rate of backtesting.py a compiled `on_bar` has, by the medians of both."""
+    ratios = {}
+    for name in ("W1", "W2"):
+        mine = [row for row in rows if row["workload"] == name and "on_bar" in row.get("by_way", {})]
+        theirs = [row for row in rows if row["workload"] == name and row["who"] == "backtestingpy"]
+        if mine and theirs:
+            spent = statistics.median(row["by_way"]["on_bar"] / row["bars"] for row in mine)
+            ratios[name] = statistics.median(row["cpu"] / row["bars"] for row in theirs) / spent
+    return ratios
 
 
 def _rates(bars: int, runs: list[dict[str, Any]]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""W1 and W2 in one hand-written compiled loop each, without outputs: the limit that a general engine is held against.
+"""W1, W2 and W4 in a hand-written compiled loop each, without outputs: the limit that a general engine is held against.
 
 They know one quantity, one fee and one rule, and keep floats; their results are those of the contract to the paisa.
 """
@@ -36,6 +36,23 @@ def cross(close: Floats, equity: Floats) -> tuple[float, int]:
                 fills += 1
         equity[i] = cash + held * close[i]
     return equity[-1], fills
+
+
+@njit(cache=True)
+def pair(close: Floats, fast: Floats, slow: Floats) -> tuple[float, int]:
+    """Run one pair of W4 over closes and averages in rupees; return the final equity and the number of fills."""
+    cash, held, fills = 10_000_000.0, 0.0, 0
+    for i in range(len(close)):
+        up = fast[i] > slow[i]
+        if up and held == 0.0:
+            cash -= close[i] * QTY * (1 + FEE)
+            held = QTY
+            fills += 1
+        elif not up and held > 0.0:
+            cash += close[i] * QTY * (1 - FEE)
+            held = 0.0
+            fills += 1
+    return cash + held * close[-1], fills
 
 
 @njit(cache=True)

@@ -79,7 +79,7 @@ def random_run(seed: int) -> BacktestSpec:
     moments = len(np.unique(np.concatenate([np.asarray(columns.ts_close_ns) for columns in bars])))
     share = pick(rng, [0.05, 0.2, 0.6])
     if rng.random() < 0.45:
-        strategy: Strategy = _targets(rng, (moments, len(bars)), share, product)
+        strategy: Strategy = random_targets(rng, (moments, len(bars)), share, product)
     else:
         strategy = StatedEntries(_entries(rng, share, product), product)
     return _more_terms(rng, spec_of(strategy, *bars, **random_terms(rng)))
@@ -108,7 +108,7 @@ def random_contracts(seed: int) -> BacktestSpec:
     often, lots = pick(rng, [0.05, 0.2, 0.6]), np.array([one.lot for one in instruments])
     strategy: Strategy
     if rng.random() < 0.5:
-        strategy = _targets(rng, (moments, len(bars)), often, product)
+        strategy = random_targets(rng, (moments, len(bars)), often, product)
     else:
         strategy = StatedEntries(_entries(rng, often, product, lots), product)
     terms = random_terms(rng) | {
@@ -221,7 +221,7 @@ def pick(rng: Generator, items: Any) -> Any:
     return items[int(rng.integers(len(items)))]
 
 
-def _targets(rng: Generator, shape: tuple[int, int], share: float, product: Product) -> Strategy:
+def random_targets(rng: Generator, shape: tuple[int, int], share: float, product: Product) -> Strategy:
     unit = pick(rng, list(TargetUnit))
     wanted = {
         TargetUnit.SIGNAL: rng.choice([-1, 0, 0, 1, 0.5], shape),

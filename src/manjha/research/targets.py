@@ -18,6 +18,7 @@ from manjha.domain.orders import Exits, OrderType, Product, Side
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.engine.state import EngineState
 from manjha.strategy.asked import CancelRequest, OrderRequest, Request, TargetRequest
+from manjha.strategy.indicators.memo import Memo, remembering
 from manjha.strategy.interface import Changes, Entries, Strategy
 from manjha.strategy.views import Timeline
 
@@ -57,6 +58,9 @@ class ColumnHistory:
         self._columns: dict[str, NDArray[np.float64]] = {}
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
+        series = [timeline.series[instrument.id, interval] for instrument in instruments]
+        # Of one instrument a column is the series' own; of several it is made here.
+        self.memo = Memo(lambda data: any(one.owns(data) for one in series) or self._owns(data))
 
     @property
     def day(self) -> NDArray[np.int64]:
@@ -87,7 +91,11 @@ class ColumnHistory:
                 seen = series.rows >= 0
                 line[seen] = series.floats(field)[series.rows[seen]]
                 line[~seen] = np.nan
+        out.setflags(write=False)
         return out.T
+
+    def _owns(self, data: NDArray[np.float64]) -> bool:
+        return any(data is held.base for held in self._columns.values())
 
     def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows of a column, shape (rows, instruments), without making the rest of it."""
@@ -135,7 +143,8 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
 
 def _spoken(strategy: Strategy, history: ColumnHistory) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the positions of which a strategy's targets speak and what they say there, (positions, instruments)."""
-    given = strategy.targets(history)
+    with remembering(history.memo):
+        given = strategy.targets(history)
     shape = (len(history.ts_ns), len(history.instruments))
     if isinstance(given, Changes):
         return _changes(strategy, given, shape)
@@ -181,7 +190,8 @@ def stated_entries(strategy: Strategy, history: ColumnHistory) -> Stated:
     DataError
         A price that is infinite, negative or too large.
     """
-    stated = strategy.entries(history)
+    with remembering(history.memo):
+        stated = strategy.entries(history)
     shape = (len(history.ts_ns), len(history.instruments))
     # Whole columns are only looked through once for where they say something; a run has a million rows.
     columns = {name: _column(strategy, stated, name, shape) for name in (*ENTRY_FIELDS, "leave", "withdraw")}

@@ -4,7 +4,7 @@ There is one cursor a run. Lines are views over whole columns that refuse to loo
 """
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +125,10 @@ class Series:
             np.divide(column, RUPEE, out=into)
             if self.basis is not None:
                 into /= self.basis[rows]
+
+    def owns(self, data: NDArray[Any]) -> bool:
+        """Tell whether an array is one that `floats` has given."""
+        return any(data is held for held in self._floats.values())
 
     def line(self, data: Floats, *, price: bool) -> Line:
         """Return a line over one value a bar. `price` says that the values are in rupees a share."""

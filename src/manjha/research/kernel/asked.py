@@ -75,6 +75,6 @@ def _carry_out(k: Rec, at: int, worth: int, now_ns: int) -> None:
     if a.kind == ASK_ORDER:
         place_entry(k, a.instrument, k.asked_at + at * _ASKED_SIZE, now_ns)
     elif a.kind == ASK_TARGET:
-        carry_target(k, a.instrument, a.qty, worth, now_ns)
+        carry_target(k, a.instrument, a.qty, worth, now_ns, k.asked == 1)
     elif a.kind == ASK_CANCEL:
         cancel_open(k, a.instrument, now_ns, ENTRIES)

@@ -2,6 +2,7 @@
 
 from manjha.research.kernel.account import equity
 from manjha.research.kernel.gate import ENTRIES, EVERYTHING, cancel_open, draft, market, place
+from manjha.research.kernel.plain import trade_plainly
 from manjha.research.kernel.records import (
     AFFORDABLE,
     CLOSING,
@@ -49,7 +50,7 @@ def decide(k: Rec, wakeup: int, now_ns: int) -> None:
         for i in range(k.instruments):
             value = ints(k.wanted_at, first + i)
             if value != NONE and (stated == 1 or grows(k, i, value, worth) == (growing == 1)):
-                carry_target(k, i, value, worth, now_ns)
+                carry_target(k, i, value, worth, now_ns, stated == 1)
 
 
 @njit
@@ -82,8 +83,8 @@ def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
 
 
 @njit
-def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int) -> None:
-    """Order what brings a position to its target."""
+def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int, alone: bool) -> None:  # noqa: FBT001
+    """Order what brings a position to its target; `alone` says that nothing else is asked for at this close."""
     x = holding(k, i)
     goal, instead = 0, AFFORDABLE if k.unit == UNIT_WEIGHT else CLOSING
     if k.unit == UNIT_SIGNAL and k.size_kind != SIZE_FIXED:
@@ -99,7 +100,9 @@ def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int) -> None:
     if goal == 0 and x.qty:
         cancel_open(k, i, now_ns, EVERYTHING)
         working = 0
-    market(k, i, needed(goal, x.qty, working), SIGNAL, now_ns, instead)
+    change = needed(goal, x.qty, working)
+    if not (alone and k.plain and trade_plainly(k, i, change, now_ns)):
+        market(k, i, change, SIGNAL, now_ns, instead)
 
 
 # ---- entries: side, quantity, limit, trigger, stop, target, trail, exit moment, and what to leave, by instrument

@@ -76,7 +76,7 @@ ACCOUNT = _record(
     "carried dry count instruments days exchanges contracts bands changes actions kept auctions slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
-    "contract_notes paisa rupee",
+    "contract_notes paisa rupee plain",
     "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
     "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",

@@ -120,7 +120,10 @@ def check_kernel(spec: BacktestSpec) -> None:
 
 
 def run_kernel(
-    spec: BacktestSpec, market: KernelMarket | None = None, on_compile: cache.OnCompile | None = None
+    spec: BacktestSpec,
+    market: KernelMarket | None = None,
+    on_compile: cache.OnCompile | None = None,
+    over: KernelOutcome | None = None,
 ) -> KernelOutcome:
     """Run a backtest in compiled code; the same fills, charges and equity as `run_backtest`, to the last unit.
 
@@ -130,6 +133,8 @@ def run_kernel(
         Of an earlier run over the same bars, instruments, rules and product: saves looking everything up again.
     on_compile
         Told before code is compiled, which happens once for each version of the kernel.
+    over
+        See `run_stated`; of a strategy that acts in `on_bar` it is not used.
 
     Raises
     ------
@@ -150,7 +155,7 @@ def run_kernel(
     reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
     if reason:
         raise KernelRefused(f"the kernel does not do this: {reason}")
-    return run_stated(spec, market, stated, on_compile)
+    return run_stated(spec, market, stated, on_compile, over)
 
 
 def run_stated(
@@ -217,6 +222,7 @@ def new_tables(
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
+    account["plain"] = _is_plain(account[0]) and not spec.actions
     tables = Tables(account, market.bars, given, rows, over)
     tables.terms = terms
     tables.state(stated.wakeups, stated.wanted)
@@ -256,6 +262,20 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     r["contract_notes"] = spec.contract_notes
     r["paisa"], r["rupee"] = (PAISA, RUPEE) if spec.rules.round_notes else (1, 1)
     return account
+
+
+def _is_plain(r: s.Records) -> bool:
+    """Tell whether market orders that are alone may trade in one piece, see `plain`."""
+    costly = (
+        "participation",
+        "slip_kind",
+        "order_value_max",
+        "position_value_max",
+        "day_loss_max",
+        "bands",
+        "contracts",
+    )
+    return bool(r["paid"] and r["at_close"]) and not any(r[name] for name in costly)
 
 
 def _slippage(spec: BacktestSpec) -> tuple[int, int]:

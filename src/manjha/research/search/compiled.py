@@ -1,6 +1,6 @@
 """A compiled run as the metrics see it: of a row only what is asked for is made, and a whole result only if need be."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numba
@@ -58,6 +58,11 @@ def warm(on_compile: OnCompile) -> None:
     _pairs(np.zeros(0, FILL), np.zeros(0, ORDER))
 
 
+def _whole(spec: BacktestSpec, found: LookedUp, outcome: KernelOutcome) -> BacktestResult:
+    made = result_of(spec, found.market, outcome)
+    return cut_before(made, spec.trade_from_ns) if spec.trade_from_ns else made
+
+
 class CompiledSample(Sample):
     """A compiled run. What it does not know from its arrays comes from the whole result, which is made then."""
 
@@ -65,11 +70,8 @@ class CompiledSample(Sample):
         self._spec = spec
         self._found = found
         self._outcome = outcome
-        super().__init__(self._whole)
-
-    def _whole(self) -> BacktestResult:
-        made = result_of(self._spec, self._found.market, self._outcome)
-        return cut_before(made, self._spec.trade_from_ns) if self._spec.trade_from_ns else made
+        # Not a method of its own: a sample that nobody looks at any more must be gone at once, see `Ground`.
+        super().__init__(partial(_whole, spec, found, outcome))
 
     @property
     def initial(self) -> int:

@@ -1,5 +1,6 @@
 """Where variants run: one spec, parts of its span, and what the compiled kernel looks up about each, once."""
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -13,9 +14,12 @@ from manjha.research.walk_forward import cut_before
 
 if TYPE_CHECKING:
     from manjha.domain.orders import Product
+    from manjha.research.kernel.outcome import KernelOutcome
     from manjha.research.search.compiled import LookedUp
     from manjha.strategy.interface import Strategy
 
+REMEMBERED = 128 * 2**20
+"""Bytes of indicators that a worker keeps: 160 averages of 100,000 bars."""
 PARTS = 3
 """Parts of a span, and markets, that are kept: training, test and the whole, or two first parts and the whole."""
 _SAME = ("bars", "further", "instruments", "rules", "rates", "actions")
@@ -35,6 +39,7 @@ class Ground:
         self.spec = spec
         self._parts: OrderedDict[Hashable, BacktestSpec] = OrderedDict()
         self._markets: list[tuple[BacktestSpec, LookedUp | None]] = []
+        self._last: tuple[weakref.ref[Sample], KernelOutcome] | None = None
         self._done: tuple[type[Strategy], Product, BacktestSpec] | None = None
 
     def part(self, key: Hashable, cut: Callable[[BacktestSpec], BacktestSpec]) -> BacktestSpec:
@@ -56,19 +61,31 @@ class Ground:
             from manjha.research.kernel.run import run_kernel
             from manjha.research.search.compiled import CompiledSample
 
+            over = self._free()
             try:
-                return CompiledSample(spec, found, run_kernel(spec, found.market))
+                outcome = run_kernel(spec, found.market, over=over)
             except ManjhaError:
                 # Refused, or not to be run at all: the event engine does it, or says why in its own words.
                 spec = vary(spec, spec.strategy.values)
+            else:
+                made = CompiledSample(spec, found, outcome)
+                self._last = weakref.ref(made), outcome
+                return made
         result = run_backtest(spec)
         return sample(cut_before(result, spec.trade_from_ns) if spec.trade_from_ns else result)
+
+    def _free(self) -> "KernelOutcome | None":
+        """Return the outcome of the last run for another to write over, unless somebody still looks at it."""
+        last, self._last = self._last, None
+        return last[1] if last is not None and last[0]() is None else None
 
     def _looked_up(self, spec: BacktestSpec) -> "LookedUp | None":
         """Return what was looked up about the market of a run; None where the kernel does not do the run."""
         for at, (held, found) in enumerate(self._markets):
             if _is_same(held, spec):
                 self._markets.insert(0, self._markets.pop(at))
+                if at:
+                    self._remember()
                 return found if found is None or self._does(spec) else None
         from manjha.research.search.compiled import look_up
 
@@ -79,7 +96,16 @@ class Ground:
         except ManjhaError:
             made = None
         self._markets = [(spec, made), *self._markets[: PARTS - 1]]
+        self._remember()
         return made
+
+    def _remember(self) -> None:
+        """Keep results of indicators over the market of now, of no other."""
+        for at, (_, found) in enumerate(self._markets):
+            if found is not None:
+                found.market.history.memo.limit = 0 if at else REMEMBERED
+                if at:
+                    found.market.history.memo.clear()
 
     def _does(self, spec: BacktestSpec) -> bool:
         """Tell whether the kernel does a run, asked once for all that differ in parameters only."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from manjha.domain.errors import UsageError
 from manjha.domain.money import RUPEE
+from manjha.strategy.indicators.memo import memo_in_place
 
 FloatArray = NDArray[np.float64]
 State = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -132,6 +133,13 @@ class Indicator(msgspec.Struct, frozen=True):
             A parameter out of range, or columns of unequal length, of mixed units or not numeric.
         """
         values = self.values(parameters)
+        memo = memo_in_place()
+        key = None if memo is None else memo.key(self.kernel, values, columns)
+        if memo is None or key is None:
+            return self._computed(values, columns)
+        return memo.find(key) or memo.keep(key, self._computed(values, columns))
+
+    def _computed(self, values: tuple[int | float, ...], columns: tuple[ArrayLike, ...]) -> tuple[FloatArray, ...]:
         ready, scale = self._columns(columns)
         f, i = self._function("init")(scale, *values)
         return self.fold(f, i, *ready)
