@@ -7,6 +7,7 @@ compile. Here an inner function stops at linkable code; the entry is optimised a
 
 from typing import Any
 
+from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import register_pass
@@ -66,3 +67,19 @@ class InnerCompiler(CompilerBase):
         passes._finalized = False  # noqa: SLF001 - passes may be replaced before it is used
         passes.finalize()
         return [passes]
+
+
+def without_literals(dispatcher: Any) -> Any:
+    """Return a compiled function that is compiled once for integers, not once more for each constant it is given.
+
+    numba types a constant argument as itself, and so gave half of the kernel two to five copies.
+    """
+    template = dispatcher.get_call_template
+
+    def plain(args: Any, kws: Any) -> Any:
+        return template(
+            tuple(types.unliteral(each) for each in args), {name: types.unliteral(each) for name, each in kws.items()}
+        )
+
+    dispatcher.get_call_template = plain
+    return dispatcher

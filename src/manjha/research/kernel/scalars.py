@@ -14,7 +14,7 @@ from manjha.domain import moments, money
 from manjha.market import adjustment, bands, charges, fees, margin_rules
 from manjha.orders import planning
 from manjha.portfolio import corporate, positions, settlement
-from manjha.research.kernel.linking import InnerCompiler
+from manjha.research.kernel.linking import InnerCompiler, without_literals
 from manjha.risk import funds, sizing
 from manjha.simulator import fills, slippage
 
@@ -34,7 +34,7 @@ _MADE: dict[Callable[..., Any], Any] = {}
 
 def njit(function: Function) -> Function:
     """Compile a function of the kernel on its first use. Its code is cached with the entry that uses it (`cache`)."""
-    return cast("Function", numba.njit(**OPTIONS, **_INNER)(function))
+    return cast("Function", without_literals(numba.njit(**OPTIONS, **_INNER)(function)))
 
 
 def inline(function: Function) -> Function:
