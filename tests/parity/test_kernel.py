@@ -49,7 +49,12 @@ def compiled(spec: BacktestSpec) -> BacktestResult:
 
 
 def parted(spec: BacktestSpec) -> str:
-    return divergence(run_backtest(spec), compiled(spec))
+    try:
+        made = compiled(spec)
+    except KernelRefused as refused:
+        assert "more than 64 open orders" in refused.message  # noqa: PT017 - the one thing that a random run may meet
+        return ""
+    return divergence(run_backtest(spec), made)
 
 
 @settings(max_examples=60, deadline=None)
