@@ -80,6 +80,45 @@ def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_the_same_command_shows_its_result_again_and_replaces_only_its_own_files(home: Home) -> None:
+    words = ("evolve", "--json", *BETA, *SMALL)
+    first = bred(home, *words[2:])
+    again = bred(home, *words[2:])
+    assert again == first
+    assert f"The study {first['study']} was finished before" in home.erred
+    assert (home.folder / "home" / "studies" / f"{first['study']}.journal").exists()
+    more = bred(home, *BETA, "--generations", "3", *SMALL[2:])
+    assert f"The study {more['study']} goes on in generation 3 of 3." in home.erred
+    assert sorted(str(path) for path in Path("evolved").iterdir()) == sorted(one["file"] for one in more["survivors"])
+    edited = Path(more["survivors"][0]["file"])
+    edited.write_text(edited.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    assert home.run(*words, "--fresh") == 2
+    assert f"{edited} was changed since the study wrote it" in home.erred
+    assert home.run(*words, "--fresh", "--out", "anew") == 0, home.erred
+    found = msgspec.json.decode(home.said)
+    assert [one["rule"] for one in found["survivors"]] == [one["rule"] for one in first["survivors"]]
+    assert (found["evaluated"], found["new_trials"]) == (first["evaluated"], 0)
+
+
+@pytest.mark.slow
+def test_a_named_study_is_of_one_search(home: Home) -> None:
+    bred(home, *BETA, *SMALL, "--study", "mine")
+    for words, error in (
+        (("--seed", "8"), "the study mine was begun with --seed 7, now it is 8"),
+        (("--holdout", "0.3"), "the study mine was begun with days "),
+        (("--cash", "1cr"), "the study mine was begun with terms of the backtest "),
+    ):
+        assert home.run("evolve", *BETA, *SMALL, "--study", "mine", "--out", "other", *words) == 2
+        assert error in home.erred
+        assert not Path("other").exists()
+    search = ("-p", "length=2:12", "-j", "1", "--trials", "2", "--objective", "total_return")
+    assert home.run("optimize", "-s", "trouble.py", "--instrument", "NSE:ALPHA", *search, "--study", "mine") == 2
+    home.search("optimize", "trouble.py", *search, "--study", "optimised")
+    assert home.run("evolve", *BETA, *SMALL, "--study", "optimised", "--fresh", "--out", "other") == 2
+    assert "the study optimised is none of bred rules" in home.erred
+
+
+@pytest.mark.slow
 def test_without_volume_its_indicators_are_left_out(home: Home) -> None:
     found = bred(home, "--instrument", "NSE:SILENT", *SMALL, "--participation", "any")
     assert found["notes"] == ["NSE:SILENT has no volume: indicators that need it are left out."]
