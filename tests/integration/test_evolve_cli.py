@@ -12,6 +12,7 @@ from manjha.app.evolution import EvolutionWords, plan_evolution
 from manjha.app.settings import load_settings
 from manjha.research.backtest import run_backtest
 from manjha.research.conformance import check_strategy
+from manjha.research.metrics.sample import sample
 from manjha.services.evolution import Evolving, ruled
 from tests.fakes.evolved import rows_that_return
 from tests.fakes.market_rules import shipped_rules
@@ -77,6 +78,27 @@ def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
     assert "evolved rules have been tried on NSE:BETA 1d in all. Most of what looks good" in home.said
     assert len(list(Path("evolved").glob("evolved_*.py"))) == 3
     assert home.run("strategy", "check", str(next(Path("evolved").iterdir()))) == 0, home.erred
+
+
+@pytest.mark.slow
+def test_a_file_can_be_swept_and_optimised(home: Home) -> None:
+    found = bred(home, *BETA, *SMALL, "--out", "bred")
+    file = next(one["file"] for one in found["survivors"] if "_length: int" in Path(one["file"]).read_text("utf-8"))
+    made = strategy_source(load_settings()).find(file)
+    name = next(name for name in made.params if name.endswith("_length"))
+    default = int(made.params[name].default)
+    first, last = found["in_sample"].split(" to ")
+    words = ("-s", file, *BETA, "--from", first, "--to", last, "--objective", "total_return", "-j", "1", "--json")
+    assert home.run("sweep", *words, "-p", f"{name}={default}:{default + 2}:1") == 0, home.erred
+    rows = msgspec.json.decode(home.said)["best"]
+    assert {row["parameters"][name] for row in rows} == {default, default + 1, default + 2}
+    as_bred = next(row["values"]["total_return"] for row in rows if row["parameters"][name] == default)
+    survivor = next(one for one in found["survivors"] if one["file"] == file)
+    assert as_bred == survivor["in_sample"]["total_return"]
+    for row in rows:
+        alone = sample(manjha.backtest(file, "NSE:BETA", start=first, end=last, **row["parameters"]))
+        assert pytest.approx(alone.final / alone.initial - 1, abs=1e-12) == row["values"]["total_return"]
+    assert home.run("optimize", *words, "-p", f"{name}=*", "--trials", "3") == 0, home.erred
 
 
 @pytest.mark.slow
