@@ -75,7 +75,7 @@ def test_a_file_does_again_what_was_bred(home: Home) -> None:
 def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
     assert home.run("evolve", *BETA, *SMALL) == 0, home.erred
     assert "sharpe held out" in home.said.splitlines()[0]
-    assert "evolved rules have been tried on NSE:BETA 1d in all. Most of what looks good" in home.said
+    assert "evolved rules have been tried on NSE:BETA in all. Most of what looks good" in home.said
     assert len(list(Path("evolved").glob("evolved_*.py"))) == 3
     assert home.run("strategy", "check", str(next(Path("evolved").iterdir()))) == 0, home.erred
 

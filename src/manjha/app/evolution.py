@@ -191,7 +191,7 @@ def story_of(plan: EvolutionPlan, report: EvolutionReport, survivor: Survivor) -
         f"In sample, {span_of(plan.spec)}: {objective} {_value(report, row.value)}, "
         f"return {_return(row.outcome.total_return)}, {row.outcome.trades} trades.",
         f"Held out, {span_of(plan.later)}: {after}.",
-        f"Chosen from {report.trials} rules that were tried on {report.data_set}: most of what looks good among so "
+        f"Chosen from {report.trials} rules that were tried on {report.instruments}: most of what looks good among so "
         f"many is luck. Bars of {format_interval(plan.spec.bars[0].interval)}; the rule is yours to edit.",
     ]
 

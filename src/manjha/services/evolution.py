@@ -85,6 +85,7 @@ class EvolutionReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     study: str
+    instruments: str
     data_set: str
     objective: Objective
     rows: tuple[RuleRow, ...]
@@ -125,6 +126,7 @@ def evolve(
     survivors = [_survivor(plan, row) for row in course.best(evolving.top)]
     report = EvolutionReport(
         study=plan.study,
+        instruments=course.subject.instruments,
         data_set=course.subject.data_set,
         objective=plan.objective,
         rows=tuple(course.rows.values()),
@@ -132,7 +134,7 @@ def evolve(
         sizes=tuple(course.sizes),
         repeated=course.repeated,
         new_trials=course.new,
-        trials=services.ledger.count(course.subject.strategy, course.subject.data_set),
+        trials=services.ledger.count(course.subject.scope),
         notes=plan.notes,
         is_interrupted=is_interrupted,
     )
