@@ -9,6 +9,8 @@ import pytest
 
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.trial_ledger import SqlTrialLedger
+from manjha.domain.bars import DAY
+from manjha.domain.moments import DAY_NS
 from manjha.ports.trials import TrialLedger
 from tests.fakes.market_data import JumpingClock
 from tests.fakes.postgres import ABSENT, binaries, server
@@ -58,7 +60,7 @@ def test_what_is_recorded_is_read(ledger: TrialLedger) -> None:
 def test_the_same_evaluation_again_is_one(ledger: TrialLedger) -> None:
     ledger.record("first", [trial(1), trial(2)])
     assert ledger.record("second", [trial(2), trial(3), trial(3)]) == 1
-    assert ledger.count(*OURS) == 3
+    assert ledger.count(SUBJECT.scope) == 3
     assert len(ledger.trials(*OURS)) == 3
 
 
@@ -82,26 +84,58 @@ def test_a_variant_on_another_span_is_the_same_variant(ledger: TrialLedger) -> N
     later = msgspec.structs.replace(SUBJECT, data_hash="f" * 64)
     ledger.record("first", [trial(1), trial(1, subject=later)])
     assert len(ledger.trials(*OURS)) == 2
-    assert ledger.count(*OURS) == 1
+    assert ledger.count(SUBJECT.scope) == 1
 
 
 @pytest.mark.parametrize("change", [{"source_hash": "0"}, {"settings_hash": "0"}, {"seed": 1}])
 def test_other_code_settings_or_seed_are_another_variant(ledger: TrialLedger, change: dict[str, object]) -> None:
     ledger.record("first", [trial(1), trial(1, subject=msgspec.structs.replace(SUBJECT, **change))])
-    assert ledger.count(*OURS) == 2
+    assert ledger.count(SUBJECT.scope) == 2
 
 
-@pytest.mark.parametrize("change", [{"strategy": "other"}, {"data_set": "NSE:BETA 1d"}])
-def test_another_strategy_or_data_set_counts_apart(ledger: TrialLedger, change: dict[str, object]) -> None:
+FINER = {"data_set": "NSE:ALPHA 5m", "interval": 300, "data_hash": "a" * 64}
+LATER = {"first_ns": SUBJECT.last_ns, "last_ns": SUBJECT.last_ns + DAY_NS, "data_hash": "b" * 64}
+
+
+@pytest.mark.parametrize("change", [FINER, FINER | {"first_ns": SUBJECT.last_ns - 1, "last_ns": SUBJECT.last_ns + 9}])
+def test_the_same_search_at_another_interval_counts_on(ledger: TrialLedger, change: dict[str, object]) -> None:
+    moved = msgspec.structs.replace(SUBJECT, **change)
+    ledger.record("first", [trial(1, done(1)), trial(2, done(2))])
+    ledger.record("second", [trial(1, done(3), moved), trial(3, done(4), moved), trial(4, FAILED, moved)])
+    assert ledger.count(SUBJECT.scope) == ledger.count(moved.scope) == 4
+    assert sorted(ledger.sharpes(moved.scope, moved.data_hash), key=str) == [1, 2, 3, 4]
+    assert len(ledger.trials(*OURS)) == 2
+    counted = ledger.counted(SUBJECT.scope)
+    assert [one.subject.interval for one in counted] == [DAY, DAY, 300, 300]
+    assert not any(one.outcome.returns for one in counted)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strategy": "other"},
+        {"instruments": "NSE:BETA", "data_set": "NSE:BETA 1d"},
+        {"instruments": "NSE:ALPHA, NSE:BETA", "data_set": "NSE:ALPHA, NSE:BETA 1d"},
+        LATER,
+        LATER | FINER,
+    ],
+)
+def test_another_strategy_period_or_instruments_count_apart(ledger: TrialLedger, change: dict[str, object]) -> None:
     ledger.record("first", [trial(1), trial(1, subject=msgspec.structs.replace(SUBJECT, **change))])
-    assert ledger.count(*OURS) == 1
+    assert ledger.count(SUBJECT.scope) == 1
+
+
+def test_rows_of_before_instruments_were_known_count_by_their_data_set(ledger: TrialLedger) -> None:
+    before = msgspec.structs.replace(SUBJECT, instruments=SUBJECT.data_set)
+    ledger.record("first", [trial(1, subject=before), trial(2)])
+    assert ledger.count(SUBJECT.scope) == 2
 
 
 def test_a_failure_does_not_count_and_gives_way(ledger: TrialLedger) -> None:
     ledger.record("first", [trial(1, FAILED), trial(2, PRUNED)])
-    assert ledger.count(*OURS) == 1
+    assert ledger.count(SUBJECT.scope) == 1
     ledger.record("first", [trial(1), trial(2)])
-    assert ledger.count(*OURS) == 2
+    assert ledger.count(SUBJECT.scope) == 2
     assert list(ledger.trials(*OURS)) == [trial(1), trial(2)]
 
 
@@ -114,20 +148,20 @@ def test_a_result_does_not_give_way_to_less(ledger: TrialLedger) -> None:
 
 def test_nothing_is_nothing(ledger: TrialLedger) -> None:
     assert ledger.record("first", []) == 0
-    assert ledger.count(*OURS) == 0
+    assert ledger.count(SUBJECT.scope) == 0
 
 
 def test_thousands_at_once(ledger: TrialLedger) -> None:
     assert ledger.record("first", [trial(number) for number in range(1_500)]) == 1_500
     assert ledger.record("first", [trial(number) for number in range(1_600)]) == 100
-    assert ledger.count(*OURS) == 1_600
+    assert ledger.count(SUBJECT.scope) == 1_600
 
 
 def test_each_variant_has_one_sharpe_ratio(ledger: TrialLedger) -> None:
     further = msgspec.structs.replace(SUBJECT, data_hash="f" * 64)
     ledger.record("first", [trial(1, done(1)), trial(2, done(2)), trial(3, FAILED), trial(4, PRUNED)])
     ledger.record("second", [trial(1, done(5), further), trial(6, done(6), further)])
-    assert sorted(ledger.sharpes(*OURS, SUBJECT.data_hash), key=str) == [1, 2, 6, None]
-    assert sorted(ledger.sharpes(*OURS, further.data_hash), key=str) == [2, 5, 6, None]
-    assert len(ledger.sharpes(*OURS, "")) == ledger.count(*OURS)
-    assert list(ledger.sharpes("zigzag", SUBJECT.data_set, "")) == []
+    assert sorted(ledger.sharpes(SUBJECT.scope, SUBJECT.data_hash), key=str) == [1, 2, 6, None]
+    assert sorted(ledger.sharpes(SUBJECT.scope, further.data_hash), key=str) == [2, 5, 6, None]
+    assert len(ledger.sharpes(SUBJECT.scope, "")) == ledger.count(SUBJECT.scope)
+    assert list(ledger.sharpes(msgspec.structs.replace(SUBJECT, strategy="zigzag").scope, "")) == []

@@ -1,11 +1,23 @@
 """A market with an edge that a simple rule finds, plans to breed on it, and a wandering one without; found by name."""
 
+import os
+import signal
+import sys
+from collections.abc import Generator, Iterable
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from manjha.adapters.files.journals import open_journal
+from manjha.adapters.sql.database import Database
+from manjha.adapters.sql.trial_ledger import SqlTrialLedger
+from manjha.adapters.system.clock import SystemClock
+from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.moments import parse_day
-from manjha.ports.tasks import TaskRunner
+from manjha.ports.journals import Journal
+from manjha.ports.tasks import TaskRunner, Work
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import GrammarTerms
 from manjha.research.evolve.parts import longest_of, part_spec
@@ -49,10 +61,74 @@ def plan_of_evolution(objective: str = "sharpe") -> EvolutionPlan:
     )
 
 
-def evolved(
-    runner: TaskRunner, objective: str = "sharpe", **given: object
-) -> tuple[EvolutionReport, MemoryTrialLedger]:
+def evolving_of(**given: object) -> Evolving:
     terms: dict[str, object] = {"generations": 3, "population": 12, "seed": 7} | given
-    ledger = MemoryTrialLedger()
+    return Evolving(**terms)  # type: ignore[arg-type]
+
+
+class MemoryJournal:
+    """Implements `ports.journals.Journal`."""
+
+    def __init__(self) -> None:
+        self.held: list[bytes] = []
+
+    def lines(self) -> list[bytes]:
+        return list(self.held)
+
+    def append(self, line: bytes) -> None:
+        self.held.append(line)
+
+    def clear(self) -> None:
+        self.held.clear()
+
+
+def evolved(
+    runner: TaskRunner,
+    objective: str = "sharpe",
+    journal: Journal | None = None,
+    ledger: MemoryTrialLedger | None = None,
+    **given: object,
+) -> tuple[EvolutionReport, MemoryTrialLedger]:
+    ledger = ledger or MemoryTrialLedger()
     plan = plan_of_evolution(objective)
-    return evolve(SearchServices(runner, ledger), plan, Evolving(**terms)), ledger  # type: ignore[arg-type]
+    services = SearchServices(runner, ledger)
+    return evolve(services, plan, evolving_of(**given), journal or MemoryJournal()), ledger
+
+
+def ledger_in(folder: Path) -> SqlTrialLedger:
+    return SqlTrialLedger(Database(f"sqlite:///{folder / 'trials.db'}"), SystemClock())
+
+
+def evolved_in(folder: Path, runner: TaskRunner) -> EvolutionReport:
+    """Breed with everything that is kept in a folder, as a process of its own does."""
+    with open_journal(folder / "bred.journal") as journal:
+        services = SearchServices(runner, ledger_in(folder))
+        return evolve(services, plan_of_evolution(), evolving_of(), journal)
+
+
+class Killing:
+    """A crew whose process is killed at its n-th result, as by `kill -9`."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def hire(self, work: Work[Any, Any, Any]) -> "Killing":
+        self.crew = InlineRunner().hire(work)
+        return self
+
+    def __enter__(self) -> "Killing":
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        return None
+
+    def run(self, tasks: Iterable[Any]) -> Generator[Any, None, None]:
+        for result in self.crew.run(tasks):
+            self.left -= 1
+            if self.left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield result
+
+
+if __name__ == "__main__":
+    evolved_in(Path(sys.argv[1]), Killing(int(sys.argv[2])))

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from manjha.domain.bars import DAY
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash
-from manjha.domain.trials import PICO, ReturnMoments, Trial, TrialOutcome, TrialStatus, TrialSubject
+from manjha.domain.trials import PICO, ReturnMoments, Trial, TrialOutcome, TrialScope, TrialStatus, TrialSubject
 
 SUBJECT = TrialSubject(
     strategy="sma-cross",
     source_hash="5" * 64,
+    instruments="NSE:ALPHA",
     data_set="NSE:ALPHA 1d",
     data_hash="d" * 64,
     interval=DAY,
@@ -58,13 +61,19 @@ class MemoryTrialLedger:
             self.studies.add((study, one.key))
         return len(self.rows) - before
 
-    def count(self, strategy: str, data_set: str) -> int:
-        found = self.trials(strategy, data_set)
-        return len({one.variant for one in found if one.outcome.status is not TrialStatus.FAILED})
+    def count(self, scope: TrialScope) -> int:
+        return len({one.variant for one in self.counted(scope)})
 
-    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> list[int | None]:
-        found = [one for one in self.trials(strategy, data_set) if one.outcome.status is not TrialStatus.FAILED]
-        found.sort(key=lambda one: one.subject.data_hash == data_hash)
+    def counted(self, scope: TrialScope) -> list[Trial]:
+        found = [one for one in self.rows.values() if scope.has(one.subject)]
+        return [
+            msgspec.structs.replace(one, outcome=msgspec.structs.replace(one.outcome, returns=b""))
+            for one in found
+            if one.outcome.status is not TrialStatus.FAILED
+        ]
+
+    def sharpes(self, scope: TrialScope, data_hash: str) -> list[int | None]:
+        found = sorted(self.counted(scope), key=lambda one: one.subject.data_hash == data_hash)
         return list({one.variant: one.outcome.moments.sharpe for one in found}.values())
 
     def trials(self, strategy: str, data_set: str, *, study: str = "") -> list[Trial]:

@@ -12,6 +12,7 @@ from manjha.app.evolution import EvolutionWords, plan_evolution
 from manjha.app.settings import load_settings
 from manjha.research.backtest import run_backtest
 from manjha.research.conformance import check_strategy
+from manjha.research.metrics.sample import sample
 from manjha.services.evolution import Evolving, ruled
 from tests.fakes.evolved import rows_that_return
 from tests.fakes.market_rules import shipped_rules
@@ -74,9 +75,69 @@ def test_a_file_does_again_what_was_bred(home: Home) -> None:
 def test_the_table_says_that_most_of_it_is_luck(home: Home) -> None:
     assert home.run("evolve", *BETA, *SMALL) == 0, home.erred
     assert "sharpe held out" in home.said.splitlines()[0]
-    assert "evolved rules have been tried on NSE:BETA 1d in all. Most of what looks good" in home.said
+    assert "evolved rules have been tried on NSE:BETA in all. Most of what looks good" in home.said
     assert len(list(Path("evolved").glob("evolved_*.py"))) == 3
     assert home.run("strategy", "check", str(next(Path("evolved").iterdir()))) == 0, home.erred
+
+
+@pytest.mark.slow
+def test_a_file_can_be_swept_and_optimised(home: Home) -> None:
+    found = bred(home, *BETA, *SMALL, "--out", "bred")
+    file = next(one["file"] for one in found["survivors"] if "_length: int" in Path(one["file"]).read_text("utf-8"))
+    made = strategy_source(load_settings()).find(file)
+    name = next(name for name in made.params if name.endswith("_length"))
+    default = int(made.params[name].default)
+    first, last = found["in_sample"].split(" to ")
+    words = ("-s", file, *BETA, "--from", first, "--to", last, "--objective", "total_return", "-j", "1", "--json")
+    assert home.run("sweep", *words, "-p", f"{name}={default}:{default + 2}:1") == 0, home.erred
+    rows = msgspec.json.decode(home.said)["best"]
+    assert {row["parameters"][name] for row in rows} == {default, default + 1, default + 2}
+    as_bred = next(row["values"]["total_return"] for row in rows if row["parameters"][name] == default)
+    survivor = next(one for one in found["survivors"] if one["file"] == file)
+    assert as_bred == survivor["in_sample"]["total_return"]
+    for row in rows:
+        alone = sample(manjha.backtest(file, "NSE:BETA", start=first, end=last, **row["parameters"]))
+        assert pytest.approx(alone.final / alone.initial - 1, abs=1e-12) == row["values"]["total_return"]
+    assert home.run("optimize", *words, "-p", f"{name}=*", "--trials", "3") == 0, home.erred
+
+
+@pytest.mark.slow
+def test_the_same_command_shows_its_result_again_and_replaces_only_its_own_files(home: Home) -> None:
+    words = ("evolve", "--json", *BETA, *SMALL)
+    first = bred(home, *words[2:])
+    again = bred(home, *words[2:])
+    assert again == first
+    assert f"The study {first['study']} was finished before" in home.erred
+    assert (home.folder / "home" / "studies" / f"{first['study']}.journal").exists()
+    more = bred(home, *BETA, "--generations", "3", *SMALL[2:])
+    assert f"The study {more['study']} goes on in generation 3 of 3." in home.erred
+    assert sorted(str(path) for path in Path("evolved").iterdir()) == sorted(one["file"] for one in more["survivors"])
+    edited = Path(more["survivors"][0]["file"])
+    edited.write_text(edited.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    assert home.run(*words, "--fresh") == 2
+    assert f"{edited} was changed since the study wrote it" in home.erred
+    assert home.run(*words, "--fresh", "--out", "anew") == 0, home.erred
+    found = msgspec.json.decode(home.said)
+    assert [one["rule"] for one in found["survivors"]] == [one["rule"] for one in first["survivors"]]
+    assert (found["evaluated"], found["new_trials"]) == (first["evaluated"], 0)
+
+
+@pytest.mark.slow
+def test_a_named_study_is_of_one_search(home: Home) -> None:
+    bred(home, *BETA, *SMALL, "--study", "mine")
+    for words, error in (
+        (("--seed", "8"), "the study mine was begun with --seed 7, now it is 8"),
+        (("--holdout", "0.3"), "the study mine was begun with days "),
+        (("--cash", "1cr"), "the study mine was begun with terms of the backtest "),
+    ):
+        assert home.run("evolve", *BETA, *SMALL, "--study", "mine", "--out", "other", *words) == 2
+        assert error in home.erred
+        assert not Path("other").exists()
+    search = ("-p", "length=2:12", "-j", "1", "--trials", "2", "--objective", "total_return")
+    assert home.run("optimize", "-s", "trouble.py", "--instrument", "NSE:ALPHA", *search, "--study", "mine") == 2
+    home.search("optimize", "trouble.py", *search, "--study", "optimised")
+    assert home.run("evolve", *BETA, *SMALL, "--study", "optimised", "--fresh", "--out", "other") == 2
+    assert "the study optimised is none of bred rules" in home.erred
 
 
 @pytest.mark.slow

@@ -51,6 +51,7 @@ def report_of(points: list[Point], *objectives: str, name: str = "hills") -> Sea
     return SearchReport(
         study="hills",
         strategy=name,
+        instruments="NSE:ALPHA",
         data_set="NSE:ALPHA 60m",
         objectives=tuple(parse_objective(text) for text in objectives),
         rows=rows,

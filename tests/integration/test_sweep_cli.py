@@ -35,7 +35,7 @@ def test_the_table_names_the_best_and_how_many_there_were(home: Home) -> None:
     assert lines[0].split() == ["fast", "slow", "sharpe", "total_return", "max_drawdown", "trades"]
     assert lines[4] == ""
     assert "18 of 18 combinations evaluated; 2 left out by conditions." in home.said
-    assert "18 variants of sma-cross have been tried on NSE:ALPHA 1d in all" in home.said
+    assert "18 variants of sma-cross have been tried on NSE:ALPHA in all" in home.said
 
 
 def test_a_page_is_written_where_it_is_asked_for(home: Home) -> None:
@@ -58,10 +58,10 @@ def test_the_deflated_ratio_is_that_of_validate(home: Home) -> None:
 def test_a_backtest_is_a_trial_too(home: Home) -> None:
     run = ("backtest", "-s", "sma-cross", *ALPHA, "-p", "fast=3", "-p", "slow=7", "--no-band", "--no-report")
     assert home.run(*run) == home.run(*run) == 0
-    assert "Trials: 1 variant of sma-cross tried on NSE:ALPHA 1d so far" in home.said
+    assert "Trials: 1 variant of sma-cross tried on NSE:ALPHA so far" in home.said
     result = manjha.backtest("sma-cross", "NSE:ALPHA", fast=3, slow=8)
     manjha.report(result, "page.html")
-    assert "One of 2 variants of sma-cross tried on NSE:ALPHA 1d so far." in Path("page.html").read_text("utf-8")
+    assert "One of 2 variants of sma-cross tried on NSE:ALPHA so far." in Path("page.html").read_text("utf-8")
     found = home.search("sweep", "sma-cross", "-p", "fast=3", "-p", "slow=7:9", "-j", "1")
     assert (found["new_trials"], found["trials"]) == (1, 3)
 

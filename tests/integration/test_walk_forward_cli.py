@@ -29,7 +29,7 @@ def test_the_verdict_is_printed_and_a_page_written(home: Home) -> None:
     assert home.run("walk-forward", *words, "--report", "walk.html") == 0, home.erred
     assert "Parameters chosen in 3 windows earned" in home.said
     assert "3 windows of 9 combinations." in home.said
-    assert "9 variants of sma-cross have been tried on NSE:ALPHA 1d in all." in home.said
+    assert "9 variants of sma-cross have been tried on NSE:ALPHA in all." in home.said
     assert "Parameters chosen in 3 windows earned" in Path("walk.html").read_text("utf-8")
 
 

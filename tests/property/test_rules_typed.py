@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from manjha.domain.orders import Product
 from manjha.research.evolve.breeding import Herd, Herding
 from manjha.research.evolve.grammar import Grammar, GrammarTerms
+from manjha.research.evolve.record import HerdState
 from manjha.research.evolve.source import Written, class_of, in_words, source_of
 from manjha.research.evolve.trees import canonical, parse
 
@@ -54,3 +56,19 @@ def test_the_course_follows_from_the_seed_and_disturbs_nothing(seed: int) -> Non
         courses.append(herd.texts)
         assert random.getstate() == before
     assert courses[0] == courses[1]
+
+
+@given(terms=TERMS, seed=st.integers(0, 2**32), rounds=st.integers(0, 3))
+@settings(max_examples=10, deadline=None)
+def test_a_herd_that_was_put_away_goes_on_as_it_would_have(terms: GrammarTerms, seed: int, rounds: int) -> None:
+    grammar, herding = Grammar(terms), Herding(population=8, seed=seed)
+    herd = Herd(grammar, herding)
+    for _ in range(rounds):
+        herd.breed([float(len(text)) for text in herd.texts])
+    text = msgspec.json.encode(herd.state)
+    other = Herd(grammar, herding, msgspec.json.decode(text, type=HerdState))
+    for _ in range(3):
+        assert other.state == herd.state
+        assert other.texts == herd.texts
+        for one in (herd, other):
+            one.breed([float(len(text)) for text in one.texts])

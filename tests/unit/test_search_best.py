@@ -55,6 +55,7 @@ def test_without_a_best_there_is_nothing_to_judge() -> None:
     report = SearchReport(
         study="s",
         strategy="waves",
+        instruments="NSE:ALPHA",
         data_set="d",
         objectives=plan_of("length=2:3").objectives,
         rows=(),

@@ -175,7 +175,7 @@ def test_trials_without_a_value_are_recorded_all_the_same() -> None:
     services, ledger = services_of(InlineRunner())
     with pytest.raises(UsageError, match="not defined"):
         sweep(services, plan_of("length=2:4", "mode=flat", objectives=("sharpe",)), ALL)
-    assert ledger.count("waves", "NSE:ALPHA 1d") == 3
+    assert len(ledger.rows) == 3
 
 
 def test_a_value_that_is_not_defined_is_never_best() -> None:
@@ -197,7 +197,7 @@ def test_a_pareto_front_has_what_nothing_beats() -> None:
 def test_a_single_run_is_counted_once() -> None:
     ledger, spec = MemoryTrialLedger(), load_waves()
     result = run_backtest(spec)
-    assert record_run(ledger, spec, result).words == "1 variant of waves tried on NSE:ALPHA 1d so far"
+    assert record_run(ledger, spec, result).words == "1 variant of waves tried on NSE:ALPHA so far"
     assert record_run(ledger, spec, result).trials == 1
     services = services_of(InlineRunner())[0]
     report = sweep(type(services)(services.runner, ledger), plan_of("length=4:6", load=partial(load_waves, DAYS)), ALL)

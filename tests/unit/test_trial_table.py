@@ -1,11 +1,14 @@
 """Which trials of a ledger are compared, and what is said where there is nothing to compare."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 
 from manjha.domain.errors import UsageError
 from manjha.domain.trials import Trial, TrialOutcome, TrialStatus
+from manjha.research.overfit import Context, judge
 from manjha.research.search.summary import moments_of, pack_returns
 from manjha.research.search.trial_table import Chosen, trial_table
 from tests.fakes.trials import FAILED, SUBJECT
@@ -42,6 +45,43 @@ def test_every_variant_counts_but_only_the_same_days_are_compared() -> None:
     table = trial_table([*FOUR, tried(5, data="e"), tried(1, data="e"), without_returns(tried(6))], Chosen())
     assert (table.returns.shape[1], len(table.sharpes)) == (4, 6)
     assert table.notes == ("3 further trials on other days, given up early or without daily returns",)
+
+
+def moved(trial: Trial, **changes: Any) -> Trial:
+    """Return a trial as it is on 5-minute bars of the same days."""
+    finer = {"data_set": "NSE:ALPHA 5m", "interval": 300, "data_hash": "a" * 64}
+    return msgspec.structs.replace(trial, subject=msgspec.structs.replace(trial.subject, **(finer | changes)))
+
+
+def test_a_search_moved_to_another_interval_counts_on_and_is_not_compared() -> None:
+    finer = [moved(tried(number)) for number in range(1, 9)]
+    table = trial_table(FOUR, Chosen(), lambda scope: [one for one in [*FOUR, *finer] if scope.has(one.subject)])
+    alone = trial_table(FOUR, Chosen())
+    assert (table.returns.shape[1], len(table.sharpes), len(alone.sharpes)) == (4, 12, 4)
+    assert table.judged == alone.judged == GOOD
+    assert int(table.peers.sum()) == 4
+    found, before = (
+        judge(one.returns, one.column, seed=1, context=Context(sharpes=one.sharpes, row=one.row))
+        for one in (table, alone)
+    )
+    assert (found.trials, before.trials) == (12, 4)
+    assert found.deflated < before.deflated
+    assert repr((found.overfitting, found.superiority)) == repr((before.overfitting, before.superiority))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strategy": "other"},
+        {"instruments": "NSE:BETA", "data_set": "NSE:BETA 5m"},
+        {"first_ns": SUBJECT.last_ns, "last_ns": SUBJECT.last_ns + 1},
+        {"first_ns": SUBJECT.first_ns - 9, "last_ns": SUBJECT.first_ns},
+    ],
+)
+def test_what_is_of_something_else_does_not_count(changes: dict[str, Any]) -> None:
+    others = [moved(tried(number), **changes) for number in range(1, 9)]
+    table = trial_table(FOUR, Chosen(), lambda scope: [one for one in [*FOUR, *others] if scope.has(one.subject)])
+    assert len(table.sharpes) == 4
 
 
 def test_a_study_restricts_what_is_compared_not_what_is_counted() -> None:

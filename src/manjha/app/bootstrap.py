@@ -10,11 +10,15 @@ from manjha.domain.instrument import Instrument, Kind
 from manjha.domain.moments import TradingDay
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
+    from manjha.ports.journals import Journal
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
     from manjha.ports.tasks import TaskRunner
@@ -179,9 +183,23 @@ def study_storage(settings: Settings, study: str, asked: str) -> str:
                 hint="Give one like postgresql://user@host/name, or leave it out for a journal in MANJHA_HOME/studies.",
             )
         return asked
+    return str(_journal_path(settings, study))
+
+
+def study_journal(settings: Settings, study: str) -> "AbstractContextManager[Journal]":
+    """Return the journal of a study in MANJHA_HOME/studies, to be held by one process at a time.
+
+    Raises `UsageError` for a name that is no file's name, and on entering where another process holds it.
+    """
+    from manjha.adapters.files.journals import open_journal
+
+    return open_journal(_journal_path(settings, study))
+
+
+def _journal_path(settings: Settings, study: str) -> "Path":
     if not study.strip(".") or {*"/\\:"} & {*study} or len(study) > STUDY_NAME_MAX:
         raise UsageError(f"a study cannot be named {study!r}", hint="Letters, digits, dots, - and _ will do.")
-    return str(settings.home / "studies" / f"{study}.journal")
+    return settings.home / "studies" / f"{study}.journal"
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -17,9 +17,11 @@ from manjha.domain.bars import DAY, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import day_of, format_day
 from manjha.domain.orders import Product
+from manjha.ports.journals import Journal
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import GrammarTerms
 from manjha.research.evolve.parts import longest_of, part_spec
+from manjha.research.evolve.record import Wrote, read_files, write
 from manjha.research.evolve.source import Evolved, Written, mark_of, source_of
 from manjha.research.metrics.analysis import written as shown
 from manjha.research.search.objective import parse_objective
@@ -27,6 +29,9 @@ from manjha.research.search.summary import from_pico
 from manjha.research.search.variants import subject_of
 from manjha.services.backtests import plan_backtest
 from manjha.services.evolution import EvolutionPlan, EvolutionReport, Evolving, Survivor, grammar_of
+
+DRAFT = ".tmp"
+"""How a file ends that is not whole yet."""
 
 
 class EvolutionWords(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +75,9 @@ def plan_evolution(settings: Settings, words: EvolutionWords, evolving: Evolving
         longest=longest_of(inside, later),
     )
     subject = subject_of(inside)
-    mark = hashlib.sha256(msgspec.json.encode([subject, words.objective, words.holdout, evolving])).hexdigest()[:8]
+    # How long is bred and how many are shown is no part of it: the study goes on with more generations.
+    course = msgspec.structs.replace(evolving, generations=0, top=0)
+    mark = hashlib.sha256(msgspec.json.encode([subject, words.objective, words.holdout, course])).hexdigest()[:8]
     name = inside.instruments[0].display
     return EvolutionPlan(
         study=study or f"evolve-{mark}",
@@ -91,10 +98,21 @@ def load_part(
     return part_spec(spec, holdout, later=later)
 
 
-def require_free(folder: Path) -> None:
-    """Raise `UsageError` unless survivors can be written there without touching anything that is there."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
+def require_free(folder: Path, study: str, journal: Journal) -> None:
+    """Raise `UsageError` unless survivors can be written there without touching anything that the study did not write.
+
+    Files that an earlier run of the study wrote there and that are as they were written will be replaced.
+    """
+    if folder.is_dir():
+        ours = _written(folder, study, journal)
+        others = [path for path in sorted(folder.iterdir()) if not _is_as_written(path, ours)]
+        if not others:
+            return
+        if others[0].name in ours:
+            raise UsageError(
+                f"{others[0]} was changed since the study wrote it; nothing of yours is overwritten",
+                hint="Move it away, or give another folder as --out.",
+            )
     if folder.exists():
         what = "a folder with other files" if folder.is_dir() else "a file"
         raise UsageError(
@@ -108,22 +126,56 @@ def require_free(folder: Path) -> None:
         )
 
 
-def write_survivors(plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, folder: Path) -> list[Path]:
-    """Write each survivor as a strategy file and return where, in the order of the report."""
+def write_survivors(
+    plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, folder: Path, journal: Journal
+) -> list[Path]:
+    """Write each survivor as a strategy file and return where, in the order of the report.
+
+    The files of an earlier run of the study in this folder go, see `require_free`.
+    """
+    # What was written before may have been edited while rules were bred.
+    require_free(folder, plan.study, journal)
+    texts = {f"evolved_{mark_of(one.row.text)}.py": _file_of(plan, evolving, report, one) for one in report.survivors}
+    before = _written(folder, plan.study, journal)
+    journal.append(write(Wrote(str(folder.absolute()), {name: _hash(text.encode()) for name, text in texts.items()})))
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for survivor in report.survivors:
-        text = survivor.row.text
-        title = (
-            f"Evolved rule {mark_of(text)}: generation {survivor.row.generation}, seed {evolving.seed}, "
-            f"on {report.data_set}."
-        )
-        told = Written(plan.spec.strategy.product, title, tuple(story_of(plan, report, survivor)))
-        path = folder / f"evolved_{mark_of(text)}.py"
-        with path.open("x", encoding="utf-8") as file:
-            file.write(source_of(text, grammar_of(plan.grammar), told))
-        paths.append(path)
-    return paths
+    for name in before:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).with_suffix(DRAFT).unlink(missing_ok=True)
+    for name, text in texts.items():
+        draft = (folder / name).with_suffix(DRAFT)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(folder / name)
+    return [folder / name for name in texts]
+
+
+def _file_of(plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, survivor: Survivor) -> str:
+    text = survivor.row.text
+    title = (
+        f"Evolved rule {mark_of(text)}: generation {survivor.row.generation}, seed {evolving.seed}, "
+        f"on {report.data_set}."
+    )
+    told = Written(plan.spec.strategy.product, title, tuple(story_of(plan, report, survivor)))
+    return source_of(text, grammar_of(plan.grammar), told)
+
+
+def _written(folder: Path, study: str, journal: Journal) -> dict[str, set[str]]:
+    """Return the hashes that each file had which the study ever wrote to a folder."""
+    found: dict[str, set[str]] = {}
+    for line in read_files(journal.lines(), study):
+        for name, mark in line.files.items() if line.folder == str(folder.absolute()) else ():
+            found.setdefault(name, set()).add(mark)
+    return found
+
+
+def _is_as_written(path: Path, ours: Mapping[str, set[str]]) -> bool:
+    if path.suffix == DRAFT and path.with_suffix(".py").name in ours:
+        return True
+    return path.is_file() and _hash(path.read_bytes()) in ours.get(path.name, ())
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def story_of(plan: EvolutionPlan, report: EvolutionReport, survivor: Survivor) -> list[str]:
@@ -139,7 +191,7 @@ def story_of(plan: EvolutionPlan, report: EvolutionReport, survivor: Survivor) -
         f"In sample, {span_of(plan.spec)}: {objective} {_value(report, row.value)}, "
         f"return {_return(row.outcome.total_return)}, {row.outcome.trades} trades.",
         f"Held out, {span_of(plan.later)}: {after}.",
-        f"Chosen from {report.trials} rules that were tried on {report.data_set}: most of what looks good among so "
+        f"Chosen from {report.trials} rules that were tried on {report.instruments}: most of what looks good among so "
         f"many is luck. Bars of {format_interval(plan.spec.bars[0].interval)}; the rule is yours to edit.",
     ]
 

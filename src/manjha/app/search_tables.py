@@ -151,7 +151,7 @@ def _cards(report: SearchReport, found: Best | None) -> tuple[tuple[str, str, st
     around = found.plateau
     cards = [
         (first.metric.title, written(first.metric, best.values[0]), "Of the best, by which it was chosen"),
-        ("Trials", f"{report.trials:,}", "Variants of the strategy ever tried on this data"),
+        ("Trials", f"{report.trials:,}", "Variants of the strategy ever tried on these instruments and days"),
         ("Deflated Sharpe", two(found.deflated), "Probability of being above what luck alone shows"),
         ("Sharpe ratio a year", two(found.sharpe), "Of the best, after charges"),
         ("Best by luck alone", two(found.expected_maximum), "A year's, of as many trials without any skill"),

@@ -21,17 +21,38 @@ class TrialStatus(StrEnum):
     PRUNED = "pruned"
 
 
+class TrialScope(msgspec.Struct, frozen=True, kw_only=True):
+    """Which trials count together: those of a strategy on the same instruments over periods that overlap.
+
+    The length of the bars is no part of it: who searches on with 5-minute bars looks at the same days again. Trials of
+    before the ledger knew instruments by themselves are found by their `data_set`.
+    """
+
+    strategy: str
+    instruments: str
+    data_set: str
+    first_ns: TsNs
+    last_ns: TsNs
+
+    def has(self, subject: "TrialSubject") -> bool:
+        """Tell whether trials of a subject count here."""
+        is_same = subject.instruments == self.instruments or subject.data_set == self.data_set
+        is_then = subject.first_ns < self.last_ns and self.first_ns < subject.last_ns
+        return subject.strategy == self.strategy and is_same and is_then
+
+
 class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
     """What all variants of a search have in common: strategy, data and engine.
 
     `source_hash` is of the strategy's source text, `data_hash` of the bars and corporate actions of the run,
     `settings_hash` of everything else that decides an outcome (market rules, fills, slippage, sizing, limits, product,
-    capital). `data_set` names the data for people and for counting, whatever the span: "NSE:RELIANCE 1d". `first_ns` is
-    the first bar's open, `last_ns` the last one's close.
+    capital). `data_set` names the data for people, whatever the span: "NSE:RELIANCE 1d"; `instruments` leaves the
+    interval out: "NSE:RELIANCE". `first_ns` is the first bar's open, `last_ns` the last one's close.
     """
 
     strategy: str
     source_hash: str
+    instruments: str
     data_set: str
     data_hash: str
     interval: Interval
@@ -39,6 +60,17 @@ class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
     last_ns: TsNs
     settings_hash: str
     seed: int = 0
+
+    @property
+    def scope(self) -> TrialScope:
+        """Which trials count together with those of this subject."""
+        return TrialScope(
+            strategy=self.strategy,
+            instruments=self.instruments,
+            data_set=self.data_set,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+        )
 
 
 class ReturnMoments(msgspec.Struct, frozen=True):
@@ -81,7 +113,10 @@ class Trial(msgspec.Struct, frozen=True):
 
     @property
     def variant(self) -> str:
-        """What was tried, whatever the span: the hash that distinct trials are counted by."""
+        """What was tried, whatever the span: the hash that distinct trials are counted by.
+
+        On bars of another length it is another variant: it was looked at once more.
+        """
         subject = self.subject
         return _hash(
             subject.strategy, subject.source_hash, subject.data_set, subject.settings_hash, subject.seed,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from manjha.domain.trials import Trial
+from manjha.domain.trials import Trial, TrialScope
 
 
 class TrialLedger(Protocol):
@@ -22,14 +22,18 @@ class TrialLedger(Protocol):
         """
         ...
 
-    def count(self, strategy: str, data_set: str) -> int:
-        """Return how many distinct variants of a strategy were evaluated on a data set, over all spans and studies.
+    def count(self, scope: TrialScope) -> int:
+        """Return how many distinct variants were evaluated in a scope, over all intervals and studies.
 
         This is the N that the best Sharpe ratio is deflated with. Failed trials have no result and do not count.
         """
         ...
 
-    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> Sequence[int | None]:
+    def counted(self, scope: TrialScope) -> Sequence[Trial]:
+        """Return the trials that `count` counts variants of, without their daily returns, in the order of recording."""
+        ...
+
+    def sharpes(self, scope: TrialScope, data_hash: str) -> Sequence[int | None]:
         """Return the Sharpe ratio of a day of each variant that `count` counts, in 1e-12, in no order.
 
         It is that on the bars of `data_hash` where the variant was evaluated on them, else the last that was recorded.

@@ -37,6 +37,7 @@ from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.simulator.venue import Venue
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
+from manjha.strategy.numba_start import defer_blas
 from manjha.strategy.views import Floats, Timeline
 
 COLLECT_EVERY = 500_000
@@ -107,6 +108,7 @@ def run_backtest(
     DataError
         No bars, fewer than the indicators need to warm up, or no volume in any of them where fills are limited by it.
     """
+    defer_blas()
     check_spec(spec)
     state = prepare(spec)
     if watch is not None:
@@ -114,7 +116,7 @@ def run_backtest(
     models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
-    with _rare_collection():
+    with rare_collection():
         Drive(state, venue, driven, progress).run()
         return _result(spec, state, len(venue.dry))
 
@@ -205,8 +207,11 @@ def run_id(spec: BacktestSpec) -> RunId:
 
 
 @contextmanager
-def _rare_collection() -> Iterator[None]:
-    """Look for unreachable cycles rarely: a run makes none, and walking its growing record took a tenth of its time."""
+def rare_collection() -> Iterator[None]:
+    """Look for unreachable cycles rarely: a run makes none, and walking its growing record took a tenth of its time.
+
+    The first compiled run of a process begins with numba, whose objects stay as well.
+    """
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], COLLECT_EVERY) if before[0] else 0, *before[1:])
     try:

@@ -1,5 +1,6 @@
 """An evolution of rules: generations evaluated in order over workers, recorded, and judged once on the hold-out."""
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -8,10 +9,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from manjha.domain.errors import ManjhaError, UsageError
-from manjha.domain.trials import TrialOutcome, TrialStatus
+from manjha.domain.moments import day_of, format_day
+from manjha.domain.trials import TrialStatus, TrialSubject
+from manjha.ports.journals import Journal
 from manjha.ports.tasks import Crew, Work
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import Grammar, GrammarTerms
+from manjha.research.evolve.record import (
+    Began,
+    Finished,
+    HerdState,
+    Past,
+    RuleRow,
+    read,
+    read_files,
+    require_same,
+    tried,
+    write,
+)
 from manjha.research.evolve.source import class_of
 from manjha.research.evolve.trees import parse
 from manjha.research.search.ground import Ground, prepare
@@ -19,7 +34,7 @@ from manjha.research.search.objective import Objective
 from manjha.research.search.summary import Asked, Summary, evaluate
 from manjha.research.search.variants import canonical, subject_of
 from manjha.services.searches import SearchServices, ground_of, row_of
-from manjha.services.trial_records import Recorder
+from manjha.services.trial_records import BATCH, Recorder
 
 if TYPE_CHECKING:
     from manjha.research.evolve.breeding import Herd
@@ -42,7 +57,10 @@ class EvolutionPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evolving(msgspec.Struct, frozen=True, kw_only=True):
-    """How is bred. `parsimony` is taken off a rule's objective for each of its words."""
+    """How is bred. `parsimony` is taken off a rule's objective for each of its words.
+
+    `generations` are in all, those of an earlier run included; neither they nor `top` change the course.
+    """
 
     generations: int = 10
     population: int = 60
@@ -50,16 +68,6 @@ class Evolving(msgspec.Struct, frozen=True, kw_only=True):
     parsimony: float = 0.01
     max_size: int = 25
     top: int = 3
-
-
-class RuleRow(msgspec.Struct, frozen=True):
-    """A rule, the generation that it came up in, and what came of it; NaN where the objective is not defined."""
-
-    text: str
-    size: int
-    generation: int
-    value: float
-    outcome: TrialOutcome
 
 
 class Survivor(msgspec.Struct, frozen=True):
@@ -77,6 +85,7 @@ class EvolutionReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     study: str
+    instruments: str
     data_set: str
     objective: Objective
     rows: tuple[RuleRow, ...]
@@ -95,22 +104,63 @@ class EvolutionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evolve(
-    services: SearchServices, plan: EvolutionPlan, evolving: Evolving, tell: Told | None = None
+    services: SearchServices, plan: EvolutionPlan, evolving: Evolving, journal: Journal, tell: Told | None = None
 ) -> EvolutionReport:
     """Breed rules and return the best: the same for the same plan and terms, whatever the workers.
 
-    What is held out is run once for each survivor, when everything else is over. An interrupt ends the breeding early:
-    what was done is recorded, and its best are the survivors.
+    What a journal has is not done again: an evolution that was interrupted or killed goes on where it was and ends with
+    the report that it would have had, a finished one gives its report again. What is held out is run once for each
+    survivor, when everything else is over. An interrupt ends the breeding early: what was done is recorded and kept,
+    and its best are the survivors.
 
     Raises
     ------
     UsageError
-        Terms that make no sense, DEAP is not installed, or no rule has a value.
+        Terms that make no sense, DEAP is not installed, the journal is of another evolution, or no rule has a value.
     """
-    course = _Course(plan, evolving, tell or (lambda _what, _done, _count: None))
+    course = _Course(plan, evolving, journal, tell or (lambda _what, _done, _count: None))
+    course.begin(services.say)
+    is_interrupted = False
+    if not course.is_over:
+        is_interrupted = _breed(services, plan, course)
+    survivors = [_survivor(plan, row) for row in course.best(evolving.top)]
+    report = EvolutionReport(
+        study=plan.study,
+        instruments=course.subject.instruments,
+        data_set=course.subject.data_set,
+        objective=plan.objective,
+        rows=tuple(course.rows.values()),
+        survivors=tuple(survivors),
+        sizes=tuple(course.sizes),
+        repeated=course.repeated,
+        new_trials=course.new,
+        trials=services.ledger.count(course.subject.scope),
+        notes=plan.notes,
+        is_interrupted=is_interrupted,
+    )
+    return _require_some(report)
+
+
+def begin_anew(plan: EvolutionPlan, evolving: Evolving, journal: Journal) -> None:
+    """Forget an evolution, but for which files it wrote.
+
+    Raises
+    ------
+    UsageError
+        It is a study of something else, or the terms make no sense.
+    """
+    _herd(plan, evolving)
+    written = read_files(journal.lines(), plan.study)
+    journal.clear()
+    journal.append(write(Began(terms_of(plan, evolving))))
+    for line in written:
+        journal.append(write(line))
+
+
+def _breed(services: SearchServices, plan: EvolutionPlan, course: "_Course") -> bool:
+    """Breed to the end and return whether it was interrupted before."""
     asked = Asked((plan.objective,), with_returns=True)
     prepare(plan.spec, services.say)
-    is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
             with services.runner.hire(
@@ -118,22 +168,10 @@ def evolve(
             ) as crew:
                 course.run(crew, recorder)
         except KeyboardInterrupt:
-            is_interrupted = True
-    survivors = [_survivor(plan, row) for row in course.best(evolving.top)]
-    report = EvolutionReport(
-        study=plan.study,
-        data_set=course.subject.data_set,
-        objective=plan.objective,
-        rows=tuple(course.rows.values()),
-        survivors=tuple(survivors),
-        sizes=tuple(course.sizes),
-        repeated=course.repeated,
-        new_trials=recorder.new,
-        trials=services.ledger.count(course.subject.strategy, course.subject.data_set),
-        notes=plan.notes,
-        is_interrupted=is_interrupted,
-    )
-    return _require_some(report)
+            return True
+        finally:
+            course.keep(recorder)
+    return False
 
 
 def try_rule(asked: Asked, terms: GrammarTerms, ground: Ground, text: str) -> Summary:
@@ -163,33 +201,93 @@ def fitness(row: RuleRow, objective: Objective, parsimony: float) -> float:
 class _Course:
     """The generations, and every rule that was evaluated: what comes up again is not evaluated again."""
 
-    def __init__(self, plan: EvolutionPlan, evolving: Evolving, tell: Told) -> None:
+    def __init__(self, plan: EvolutionPlan, evolving: Evolving, journal: Journal, tell: Told) -> None:
         self.plan, self.evolving, self.tell = plan, evolving, tell
         self.herd = _herd(plan, evolving)
         self.subject = subject_of(plan.spec)
         self.rows: dict[str, RuleRow] = {}
         self.sizes: list[float] = []
-        self.repeated = 0
+        self.repeated = self.new = 0
+        self._journal = journal
+        self._waiting: list[RuleRow] = []
+        self._recorded = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all generations are evaluated."""
+        return len(self.sizes) >= self.evolving.generations
+
+    def begin(self, say: Callable[[str], None]) -> None:
+        """Take up what the journal has, or begin it."""
+        past, terms = read(self._journal.lines(), self.plan.study), terms_of(self.plan, self.evolving)
+        if past.terms is None:
+            self._journal.append(write(Began(terms)))
+            return
+        require_same(past.terms, terms, self.plan.study)
+        past = past.until(self.evolving.generations)
+        self._take_up(past)
+        done, count = len(self.sizes), self.evolving.generations
+        if self.is_over:
+            say(f"The study {self.plan.study} was finished before: nothing is evaluated, this is its result.")
+        elif self.rows:
+            say(f"The study {self.plan.study} goes on in generation {done + 1} of {count}.")
+
+    def _take_up(self, past: Past) -> None:
+        self.rows = {row.text: row for row in past.rows}
+        self.new = past.new
+        self.sizes = [one.mean_size for one in past.finished]
+        self.repeated = sum(one.repeated for one in past.finished)
+        if past.finished:
+            self.herd = _herd(self.plan, self.evolving, past.finished[-1].herd)
 
     def run(self, crew: Crew[str, Summary], recorder: Recorder) -> None:
         """Evaluate one generation after the other, each whole and in order."""
+        while not self.is_over:
+            if self.sizes:
+                self._breed()
+            self._evaluate(crew, recorder)
+
+    def _breed(self) -> None:
         terms = self.evolving
-        for generation in range(terms.generations):
-            texts = self.herd.texts
-            fresh = [text for text in dict.fromkeys(texts) if text not in self.rows]
-            known = generation * terms.population + len(texts) - len(fresh)
-            what = f"generation {generation + 1} of {terms.generations}"
-            for done, (number, came) in enumerate(crew.run(fresh)):
-                row, outcome = row_of({}, came, (self.plan.objective,))
-                text = fresh[number]
-                size = parse(text).size
-                self.rows[text] = RuleRow(text, size, generation + 1, row.values[0], row.outcome)
-                recorder.add(self.subject, canonical({"rule": text}), outcome)
-                self.tell(what, known + done + 1, terms.population * terms.generations)
-            self.repeated += len(texts) - len(fresh)
-            self.sizes.append(sum(self.rows[text].size for text in texts) / len(texts))
-            if generation + 1 < terms.generations:
-                self.herd.breed([fitness(self.rows[text], self.plan.objective, terms.parsimony) for text in texts])
+        self.herd.breed([fitness(self.rows[text], self.plan.objective, terms.parsimony) for text in self.herd.texts])
+
+    def _evaluate(self, crew: Crew[str, Summary], recorder: Recorder) -> None:
+        terms, generation = self.evolving, len(self.sizes) + 1
+        texts = self.herd.texts
+        fresh = [text for text in dict.fromkeys(texts) if self._is_of(text, generation)]
+        repeated = len(texts) - len(fresh)
+        # An interrupted run may have evaluated the first of them.
+        left = [text for text in fresh if text not in self.rows]
+        known = (generation - 1) * terms.population + len(texts) - len(left)
+        for done, (number, came) in enumerate(crew.run(left)):
+            row, outcome = row_of({}, came, (self.plan.objective,))
+            text = left[number]
+            self.rows[text] = RuleRow(text, parse(text).size, generation, row.values[0], row.outcome)
+            self._waiting.append(self.rows[text])
+            recorder.add(self.subject, canonical({"rule": text}), outcome)
+            if len(self._waiting) >= BATCH:
+                self.keep(recorder)
+            what = f"generation {generation} of {terms.generations}"
+            self.tell(what, known + done + 1, terms.population * terms.generations)
+        self.keep(recorder)
+        size = sum(self.rows[text].size for text in texts) / len(texts)
+        self._journal.append(write(Finished(generation, size, repeated, self.herd.state)))
+        self.sizes.append(size)
+        self.repeated += repeated
+
+    def _is_of(self, text: str, generation: int) -> bool:
+        """Tell whether a rule came up in a generation for the first time."""
+        return text not in self.rows or self.rows[text].generation == generation
+
+    def keep(self, recorder: Recorder) -> None:
+        """Record what was evaluated, and then keep it: what is kept is in the ledger, whatever comes between."""
+        if not self._waiting:
+            return
+        recorder.flush()
+        waiting, self._waiting = self._waiting, []
+        new, self._recorded = recorder.new - self._recorded, recorder.new
+        self._journal.append(write(tried(waiting[0].generation, waiting, new)))
+        self.new += new
 
     def best(self, count: int) -> list[RuleRow]:
         """Return the best rules by fitness; of those that did the same the smallest only."""
@@ -212,7 +310,36 @@ def _survivor(plan: EvolutionPlan, row: RuleRow) -> Survivor:
         return Survivor(row, None, error.message)
 
 
-def _herd(plan: EvolutionPlan, evolving: Evolving) -> "Herd":
+def terms_of(plan: EvolutionPlan, evolving: Evolving) -> dict[str, str]:
+    """Return what decides the course of an evolution, by the words that a user knows it by."""
+    subject, later = subject_of(plan.spec), subject_of(plan.later)
+    grammar = grammar_of(plan.grammar)
+    language = sorted((word.name, word.code, word.indicator, word.output) for word in grammar.words.values())
+    return {
+        "data": subject.data_set,
+        "days": f"{_span(subject)} ({subject.data_hash[:12]})",
+        "held-out days": f"{_span(later)} ({later.data_hash[:12]})",
+        "terms of the backtest": subject.settings_hash[:12],
+        "--objective": f"{plan.objective.direction}:{plan.objective.name}",
+        "--population": str(evolving.population),
+        "--parsimony": repr(evolving.parsimony),
+        "--max-size": str(evolving.max_size),
+        "--short": str(plan.grammar.has_short),
+        "--seed": str(evolving.seed),
+        "words of rules": _mark([language, sorted(map(repr, grammar.constants.items()))]),
+        "strategies of rules": subject.source_hash[:12],
+    }
+
+
+def _mark(decisive: object) -> str:
+    return hashlib.sha256(repr(decisive).encode()).hexdigest()[:12]
+
+
+def _span(subject: TrialSubject) -> str:
+    return f"{format_day(day_of(subject.first_ns))} to {format_day(day_of(subject.last_ns))}"
+
+
+def _herd(plan: EvolutionPlan, evolving: Evolving, state: HerdState | None = None) -> "Herd":
     grammar = grammar_of(plan.grammar)
     for name, value, low in (
         ("population", evolving.population, POPULATION_MIN),
@@ -231,7 +358,7 @@ def _herd(plan: EvolutionPlan, evolving: Evolving) -> "Herd":
             "evolving rules needs DEAP, which is not installed", hint="Install it: pip install 'manjha[research]'."
         ) from None
     terms = Herding(population=evolving.population, seed=evolving.seed, max_size=evolving.max_size)
-    return Herd(grammar, terms)
+    return Herd(grammar, terms, state)
 
 
 def _require_some(report: EvolutionReport) -> EvolutionReport:

@@ -67,11 +67,12 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a search found. `rows` in the order of evaluation; `planned`, `left_out` and `repeated` count combinations.
 
     `new_trials` is what the ledger had not seen; `sharpes` are the ratios, of a day and in 1e-12, of all variants of
-    the strategy that it has on this data.
+    the strategy that it has on these instruments and days, at any interval.
     """
 
     study: str
     strategy: str
+    instruments: str
     data_set: str
     objectives: tuple[Objective, ...]
     rows: tuple[SearchRow, ...]
@@ -84,7 +85,7 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def trials(self) -> int:
-        """How many variants of the strategy were ever tried on this data."""
+        """How many variants of the strategy were ever tried on these instruments and days, at any interval."""
         return len(self.sharpes)
 
     @property
@@ -141,7 +142,7 @@ def row_of(point: Point, came: Summary | TaskFailed, objectives: Sequence[Object
 
 def sharpes_of(ledger: TrialLedger, subject: TrialSubject) -> tuple[int | None, ...]:
     """Return the ratios of all variants that were ever tried, the undefined ones last: the same whoever was quick."""
-    found = ledger.sharpes(subject.strategy, subject.data_set, subject.data_hash)
+    found = ledger.sharpes(subject.scope, subject.data_hash)
     return tuple(sorted(found, key=lambda one: (one is None, one or 0)))
 
 

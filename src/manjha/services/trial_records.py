@@ -4,13 +4,13 @@ from types import TracebackType
 
 import msgspec
 
-from manjha.domain.trials import Trial, TrialOutcome, TrialSubject
+from manjha.domain.trials import Trial, TrialOutcome, TrialScope, TrialSubject
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
 from manjha.research.metrics.sample import sample
 from manjha.research.result import BacktestResult
 from manjha.research.search.summary import Asked, summarise
-from manjha.research.search.variants import data_set_named, parameters_of, subject_of
+from manjha.research.search.variants import data_set_named, instruments_named, parameters_of, subject_of
 
 BATCH = 100
 """Trials written at once: what a killed search can lose."""
@@ -49,29 +49,35 @@ class Recorder:
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """How often a strategy was tried on a data set, this run included."""
+    """How often a strategy was tried on these instruments and days, at any interval, this run included."""
 
     strategy: str
-    data_set: str
+    instruments: str
     trials: int
 
     @property
     def words(self) -> str:
         """The count as a sentence."""
         variants = "variant" if self.trials == 1 else "variants"
-        return f"{self.trials:,} {variants} of {self.strategy} tried on {self.data_set} so far"
+        return f"{self.trials:,} {variants} of {self.strategy} tried on {self.instruments} so far"
 
     @property
     def sentence(self) -> str:
         """The count as a report says it of its run."""
         one = f"One of {self.trials:,} variants" if self.trials > 1 else "The only variant"
-        return f"{one} of {self.strategy} tried on {self.data_set} so far."
+        return f"{one} of {self.strategy} tried on {self.instruments} so far."
 
 
 def count_again(ledger: TrialLedger, result: BacktestResult) -> Counted:
     """Return how many variants of a result's strategy were tried on its data, without counting it."""
-    data_set = data_set_named(result.instruments, result.intervals[0])
-    return Counted(result.strategy, data_set, ledger.count(result.strategy, data_set))
+    scope = TrialScope(
+        strategy=result.strategy,
+        instruments=instruments_named(result.instruments),
+        data_set=data_set_named(result.instruments, result.intervals[0]),
+        first_ns=result.start_ns,
+        last_ns=result.end_ns,
+    )
+    return Counted(result.strategy, scope.instruments, ledger.count(scope))
 
 
 def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
@@ -80,4 +86,4 @@ def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) 
     outcome = summarise(sample(result), Asked(with_returns=True)).outcome
     with Recorder(ledger, SINGLE) as recorder:
         recorder.add(subject, parameters_of(spec.strategy), outcome)
-    return Counted(subject.strategy, subject.data_set, ledger.count(subject.strategy, subject.data_set))
+    return Counted(subject.strategy, subject.instruments, ledger.count(subject.scope))

@@ -39,7 +39,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is judged. `spec` is the run that is meant, where it is known: its bars, code and settings.
 
     `study` restricts the trials that are compared, `variant` (texts by parameter) the one that is judged; the number of
-    trials is always that of all variants on the data set.
+    trials is always that of all variants on the same instruments and days, at any interval.
     """
 
     strategy: str
@@ -103,7 +103,8 @@ def validate(
     UsageError
         There are no trials, too few of them or of their days, or they kept no returns.
     """
-    table = trial_table(ledger.trials(question.strategy, question.data_set), _chosen(ledger, question))
+    trials = ledger.trials(question.strategy, question.data_set)
+    table = trial_table(trials, _chosen(ledger, question), ledger.counted)
     tell("judging")
     judgement = judge(
         table.returns,

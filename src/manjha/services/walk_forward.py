@@ -76,6 +76,7 @@ class WalkReport(msgspec.Struct, frozen=True, kw_only=True):
 
     study: str
     strategy: str
+    instruments: str
     data_set: str
     objective: str
     rows: tuple[WindowRow, ...]
@@ -133,13 +134,14 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     return WalkReport(
         study=plan.study,
         strategy=subject.strategy,
+        instruments=subject.instruments,
         data_set=subject.data_set,
         objective=objective.name,
         rows=tuple(rows),
         windows=len(windows),
         combinations=planned,
         new_trials=recorder.new,
-        trials=services.ledger.count(subject.strategy, subject.data_set),
+        trials=services.ledger.count(subject.scope),
         days=tuple(tested),
         returns=returns,
         forward=judged,

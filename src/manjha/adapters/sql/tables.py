@@ -22,6 +22,7 @@ TRIALS = Table(
     Column("variant", String(32), nullable=False),
     Column("strategy", String(200), nullable=False),
     Column("source_hash", String(64), nullable=False),
+    Column("instruments", Text, nullable=False, server_default=""),
     Column("data_set", Text, nullable=False),
     Column("data_hash", String(64), nullable=False),
     Column("interval", Integer, nullable=False),
@@ -45,6 +46,7 @@ TRIALS = Table(
     Column("returns", LargeBinary, nullable=False),
     Column("recorded_ns", BigInteger, nullable=False),
     Index(None, "strategy", "data_set", "variant"),
+    Index(None, "strategy", "instruments"),
 )
 
 STUDY_TRIALS = Table(

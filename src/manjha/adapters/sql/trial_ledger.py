@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, case, func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, Row, Table, case, func, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.tables import STUDY_TRIALS, TRIALS
-from manjha.domain.trials import ReturnMoments, Trial, TrialOutcome, TrialStatus, TrialSubject
+from manjha.domain.trials import ReturnMoments, Trial, TrialOutcome, TrialScope, TrialStatus, TrialSubject
 from manjha.ports.clock import Clock
 
 KEYS_AT_ONCE = 500
@@ -52,19 +52,22 @@ class SqlTrialLedger:
             )
         return len(rows) - len(known)
 
-    def count(self, strategy: str, data_set: str) -> int:
+    def count(self, scope: TrialScope) -> int:
         """Return how many distinct variants were evaluated. See the port."""
-        asked = select(func.count(TRIALS.c.variant.distinct())).where(
-            TRIALS.c.strategy == strategy, TRIALS.c.data_set == data_set, TRIALS.c.status != TrialStatus.FAILED
-        )
+        asked = select(func.count(TRIALS.c.variant.distinct())).where(*_within(scope))
         with self._database.transaction() as connection:
             return int(connection.scalar(asked) or 0)
 
-    def sharpes(self, strategy: str, data_set: str, data_hash: str) -> list[int | None]:
+    def counted(self, scope: TrialScope) -> list[Trial]:
+        """Return the trials that count. See the port."""
+        columns = [column for column in TRIALS.c if column.name != "returns"]
+        asked = select(*columns, literal(b"", LargeBinary).label("returns")).where(*_within(scope))
+        with self._database.transaction() as connection:
+            return [_trial(row) for row in connection.execute(asked.order_by(TRIALS.c.id))]
+
+    def sharpes(self, scope: TrialScope, data_hash: str) -> list[int | None]:
         """Return the Sharpe ratio of each variant. See the port."""
-        asked = select(TRIALS.c.variant, TRIALS.c.sharpe).where(
-            TRIALS.c.strategy == strategy, TRIALS.c.data_set == data_set, TRIALS.c.status != TrialStatus.FAILED
-        )
+        asked = select(TRIALS.c.variant, TRIALS.c.sharpe).where(*_within(scope))
         # What is on the bars comes last, and takes the place of what was there of its variant.
         asked = asked.order_by(case((TRIALS.c.data_hash == data_hash, 1), else_=0), TRIALS.c.id)
         with self._database.transaction() as connection:
@@ -92,6 +95,17 @@ class SqlTrialLedger:
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
 
+def _within(scope: TrialScope) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of `TrialScope.has`, of trials that did not fail."""
+    return (
+        TRIALS.c.strategy == scope.strategy,
+        or_(TRIALS.c.instruments == scope.instruments, TRIALS.c.data_set == scope.data_set),
+        TRIALS.c.first_ns < scope.last_ns,
+        TRIALS.c.last_ns > scope.first_ns,
+        TRIALS.c.status != TrialStatus.FAILED,
+    )
+
+
 _FLAT = (TrialSubject, ReturnMoments)
 
 
@@ -110,7 +124,7 @@ def _row(trial: Trial, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _trial(row: Row[Any]) -> Trial:
+def _trial(row: Row[*tuple[Any, ...]]) -> Trial:
     held = dict(row._mapping)  # noqa: SLF001 - the public name of a row's mapping begins with an underscore
     subject, moments = ({field: held[field] for field in kind.__struct_fields__} for kind in _FLAT)
     outcome = {field: held[field] for field in TrialOutcome.__struct_fields__ if field != "moments"}

@@ -17,7 +17,7 @@ def evolve(
     instrument: Annotated[str, typer.Option("--instrument", help="Like NSE:RELIANCE.")],
     *,
     terms: dict[str, Any],
-    generations: Annotated[int, typer.Option("--generations", help="How many, the first one included.")] = 10,
+    generations: Annotated[int, typer.Option("--generations", help="In all, earlier runs of the study included.")] = 10,
     population: Annotated[int, typer.Option("--population", help="Rules of a generation; at least 4.")] = 60,
     objective: options.Objective = "sharpe",
     parsimony: Annotated[float, typer.Option("--parsimony", help="Taken off the objective for each word.")] = 0.01,
@@ -29,15 +29,16 @@ def evolve(
     jobs: options.Jobs = 0,
     seed: options.Seed = 0,
     study: options.Study = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew instead of going on where it was.")] = False,
     json: options.Json = False,
 ) -> None:
     """Breed trading rules, count them all in the trial ledger, and write the best as strategy files."""
-    from manjha.app.bootstrap import task_runner, trial_ledger
+    from manjha.app.bootstrap import study_journal, task_runner, trial_ledger
     from manjha.app.cli.evolve_output import evolution_document, print_evolution
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.evolution import EvolutionWords, plan_evolution, require_free, write_survivors
     from manjha.app.settings import load_settings
-    from manjha.services.evolution import Evolving
+    from manjha.services.evolution import Evolving, begin_anew
     from manjha.services.evolution import evolve as run
     from manjha.services.searches import SearchServices
 
@@ -45,14 +46,17 @@ def evolve(
         generations=generations, population=population, seed=seed, parsimony=parsimony, max_size=max_size, top=top
     )
     words = EvolutionWords(instrument=instrument, terms=terms, objective=objective, holdout=holdout, has_short=short)
-    require_free(out)
     settings = load_settings()
     with progress_bar() as tell:
         tell("loading", 0, 0)
         plan = plan_evolution(settings, words, evolving, study)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
-        report = run(services, plan, evolving, tell)
-        files = write_survivors(plan, evolving, report, out)
+        with study_journal(settings, plan.study) as journal:
+            require_free(out, plan.study, journal)
+            if fresh:
+                begin_anew(plan, evolving, journal)
+            services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
+            report = run(services, plan, evolving, journal, tell)
+            files = write_survivors(plan, evolving, report, out, journal)
     if json:
         print_json(evolution_document(plan, evolving, report, files))
     else:

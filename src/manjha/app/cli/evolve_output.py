@@ -84,7 +84,7 @@ def summary_of(plan: EvolutionPlan, report: EvolutionReport) -> str:
     return (
         f"{'Interrupted: ' if report.is_interrupted else ''}{'; '.join(parts)}. Study: {report.study}.\n"
         f"Bred on {span_of(plan.spec)}; held out {span_of(plan.later)}.\n"
-        f"{report.trials:,} evolved rules have been tried on {report.data_set} in all. Most of what looks good "
+        f"{report.trials:,} evolved rules have been tried on {report.instruments} in all. Most of what looks good "
         "among so many is luck:\nthe numbers in sample are what the search looked for, those held out what it did not "
         "see. Look at the latter once;\nchoosing by them makes them worthless, too."
     )

@@ -33,8 +33,8 @@ def print_search(report: SearchReport, best: Sequence[SearchRow]) -> None:
         print(f"failed: {', '.join(f'{k}={v}' for k, v in row.point.items())}: {row.outcome.error}")
     print(f"{counted(report)} Study: {report.study}.")
     print(
-        f"{report.trials:,} variants of {report.strategy} have been tried on {report.data_set} in all: the more there "
-        "are, the more of the best one is luck."
+        f"{report.trials:,} variants of {report.strategy} have been tried on {report.instruments} in all: the more "
+        "there are, the more of the best one is luck."
     )
     if rows:
         print(sentence(judged(report)))

@@ -22,6 +22,6 @@ def print_walk(found: WalkReport, page: Path | None) -> None:
     print(f"{sentence(found)}\n")
     begun = f"Interrupted: {len(found.rows)} of {found.windows}" if found.is_interrupted else f"{len(found.rows)}"
     print(f"{begun} windows of {found.combinations:,} combinations. Study: {found.study}.")
-    print(f"{found.trials:,} variants of {found.strategy} have been tried on {found.data_set} in all.")
+    print(f"{found.trials:,} variants of {found.strategy} have been tried on {found.instruments} in all.")
     if page is not None:
         print(f"Report: {page}")

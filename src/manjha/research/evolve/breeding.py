@@ -16,7 +16,8 @@ from deap import base, gp, tools
 
 from manjha.research.evolve.grammar import NOTHING, Grammar
 from manjha.research.evolve.kinds import Condition, Kind, Rule
-from manjha.research.evolve.trees import canonical, parse
+from manjha.research.evolve.record import HerdState
+from manjha.research.evolve.trees import Node, canonical, parse
 
 CROSSED = 0.7
 """Share of the next generation's pairs that exchange branches."""
@@ -28,6 +29,8 @@ LEAF = 0.3
 """How often a branch ends where it may go on."""
 DEPTHS = (2, 4)
 TRIES = 60
+_GENERATOR = random.Random.VERSION
+"""The version of Python's generator that a state is of."""
 COLUMNS = ("open", "high", "low", "close")
 
 # DEAP draws from the same generator; what is drawn here is no secret.
@@ -63,14 +66,26 @@ class Tree(gp.PrimitiveTree):  # type: ignore[misc]  # DEAP has no types
 
 
 class Herd:
-    """A population of rules of one grammar. The same terms give the same course, whoever evaluates it."""
+    """A population of rules of one grammar. The same terms give the same course, whoever evaluates it.
 
-    def __init__(self, grammar: Grammar, terms: Herding) -> None:
+    Without a state it is the first generation, else that of the state, as if it had been bred here.
+    """
+
+    def __init__(self, grammar: Grammar, terms: Herding, state: HerdState | None = None) -> None:
         self._terms = terms
         self._words, self._root = primitives(grammar), grammar.root
         self._chance = random.Random(terms.seed)  # noqa: S311  # nosec B311 - a search, no secret
+        if state is not None:
+            self.trees = [self._tree(text, grammar) for text in state.trees]
+            self._chance.setstate((_GENERATOR, state.chance, None))
+            return
         with self._lent():
             self.trees = [self._drawn() for _ in range(terms.population)]
+
+    @property
+    def state(self) -> HerdState:
+        """The trees as they are, not in canonical form, and what chance comes next."""
+        return HerdState(tuple(str(tree) for tree in self.trees), self._chance.getstate()[1])
 
     @property
     def texts(self) -> list[str]:
@@ -93,6 +108,25 @@ class Herd:
                     children[index - 1 : index + 1] = self._limited(gp.cxOnePoint)(*children[index - 1 : index + 1])
             children = [self.mutated(child) if _toss() < MUTATED else child for child in children]
         self.trees = [*(copy.deepcopy(tree) for tree in elite), *children]
+
+    def _tree(self, text: str, grammar: Grammar) -> Tree:
+        """Return a tree that was written as text; DEAP's own reader would evaluate it as Python."""
+        rule = parse(text)
+        grammar.require(rule)
+        return Tree(list(self._nodes(rule, Rule)))
+
+    def _nodes(self, node: Node, kind: Kind) -> Iterator[Any]:
+        if node.value is not None:
+            ephemeral = self._words.mapping[_constant_name(kind)]
+            # Its own way to be made draws a value.
+            made = object.__new__(ephemeral)
+            made.value = node.value
+            yield made
+            return
+        word = self._words.mapping[node.word]
+        yield word
+        for part, wanted in zip(node.parts, getattr(word, "args", ()), strict=True):
+            yield from self._nodes(part, wanted)
 
     def mutated(self, tree: Tree) -> Tree:
         """Return a tree with one change: a branch, a word, a constant, something less, or a condition more."""
@@ -161,8 +195,12 @@ def primitives(grammar: Grammar) -> Any:
     for name, kind in NOTHING.items():
         words.addTerminal(None, kind, name=name)
     for kind, values in grammar.constants.items():
-        words.addEphemeralConstant(f"any_{kind.__name__}", partial(_pick, values), kind)
+        words.addEphemeralConstant(_constant_name(kind), partial(_pick, values), kind)
     return words
+
+
+def _constant_name(kind: Kind) -> str:
+    return f"any_{kind.__name__}"
 
 
 def grown(pset: Any, low: int, high: int, type_: Kind) -> list[Any]:

@@ -151,7 +151,7 @@ def _conditions(terms: GrammarTerms) -> Iterator[Word]:
         ("above", (price, price), condition, ("{a} > {b}",), "{a} is above {b}"),
         ("crosses_above", (price, price), condition, ("{a} > {b}", "{a1} <= {b1}"), "{a} crosses above {b}"),
         ("crosses_below", (price, price), condition, ("{a} < {b}", "{a1} >= {b1}"), "{a} crosses below {b}"),
-        ("far_above", (price, price, k.Multiple), condition, ("{a} - {b} > {c} * self.atr_14[-1]",),
+        ("far_above", (price, price, k.Multiple), condition, ("{a} - {b} > {c} * {atr}",),
          "{a} is more than {c} ATR above {b}"),
         ("positive", (distance,), condition, ("{a} > 0",), "{a} is above zero"),
         ("turns_positive", (distance,), condition, ("{a} > 0", "{a1} <= 0"), "{a} turns positive"),

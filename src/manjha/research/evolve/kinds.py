@@ -152,3 +152,19 @@ CONSTANTS: dict[Kind, tuple[int | float, ...]] = {
     Target: (1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
 }
 """What a constant of each kind may be."""
+SPREADS: dict[Kind, tuple[float, float, float]] = {
+    PercentLevel: (0, 100, 5),
+    StrengthLevel: (5, 60, 5),
+    WilliamsLevel: (-100, 0, 5),
+    DeviationsLevel: (-4, 4, 0.25),
+    CommodityLevel: (-300, 300, 25),
+    ChangeLevel: (-15, 15, 0.5),
+    Length: (2, 200, 1),
+    Width: (0.5, 4, 0.25),
+    Shift: (1, 50, 1),
+    Multiple: (0.25, 4, 0.25),
+    Clock: (9 * 60 + 15, 15 * 60 + 30, 15),
+    Stop: (0.5, 8, 0.5),
+    Target: (0.5, 12, 0.5),
+}
+"""From, to and step of the parameter that a constant becomes in a strategy file; every constant is on a step."""

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from manjha.domain.errors import InvariantBroken
 from manjha.domain.orders import Product
 from manjha.research.evolve import kinds as k
-from manjha.research.evolve.grammar import OUTPUTS, Grammar, Word
+from manjha.research.evolve.grammar import OUTPUTS, VARIED, Grammar, Word
 from manjha.research.evolve.trees import Node, parse
 from manjha.strategy.indicators import INDICATORS
 from manjha.strategy.interface import Strategy
@@ -18,7 +17,9 @@ from manjha.strategy.interface import Strategy
 WIDTH = 118
 SHORT = 90
 """Letters of a joined condition; what is longer gets a line and a name of its own."""
-ATR = Node("atr", (Node(value=14),))
+ATR = "atr_14"
+"""The range that distances of stops, targets and conditions are told in; its length is no part of a rule."""
+ATR_LINE = f'        self.{ATR} = ctx.indicator(atr, "high", "low", "close", length=14)'
 PRICES = frozenset({k.Price, k.Distance, k.Range})
 """Kinds whose values are in rupees, and change with a split."""
 SIDES = {
@@ -33,7 +34,7 @@ from typing import ClassVar
 
 from manjha.domain.orders import Product
 from manjha.strategy.context import Context
-{imports}from manjha.strategy.interface import Strategy
+{imports}
 
 
 class {cls}(Strategy):
@@ -44,7 +45,7 @@ class {cls}(Strategy):
 
     name: ClassVar[str] = "{name}"
     product: ClassVar[Product] = Product.{product}
-{volume}
+{fields}
     def init(self, ctx: Context) -> None:
         """Make the indicators."""
 {indicators}
@@ -97,15 +98,17 @@ def source_of(text: str, grammar: Grammar, written: Written) -> str:
     names = list(SIDES)[: len(rule.parts) - 2]
     methods = [lines.method(name, part) for name, part in zip(names, rule.parts, strict=False)]
     acts = _acts(names, lines, *rule.parts[-2:])
-    story = [*(f"{line}" for line in in_words(rule, grammar)), "", *written.story]
+    defaults = ["The numbers are the defaults of its parameters."] if lines.params else []
+    story = [*in_words(rule, grammar), *defaults, "", *written.story]
+    volume = ["    needs_volume: ClassVar[bool] = True"] if lines.has_volume else []
     return MODULE.format(
-        imports=_imports(lines.functions),
+        imports=_imports(lines.functions, has_params=bool(lines.params)),
         cls=f"Evolved{mark.capitalize()}",
         title=_safe(written.title or f"Evolved rule {mark}."),
         story="\n".join(_wrapped(line) for line in story).rstrip(),
         name=f"evolved-{mark}",
         product=written.product.name,
-        volume="    needs_volume: ClassVar[bool] = True\n" if lines.has_volume else "",
+        fields="".join(f"{line}\n" for line in (*volume, *lines.params.values())),
         indicators="\n".join(lines.declared.values()) or "        del ctx",
         acts=acts,
         methods="\n".join(methods),
@@ -133,13 +136,19 @@ def say(node: Node, grammar: Grammar) -> str:
 
 
 class _Lines:
-    """Collects what a strategy needs while its conditions are written."""
+    """Collects what a strategy needs while its conditions are written.
+
+    Each constant becomes a parameter; what stands in a rule twice, an indicator or a condition, has them once.
+    """
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
         self.declared: dict[str, str] = {}
+        self.params: dict[str, str] = {}
         self.functions: set[str] = set()
         self.has_volume = False
+        self._known: dict[object, str] = {}
+        self._taken = {ATR}
 
     def method(self, name: str, condition: Node) -> str:
         """Return a method that tells whether a condition holds."""
@@ -151,17 +160,34 @@ class _Lines:
             self._body.insert(0, "        del ctx")
         return head + "\n".join([*self._body, f"        return bool({result})", ""])
 
-    def value(self, node: Node, shift: int = 0) -> str:
-        """Return the code of a value, as many bars ago."""
-        if node.value is not None:
-            return repr(node.value)
+    def value(self, node: Node, shift: int = 0, ago: int = 0) -> str:
+        """Return the code of a value, `shift` bars before, and `ago` further ones that are a parameter."""
         word = self._grammar.words[node.word]
         if word.name == "ago":
-            return self.value(node.parts[0], shift + int(node.parts[1].value or 0))
+            return self.value(node.parts[0], shift, ago + int(node.parts[1].value or 0))
+        at = f"[{-1 - shift}]"
+        if ago:
+            at = f"[{-1 - shift} - {self.param((node.text, ago), 'ago', k.Shift, ago, 'how many bars ago')}]"
         if word.indicator:
-            return f"self.{self.declare(node)}{f'.{word.output}' if word.output else ''}[-{1 + shift}]"
+            return f"self.{self.declare(node)}{f'.{word.output}' if word.output else ''}{at}"
         self.has_volume |= word.name == "volume"
-        return f"ctx.{word.name}[-{1 + shift}]"
+        return f"ctx.{word.name}{at}"
+
+    def param(self, key: object, name: str, kind: k.Kind, value: float, about: str) -> str:
+        """Declare a parameter once and return how it is read. `key` is what it belongs to."""
+        if key not in self._known:
+            name = self._known[key] = self._free(name)
+            low, high, step = k.SPREADS[kind]
+            spread = f"low={low!r}, high={max(high, value)!r}, step={step!r}"
+            typed = f"{name}: {type(value).__name__}"
+            self.params[name] = f'    {typed} = param({value!r}, {spread}, help="{about}")'
+        return f"self.{self._known[key]}"
+
+    def atr(self) -> str:
+        """Make the range that distances are told in, and return how it is read."""
+        self.functions.add("atr")
+        self.declared[ATR] = ATR_LINE
+        return f"self.{ATR}[-1]"
 
     def declare(self, node: Node) -> str:
         """Make an indicator once and return the attribute's name."""
@@ -169,17 +195,29 @@ class _Lines:
         entry = INDICATORS[word.indicator]
         columns = word.columns or (node.parts[0].word,)
         values = [part.value for part in node.parts if part.value is not None]
-        varied = [parameter.name for parameter in entry.parameters if parameter.name in ("length", "width")]
-        said = [word.indicator, *(columns if entry.inputs == ("x",) else ()), *map(str, values)]
-        name = "_".join(said).replace(".", "_")
+        key = (word.indicator, columns, *values)
+        if key in self._known:
+            return self._known[key]
+        varied = [parameter.name for parameter in entry.parameters if parameter.name in VARIED]
+        name = self._known[key] = self._free("_".join([word.indicator, *(columns if entry.inputs == ("x",) else ())]))
         self.has_volume |= "volume" in columns
         self.functions.add(word.indicator)
-        if name not in self.declared:
-            terms = [word.indicator, *(f'"{column}"' for column in columns)]
-            terms += [] if _is_price(word) else ["price=False"]
-            terms += [f"{each}={value!r}" for each, value in zip(varied, values, strict=True)]
-            self.declared[name] = f"        self.{name} = ctx.indicator({', '.join(terms)})"
+        terms = [word.indicator, *(f'"{column}"' for column in columns)]
+        terms += [] if _is_price(word) else ["price=False"]
+        for each, value in zip(varied, values, strict=True):
+            about = f"{'bars' if each == 'length' else each} of {word.indicator}"
+            terms.append(f"{each}={self.param((key, each), f'{name}_{each}', VARIED[each], value, about)}")
+        self.declared[name] = _declared(name, terms)
         return name
+
+    def _free(self, name: str) -> str:
+        """Return a name that nothing has yet."""
+        number, found = 1, name
+        while found in self._taken:
+            number += 1
+            found = f"{name}_{number}"
+        self._taken.add(found)
+        return found
 
     def _condition(self, node: Node) -> str:
         """Return a condition as a name or a short expression of names."""
@@ -196,14 +234,27 @@ class _Lines:
         return word is not None and word.gives is k.Condition
 
     def _atom(self, node: Node) -> list[str]:
-        parts = node.parts
-        given = dict(zip("abc", map(self.value, parts), strict=False))
-        given |= {f"{letter}1": self.value(part, 1) for letter, part in zip("ab", parts, strict=False)}
+        parts, word = node.parts, self._grammar.words[node.word]
+        given: dict[str, str] = {}
+        for letter, part, kind in zip("abc", parts, word.takes, strict=False):
+            if part.value is None:
+                given |= {letter: self.value(part), f"{letter}1": self.value(part, 1)}
+            elif kind is not k.Shift:
+                given[letter] = self._constant(node, part.value, kind)
         if node.word == "rises":
-            given["past"] = self.value(parts[0], int(parts[1].value or 0))
+            given["past"] = self.value(parts[0], 0, int(parts[1].value or 0))
         if node.word == "far_above":
-            self.declare(ATR)
-        return [code.format(**given) for code in self._grammar.words[node.word].code]
+            given["atr"] = self.atr()
+        return [code.format(**given) for code in word.code]
+
+    def _constant(self, node: Node, value: float, kind: k.Kind) -> str:
+        """Return the parameter of a condition's constant."""
+        if kind is k.Clock:
+            return self.param(node.text, "minute", kind, value, "minute of the day")
+        if kind is k.Multiple:
+            return self.param(node.text, "multiple", kind, value, f"factor in {node.word}")
+        name = self.declare(node.parts[0])
+        return self.param(node.text, f"{name}_level", kind, value, f"level of {node.parts[0].word}")
 
     def _named(self, node: Node, tests: Sequence[str]) -> str:
         """Give a condition a line and a name of its own, once, with what it says above it."""
@@ -240,7 +291,7 @@ def _acts(names: Sequence[str], lines: _Lines, stop: Node, target: Node) -> str:
     for name, toward in (("enters", "-"), ("shorts", "+")):
         away = "+" if toward == "-" else "-"
         terms = [
-            f"{what}=ctx.close[-1] {sign} {node.value!r} * self.{lines.declare(ATR)}[-1]"
+            f"{what}=ctx.close[-1] {sign} {_distance(lines, what, node.value)} * {lines.atr()}"
             for what, node, sign in (("stop", stop, toward), ("target", target, away))
             if node.value is not None
         ]
@@ -258,25 +309,39 @@ def _acts(names: Sequence[str], lines: _Lines, stop: Node, target: Node) -> str:
     return "\n".join(f"        {line}" for line in body)
 
 
+def _distance(lines: _Lines, what: str, value: float) -> str:
+    kind = k.Stop if what == "stop" else k.Target
+    return lines.param(what, what, kind, value, f"distance of the {what} in ATR")
+
+
 def _call(order: str) -> list[str]:
     """Return an order's line below its condition, over several lines where it is too long."""
     if len(order) + 16 <= WIDTH + 2:
         return [f"        {order}"]
     head, _, inner = order.partition("(")
     inner = inner.removesuffix(")")
-    if len(inner) + 20 <= WIDTH + 2:
-        return [f"        {head}(", f"            {inner}", "        )"]
-    raise InvariantBroken(f"an order of {len(order)} letters")
+    lines = [f"            {inner}"]
+    if len(inner) + 20 > WIDTH + 2:
+        lines = [f"            {term}," for term in inner.split(", ")]
+    return [f"        {head}(", *lines, "        )"]
 
 
-def _imports(functions: set[str]) -> str:
-    if not functions:
-        return ""
+def _declared(name: str, terms: Sequence[str]) -> str:
+    """Return the line of an indicator, or three where it is too long."""
+    head, inner = f"        self.{name} = ctx.indicator(", ", ".join(terms)
+    if len(head) + len(inner) + 1 <= WIDTH + 2:
+        return f"{head}{inner})"
+    return f"{head}\n            {inner}\n        )"
+
+
+def _imports(functions: set[str], *, has_params: bool) -> str:
     names = sorted(functions)
-    line = f"from manjha.strategy.indicators import {', '.join(names)}\n"
-    if len(line) <= WIDTH + 2:
-        return line
-    return "from manjha.strategy.indicators import (\n" + "".join(f"    {name},\n" for name in names) + ")\n"
+    lines = [f"from manjha.strategy.indicators import {', '.join(names)}"] if names else []
+    if lines and len(lines[0]) > WIDTH + 1:
+        lines = ["from manjha.strategy.indicators import (", *(f"    {name}," for name in names), ")"]
+    lines.append("from manjha.strategy.interface import Strategy")
+    lines += ["from manjha.strategy.params import param"] if has_params else []
+    return "\n".join(lines)
 
 
 def _wrapped(line: str) -> str:

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from manjha.research.kernel import records, scalars
+from manjha.strategy.numba_start import defer_blas
 
 PACKAGE = Path(__file__).parent
 OnCompile = Callable[[str], None]
@@ -85,6 +86,7 @@ def is_compiled(name: str) -> bool:
 
 def generated(name: str, source: str) -> ModuleType:
     """Write a generated module, unless it is there already, and import it."""
+    defer_blas()
     path = folder() / f"{name}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != source:
         path.parent.mkdir(parents=True, exist_ok=True)

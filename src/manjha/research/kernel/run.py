@@ -12,7 +12,14 @@ from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
 from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
-from manjha.research.backtest import SQUARE_OFF_LEAD_NS, BacktestSpec, check_spec, first_position, timeline_of
+from manjha.research.backtest import (
+    SQUARE_OFF_LEAD_NS,
+    BacktestSpec,
+    check_spec,
+    first_position,
+    rare_collection,
+    timeline_of,
+)
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
 from manjha.research.kernel.calendar import Calendar, bars_of
@@ -74,6 +81,7 @@ class KernelMarket:
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
         return stated_from(ask(strategy, self.history), first)
 
+    @rare_collection()
     def begun(self, strategy: Strategy, needed: int = 0) -> Context:
         """Let a strategy make its indicators; return its context. Raises as `research.backtest.prepare` does."""
         ctx = context_of(self.spec, self.timeline)
@@ -119,6 +127,7 @@ def check_kernel(spec: BacktestSpec) -> None:
         raise KernelRefused(f"the kernel does not do this: {reason}")
 
 
+@rare_collection()
 def run_kernel(
     spec: BacktestSpec,
     market: KernelMarket | None = None,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import day_of, format_day
-from manjha.domain.trials import Trial, TrialStatus
+from manjha.domain.trials import Trial, TrialScope, TrialStatus
 from manjha.research.metrics.daily import Floats
 from manjha.research.search.summary import from_pico, unpack_returns
 
@@ -39,12 +39,12 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class TrialTable(msgspec.Struct, frozen=True, eq=False):
-    """N trials on the same T days, and the M variants ever evaluated on the data set, those N included.
+    """N trials on the same T days, and the M variants ever evaluated in their scope, at any interval, those N included.
 
-    `returns` (T, N) belong to `trials`, of which `column` is judged. `sharpes` (M,) are of a day, 0 for a variant that
-    never traded; `row` is the judged one's. `parameters` (M, P) are numbers, words numbered in order, of the parameters
-    `names` that vary; `peers` (M,) those with the judged one's source, settings, seed and bars. `is_grid` tells whether
-    their values make a grid.
+    `returns` (T, N) belong to `trials`, of which `column` is judged. `sharpes` (M,) are of a day, whatever the length
+    of the bars, 0 for a variant that never traded; `row` is the judged one's. `parameters` (M, P) are numbers, words
+    numbered in order, of the parameters `names` that vary; `peers` (M,) those with the judged one's source, settings,
+    seed and bars. `is_grid` tells whether their values make a grid.
     """
 
     trials: tuple[Trial, ...]
@@ -64,15 +64,18 @@ class TrialTable(msgspec.Struct, frozen=True, eq=False):
         return self.trials[self.column]
 
 
-def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
+def trial_table(
+    trials: Sequence[Trial], chosen: Chosen, counted: Callable[[TrialScope], Sequence[Trial]] | None = None
+) -> TrialTable:
     """Make the table of all trials of a strategy on a data set.
+
+    `counted` gives the trials that count in the scope of the judged one; without it, they are among `trials`.
 
     Raises
     ------
     UsageError
         None of the trials is on these bars, kept its returns or is the variant; or they, or their days, are too few.
     """
-    evaluated = [one for one in trials if one.outcome.status is not TrialStatus.FAILED]
     among = [one for one in trials if chosen.study is None or one.key in chosen.study]
     asked = [one for one in among if one.outcome.status is not TrialStatus.FAILED]
     if not asked:
@@ -84,6 +87,8 @@ def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
     columns, returns, notes = _columns(asked, chosen)
     column = _judged(columns, returns, chosen)
     judged = columns[column]
+    scope = judged.subject.scope
+    evaluated = _counted(trials, scope) if counted is None else counted(scope)
     # Each variant once: on these bars where it was tried on them, else as it was tried last.
     variants = {one.variant: one for one in evaluated} | {one.variant: one for one in columns}
     rows = list(variants.values())
@@ -102,6 +107,10 @@ def trial_table(trials: Sequence[Trial], chosen: Chosen) -> TrialTable:
         is_grid=is_grid(parameters[peers]),
         notes=notes,
     )
+
+
+def _counted(trials: Sequence[Trial], scope: TrialScope) -> list[Trial]:
+    return [one for one in trials if one.outcome.status is not TrialStatus.FAILED and scope.has(one.subject)]
 
 
 def values_of(trial: Trial) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def subject_of(spec: BacktestSpec) -> TrialSubject:
     return TrialSubject(
         strategy=spec.strategy.name,
         source_hash=source_hash(type(spec.strategy)),
+        instruments=instruments_named(spec.instruments),
         data_set=data_set_of(spec),
         data_hash=data_hash(spec),
         interval=spec.bars[0].interval,
@@ -84,13 +85,21 @@ def data_set_of(spec: BacktestSpec) -> str:
 
 def data_set_named(instruments: Sequence[Instrument], length: int) -> str:
     """Return the name of a data set, whatever the span: "NSE:A, NSE:B 1d"."""
+    return _named(instruments, f" {format_interval(length)}")
+
+
+def instruments_named(instruments: Sequence[Instrument]) -> str:
+    """Return the name of instruments, whatever the interval: "NSE:A, NSE:B"."""
+    return _named(instruments, "")
+
+
+def _named(instruments: Sequence[Instrument], interval: str) -> str:
     names = sorted(instrument.display for instrument in instruments)
-    interval = format_interval(length)
-    text = f"{', '.join(names)} {interval}"
+    text = f"{', '.join(names)}{interval}"
     if len(text) <= NAME_MAX:
         return text
     mark = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return f"{len(names)} instruments from {names[0]} to {names[-1]} {interval} #{mark}"
+    return f"{len(names)} instruments from {names[0]} to {names[-1]}{interval} #{mark}"
 
 
 def data_hash(spec: BacktestSpec) -> str:
