@@ -105,7 +105,9 @@ def test_importing_the_indicators_does_not_load_numba() -> None:
 def test_kernels_call_kernels_of_their_own_file_only() -> None:
     for path in KERNELS.glob("*.py"):
         imports = [line for line in path.read_text("utf-8").splitlines() if "import" in line and "manjha" in line]
-        assert all(".kernels.compiled import" in line for line in imports), path.name
+        # How numba is begun with is no code that a kernel calls.
+        known = (".kernels.compiled import", ".numba_start import") if path.stem == "compiled" else (".compiled import",)
+        assert all(any(name in line for name in known) for line in imports), path.name
 
 
 def test_documentation_lists_every_indicator_as_it_is() -> None:
