@@ -106,7 +106,9 @@ def test_kernels_call_kernels_of_their_own_file_only() -> None:
     for path in KERNELS.glob("*.py"):
         imports = [line for line in path.read_text("utf-8").splitlines() if "import" in line and "manjha" in line]
         # How numba is begun with is no code that a kernel calls.
-        known = (".kernels.compiled import", ".numba_start import") if path.stem == "compiled" else (".compiled import",)
+        known = (
+            (".kernels.compiled import", ".numba_start import") if path.stem == "compiled" else (".compiled import",)
+        )
         assert all(any(name in line for name in known) for line in imports), path.name
 
 
