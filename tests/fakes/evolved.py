@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from manjha.adapters.files.journals import open_journal
+from manjha.adapters.files.study_journals import open_journal
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.trial_ledger import SqlTrialLedger
 from manjha.adapters.system.clock import SystemClock
 from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.moments import parse_day
-from manjha.ports.journals import Journal
+from manjha.ports.study_journals import StudyJournal
 from manjha.ports.tasks import TaskRunner, Work
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import GrammarTerms
@@ -67,7 +67,7 @@ def evolving_of(**given: object) -> Evolving:
 
 
 class MemoryJournal:
-    """Implements `ports.journals.Journal`."""
+    """Implements `ports.study_journals.StudyJournal`."""
 
     def __init__(self) -> None:
         self.held: list[bytes] = []
@@ -85,7 +85,7 @@ class MemoryJournal:
 def evolved(
     runner: TaskRunner,
     objective: str = "sharpe",
-    journal: Journal | None = None,
+    journal: StudyJournal | None = None,
     ledger: MemoryTrialLedger | None = None,
     **given: object,
 ) -> tuple[EvolutionReport, MemoryTrialLedger]:

@@ -24,8 +24,8 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Start a server, give its URL, stop it."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """Start a server, give its URL, stop it. It is quick and forgetful unless it is to be `durable`."""
     programs = binaries()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="pg"))
@@ -33,7 +33,7 @@ def server() -> Iterator[str]:
     data = folder / "data"
     try:
         _run(user, [programs / "initdb", "-D", data, "-U", "manjha", "-A", "trust", "--no-sync"])
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync={'on' if durable else 'off'}"
         _run(user, [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"])
         try:
             yield f"postgresql://manjha@/postgres?host={folder}"

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from manjha.adapters.files.instruments import InstrumentBook
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
-    from manjha.ports.journals import Journal
+    from manjha.ports.journal import Journal
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
+    from manjha.ports.study_journals import StudyJournal
     from manjha.ports.tasks import TaskRunner
     from manjha.ports.trials import TrialLedger
     from manjha.services.backtests import BacktestServices
@@ -186,12 +187,12 @@ def study_storage(settings: Settings, study: str, asked: str) -> str:
     return str(_journal_path(settings, study))
 
 
-def study_journal(settings: Settings, study: str) -> "AbstractContextManager[Journal]":
+def study_journal(settings: Settings, study: str) -> "AbstractContextManager[StudyJournal]":
     """Return the journal of a study in MANJHA_HOME/studies, to be held by one process at a time.
 
     Raises `UsageError` for a name that is no file's name, and on entering where another process holds it.
     """
-    from manjha.adapters.files.journals import open_journal
+    from manjha.adapters.files.study_journals import open_journal
 
     return open_journal(_journal_path(settings, study))
 
@@ -200,6 +201,14 @@ def _journal_path(settings: Settings, study: str) -> "Path":
     if not study.strip(".") or {*"/\\:"} & {*study} or len(study) > STUDY_NAME_MAX:
         raise UsageError(f"a study cannot be named {study!r}", hint="Letters, digits, dots, - and _ will do.")
     return settings.home / "studies" / f"{study}.journal"
+
+
+def journal_to_read(where: str, account: str) -> "Journal":
+    """Return a journal to be looked through, by its file or its database's URL. Raises as `SqlJournal` does."""
+    from manjha.adapters.sql.journal import SqlJournal
+    from manjha.domain.orders import AccountId
+
+    return SqlJournal(where if "://" in where else f"sqlite:///{where}", AccountId(account), reads_only=True)
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

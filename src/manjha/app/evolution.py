@@ -17,7 +17,7 @@ from manjha.domain.bars import DAY, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import day_of, format_day
 from manjha.domain.orders import Product
-from manjha.ports.journals import Journal
+from manjha.ports.study_journals import StudyJournal
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import GrammarTerms
 from manjha.research.evolve.parts import longest_of, part_spec
@@ -98,7 +98,7 @@ def load_part(
     return part_spec(spec, holdout, later=later)
 
 
-def require_free(folder: Path, study: str, journal: Journal) -> None:
+def require_free(folder: Path, study: str, journal: StudyJournal) -> None:
     """Raise `UsageError` unless survivors can be written there without touching anything that the study did not write.
 
     Files that an earlier run of the study wrote there and that are as they were written will be replaced.
@@ -127,7 +127,7 @@ def require_free(folder: Path, study: str, journal: Journal) -> None:
 
 
 def write_survivors(
-    plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, folder: Path, journal: Journal
+    plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, folder: Path, journal: StudyJournal
 ) -> list[Path]:
     """Write each survivor as a strategy file and return where, in the order of the report.
 
@@ -159,7 +159,7 @@ def _file_of(plan: EvolutionPlan, evolving: Evolving, report: EvolutionReport, s
     return source_of(text, grammar_of(plan.grammar), told)
 
 
-def _written(folder: Path, study: str, journal: Journal) -> dict[str, set[str]]:
+def _written(folder: Path, study: str, journal: StudyJournal) -> dict[str, set[str]]:
     """Return the hashes that each file had which the study ever wrote to a folder."""
     found: dict[str, set[str]] = {}
     for line in read_files(journal.lines(), study):

@@ -6,6 +6,8 @@
     │   └── OutsideTable  a date or key that a dated table does not cover
     ├── SettingsError     configuration is wrong; raised at start only (exit code 2)
     ├── SourceError       a data source outside failed; nothing was lost, try again later (exit code 3)
+    ├── JournalHalted     the journal cannot be written or trusted: stop, send nothing (exit code 4)
+    │   └── StaleWriter   another process writes it now
     └── InvariantBroken   our own bug: stop
 
 A refusal by risk is no exception but a value (`commands.Refused`).
@@ -50,6 +52,14 @@ class SettingsError(ManjhaError):
 
 class SourceError(ManjhaError):
     """A data source outside did not give what was asked. What was stored before is untouched."""
+
+
+class JournalHalted(ManjhaError):
+    """The journal cannot be written, read or trusted. Nothing may be sent; what was acknowledged is there."""
+
+
+class StaleWriter(JournalHalted):
+    """Another process has taken the journal over: this one must stop."""
 
 
 class InvariantBroken(ManjhaError):

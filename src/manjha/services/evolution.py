@@ -11,7 +11,7 @@ import msgspec
 from manjha.domain.errors import ManjhaError, UsageError
 from manjha.domain.moments import day_of, format_day
 from manjha.domain.trials import TrialStatus, TrialSubject
-from manjha.ports.journals import Journal
+from manjha.ports.study_journals import StudyJournal
 from manjha.ports.tasks import Crew, Work
 from manjha.research.backtest import BacktestSpec
 from manjha.research.evolve.grammar import Grammar, GrammarTerms
@@ -104,7 +104,7 @@ class EvolutionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evolve(
-    services: SearchServices, plan: EvolutionPlan, evolving: Evolving, journal: Journal, tell: Told | None = None
+    services: SearchServices, plan: EvolutionPlan, evolving: Evolving, journal: StudyJournal, tell: Told | None = None
 ) -> EvolutionReport:
     """Breed rules and return the best: the same for the same plan and terms, whatever the workers.
 
@@ -141,7 +141,7 @@ def evolve(
     return _require_some(report)
 
 
-def begin_anew(plan: EvolutionPlan, evolving: Evolving, journal: Journal) -> None:
+def begin_anew(plan: EvolutionPlan, evolving: Evolving, journal: StudyJournal) -> None:
     """Forget an evolution, but for which files it wrote.
 
     Raises
@@ -201,7 +201,7 @@ def fitness(row: RuleRow, objective: Objective, parsimony: float) -> float:
 class _Course:
     """The generations, and every rule that was evaluated: what comes up again is not evaluated again."""
 
-    def __init__(self, plan: EvolutionPlan, evolving: Evolving, journal: Journal, tell: Told) -> None:
+    def __init__(self, plan: EvolutionPlan, evolving: Evolving, journal: StudyJournal, tell: Told) -> None:
         self.plan, self.evolving, self.tell = plan, evolving, tell
         self.herd = _herd(plan, evolving)
         self.subject = subject_of(plan.spec)

@@ -24,7 +24,7 @@ class Database:
     """One database. Tables are made or brought up to date at the first connection."""
 
     def __init__(self, url: str) -> None:
-        self._url = _read(url)
+        self._url = read_url(url, "database_url")
         self._engine = self._open()
         self._is_new = True
 
@@ -113,7 +113,8 @@ def _revision(connection: Connection) -> str:
     return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
-def _read(url: str) -> URL:
+def read_url(url: str, setting: str) -> URL:
+    """Return an address with its driver. Raises `SettingsError`, naming the setting that it came from."""
     try:
         parsed = make_url(url)
         scheme, _, driver = parsed.drivername.partition("+")
@@ -121,7 +122,7 @@ def _read(url: str) -> URL:
     except (ArgumentError, KeyError, NoSuchModuleError):
         # The text may hold a password, so it is not repeated.
         raise SettingsError(
-            "database_url is no address of a database",
+            f"{setting} is no address of a database",
             hint="Give one like postgresql://user@host/name, or leave it out for a file in MANJHA_HOME.",
         ) from None
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from manjha.app.cli.errors import BIASED, OK
+from manjha.app.cli.errors import FAULTY, OK
 
 if TYPE_CHECKING:
     from manjha.app.settings import Settings
@@ -73,7 +73,7 @@ def bias_check(
         print_json(to_dict(report))
     else:
         print(format_bias(report))
-    raise typer.Exit(BIASED if report.is_biased else OK)
+    raise typer.Exit(FAULTY if report.is_biased else OK)
 
 
 def _strategy(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manjha.adapters.files.journals import open_journal
+from manjha.adapters.files.study_journals import open_journal
 from manjha.domain.errors import UsageError
 
 

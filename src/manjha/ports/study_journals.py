@@ -1,10 +1,10 @@
-"""Journals: lines that a long task leaves behind, so that it can go on where it was stopped."""
+"""Journals of studies: lines that a long task leaves behind, so that it can go on where it was stopped."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
-class Journal(Protocol):
+class StudyJournal(Protocol):
     """Lines of text without line ends, in the order of writing. One process at a time holds a journal."""
 
     def lines(self) -> Sequence[bytes]:

@@ -11,7 +11,7 @@ from manjha.domain.errors import UsageError
 
 
 class JournalFile:
-    """Implements `ports.journals.Journal`; made by `open_journal`, which holds the lock."""
+    """Implements `ports.study_journals.StudyJournal`; made by `open_journal`, which holds the lock."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor

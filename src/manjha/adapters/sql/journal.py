@@ -1,0 +1,285 @@
+"""The journal in SQLite or PostgreSQL: one implementation, and each database is asked whether it keeps its word.
+
+SQLite: a file of its own in WAL mode with `synchronous=FULL`; with NORMAL a power cut loses what was acknowledged
+(RELIABILITY section 12). PostgreSQL: `synchronous_commit`, `fsync` and `full_page_writes` on. Rows can be added only:
+triggers refuse to change or delete them.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from manjha.adapters.sql.database import read_url
+from manjha.adapters.sql.journal_tables import HEADS, JOURNAL, JOURNAL_METADATA, SNAPSHOTS
+from manjha.domain.errors import JournalHalted, SettingsError, StaleWriter
+from manjha.domain.journal import FORMAT, Entry, Head, Row, Snapshot, chained, genesis
+from manjha.domain.moments import TsNs
+from manjha.domain.orders import AccountId, RunId
+
+BUSY_MS = 250
+"""How long a write of SQLite waits for another process before it is refused: a trader must not wait for long."""
+LOCK = 7_226_026
+"""Number of PostgreSQL's advisory lock under which the tables are made."""
+READ_AT_ONCE = 5_000
+DURABLE = {
+    "sqlite": (("PRAGMA journal_mode", ("wal",)), ("PRAGMA synchronous", ("2",))),
+    "postgresql": (
+        ("SHOW synchronous_commit", ("on", "remote_apply")),
+        ("SHOW fsync", ("on",)),
+        ("SHOW full_page_writes", ("on",)),
+    ),
+}
+"""By database: what is read back before anything is trusted to it, and what it must say."""
+
+
+_ITS_OWN = AccountId("")
+
+
+class SqlJournal:
+    """Implements `ports.journal.Journal` for one account, which is asked of the journal where it is only to be read.
+
+    Raises
+    ------
+    SettingsError
+        The address is none, the driver is missing, or the journal is another account's or of a newer version.
+    JournalHalted
+        The database cannot be opened, is damaged, or does not keep what it acknowledges.
+    """
+
+    def __init__(self, url: str, account: AccountId = _ITS_OWN, *, reads_only: bool = False) -> None:
+        self._url = read_url(url, "journal_url")
+        self._account = account
+        self._run = RunId("")
+        self._epoch = 0
+        self._why_halted = "it was opened only to be read" if reads_only else ""
+        if reads_only and self._is_sqlite and not Path(self._url.database or "").is_file():
+            raise SettingsError(f"there is no journal {self._name}", hint=_WHERE)
+        self._engine = self._made_engine()
+        try:
+            if reads_only:
+                self._find_account()
+            else:
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        """See that the database keeps its word, make the tables and the account's head where there are none."""
+        with self._working("be opened"), self._engine.begin() as connection:
+            self._check_durable(connection)
+            if not self._is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            JOURNAL_METADATA.create_all(connection)
+            self._check_head(connection)
+
+    def _find_account(self) -> None:
+        """Take over the account of a journal that is there; where there are several, the one that was named."""
+        with self._reading() as connection:
+            there = inspect(connection).has_table(HEADS.name)
+            accounts = connection.execute(select(HEADS.c.account)).scalars().all() if there else []
+        named = self._account
+        if named in accounts or (not named and len(accounts) == 1):
+            self._account = AccountId(named or accounts[0])
+            return
+        found = f"of accounts {', '.join(sorted(accounts))}; name one" if accounts else "of nobody"
+        raise SettingsError(f"there is no journal {self._name} {f'of {named}' if named else found}", hint=_WHERE)
+
+    def head(self) -> Head:
+        """Return where the journal ends."""
+        with self._reading() as connection:
+            return self._head(connection)
+
+    def begin(self, run: RunId) -> Head:
+        """Begin an epoch; see the port."""
+        self._require_sound()
+        with self._working("be written"), self._engine.begin() as connection:
+            head = self._head(connection, lock=True)
+            begun = Head(head.account, head.epoch + 1, head.seq, head.hash, head.format)
+            self._move(connection, begun)
+        self._run, self._epoch = run, begun.epoch
+        return begun
+
+    def append(self, entries: Sequence[Entry]) -> Head:
+        """Write entries down durably, all or none; see the port."""
+        self._require_sound()
+        with self._working("be written"), self._engine.begin() as connection:
+            head = self._own_head(connection)
+            rows, after = chained(head, self._run, entries)
+            if rows:
+                connection.execute(insert(JOURNAL), [_columns(self._account, row) for row in rows])
+                self._move(connection, after)
+        return after
+
+    def rows(self, after: int = 0) -> Iterator[Row]:
+        """Yield the rows after a number, as they are stored."""
+        table = JOURNAL.c
+        asked = select(JOURNAL).where(table.account == self._account, table.seq > after).order_by(table.seq)
+        with self._reading() as connection:
+            for found in connection.execution_options(yield_per=READ_AT_ONCE).execute(asked):
+                entry = Entry(found.kind, TsNs(found.ts_ns), bytes(found.payload))
+                yield Row(
+                    found.seq, found.epoch, RunId(found.run), entry, bytes(found.previous), bytes(found.hash)
+                )  # fmt: skip
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot of the state after a row that is there; see the port."""
+        self._require_sound()
+        with self._working("be written"), self._engine.begin() as connection:
+            head = self._own_head(connection)
+            if not 0 < snapshot.seq <= head.seq:
+                raise JournalHalted(f"a snapshot is of row {snapshot.seq}, but the journal has rows 1 to {head.seq}")
+            values = {"seq": snapshot.seq, "digest": snapshot.digest, "payload": snapshot.payload}
+            connection.execute(insert(SNAPSHOTS).values(account=self._account, **values))
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Yield the snapshots that are kept, newest first."""
+        table = SNAPSHOTS.c
+        asked = select(SNAPSHOTS).where(table.account == self._account).order_by(table.seq.desc())
+        with self._reading() as connection:
+            for found in connection.execute(asked):
+                yield Snapshot(found.seq, found.digest, bytes(found.payload))
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._engine.dispose()
+
+    # ---- the database
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def _name(self) -> str:
+        return self._url.database or "" if self._is_sqlite else self._url.render_as_string(hide_password=True)
+
+    def _made_engine(self) -> Engine:
+        if not self._is_sqlite:
+            try:
+                engine = create_engine(self._url, pool_size=2, isolation_level="READ COMMITTED")
+            except ModuleNotFoundError as error:
+                raise SettingsError(
+                    f"PostgreSQL needs the package {error.name}", hint="Install it: pip install 'manjha[postgres]'."
+                ) from None
+            event.listen(engine, "connect", _prepare_postgres)
+            return engine
+        try:
+            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalHalted(f"the journal {self._name} cannot be made: {error.strerror}", hint=_ADVICE) from error
+        engine = create_engine(self._url, connect_args={"timeout": BUSY_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _check_durable(self, connection: Connection) -> None:
+        for question, right in DURABLE[self._url.get_backend_name()]:
+            said = str(connection.exec_driver_sql(question).scalar()).lower()
+            if said not in right:
+                what = f"{question.split()[1]} must be {right[0]}, is {said}"
+                raise JournalHalted(
+                    f"the journal {self._name} would not keep what it acknowledges: {what}",
+                    hint="Set it so for this database; an order must be on disk before it is sent.",
+                )
+
+    def _check_head(self, connection: Connection) -> None:
+        """Make the account's head where there is none; refuse a journal that is not ours to write."""
+        if connection.execute(select(HEADS).where(HEADS.c.account == self._account)).first() is None:
+            others = connection.execute(select(HEADS.c.account)).scalars().all()
+            if others and self._is_sqlite:
+                raise SettingsError(
+                    f"the journal {self._name} is that of account {others[0]}, not of {self._account}",
+                    hint="Each account has a file of its own.",
+                )
+            first = {"epoch": 0, "seq": 0, "hash": genesis(self._account), "format": FORMAT}
+            connection.execute(insert(HEADS).values(account=self._account, **first))
+        form = self._head(connection).format
+        if form != FORMAT:
+            raise SettingsError(
+                f"the journal {self._name} is of format {form}, known is {FORMAT}", hint="Upgrade Manjha."
+            )
+
+    def _head(self, connection: Connection, *, lock: bool = False) -> Head:
+        asked = select(HEADS).where(HEADS.c.account == self._account)
+        found = connection.execute(asked.with_for_update() if lock else asked).first()
+        if found is None:
+            raise JournalHalted(f"the journal {self._name} has lost the head of account {self._account}", hint=_ADVICE)
+        return Head(AccountId(found.account), found.epoch, found.seq, bytes(found.hash), found.format)
+
+    def _own_head(self, connection: Connection) -> Head:
+        """Return the head, if it is still ours to move."""
+        head = self._head(connection, lock=True)
+        if self._epoch == 0 or head.epoch != self._epoch:
+            mine = f"epoch {self._epoch}" if self._epoch else "no epoch"
+            raise StaleWriter(
+                f"the journal {self._name} is in epoch {head.epoch}, this process began {mine}",
+                hint="Another one has taken the account over: stop this process.",
+            )
+        return head
+
+    def _move(self, connection: Connection, head: Head) -> None:
+        values = {"epoch": head.epoch, "seq": head.seq, "hash": head.hash}
+        connection.execute(update(HEADS).where(HEADS.c.account == self._account).values(**values))
+
+    def _require_sound(self) -> None:
+        if self._why_halted:
+            raise JournalHalted(f"the journal {self._name} was halted: {self._why_halted}", hint=_REOPEN)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """Give a connection that keeps no writer waiting."""
+        with self._working("be read"), self._engine.connect().execution_options(reads=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _working(self, what: str) -> Iterator[None]:
+        """Turn what a database says into a halt: after it nobody knows what was written."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = " ".join(str(getattr(error, "orig", None) or error).split())
+            self._why_halted = cause
+            raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_ADVICE) from error
+
+
+_ADVICE = "Check the disk (space, rights, health) and keep the file; `manjha journal verify` says what is whole."
+_WHERE = "A journal is made when trading begins; give its file or address."
+_REOPEN = "Start again: what was written is read from the disk, not remembered."
+
+
+def _columns(account: AccountId, row: Row) -> dict[str, Any]:
+    entry = row.entry
+    return {
+        "account": account,
+        "seq": row.seq,
+        "epoch": row.epoch,
+        "run": row.run,
+        "ts_ns": entry.ts_ns,
+        "kind": entry.kind,
+        "payload": entry.payload,
+        "previous": row.previous,
+        "hash": row.hash,
+    }
+
+
+def _prepare_sqlite(raw: Any, _record: object) -> None:
+    """Set up a connection. It begins transactions when told, not when it thinks (the driver's old habit)."""
+    raw.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}"):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _prepare_postgres(raw: Any, _record: object) -> None:
+    with raw.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+    raw.commit()

@@ -1,0 +1,70 @@
+"""Every event and decision comes out of a journal as it went in."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from manjha.domain.commands import Approved
+from manjha.domain.errors import JournalHalted
+from manjha.domain.journal import Entry
+from manjha.domain.moments import TsNs
+from manjha.engine import journaling
+from manjha.engine.journaling import KINDS, entry_of, value_of
+
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+
+
+def made(kind: Any) -> st.SearchStrategy[Any]:
+    """Return values of a type, by what msgspec knows of it."""
+    info = msgspec.inspect
+    found: st.SearchStrategy[Any]
+    match kind:
+        case info.IntType():
+            found = INTEGERS
+        case info.BoolType():
+            found = st.booleans()
+        case info.StrType():
+            found = st.text(max_size=12)
+        case info.NoneType():
+            found = st.none()
+        case info.EnumType():
+            found = st.sampled_from(list(kind.cls))
+        case info.UnionType():
+            found = st.one_of([made(each) for each in kind.types])
+        case info.VarTupleType():
+            found = st.lists(made(kind.item_type), max_size=3).map(tuple)
+        case info.StructType():
+            found = st.builds(kind.cls, **{field.name: made(field.type) for field in kind.fields})
+        case _:
+            raise AssertionError(f"no values are made of {kind}")
+    return found
+
+
+def values(kind: str) -> st.SearchStrategy[Any]:
+    approved, _, name = kind.rpartition(".")
+    found = made(msgspec.inspect.type_info((journaling._PLAIN | journaling._COMMANDS)[kind]))
+    assert name
+    return found.map(Approved) if approved else found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), ts_ns=INTEGERS)
+def test_what_goes_in_comes_out(kind: str, data: st.DataObject, ts_ns: int) -> None:
+    value = data.draw(values(kind))
+    entry = entry_of(value, TsNs(ts_ns))
+    assert (entry.kind, entry.ts_ns) == (kind, ts_ns)
+    found = value_of(entry)
+    assert (type(found), found) == (type(value), value)
+    assert entry_of(found, TsNs(ts_ns)) == entry
+
+
+def test_what_is_not_known_is_refused() -> None:
+    with pytest.raises(JournalHalted, match="kind 'MoonPhase', which this version does not know"):
+        value_of(Entry("MoonPhase", TsNs(0), b""))
+    for payload in (b"", b"\xff", b"\x81\xa4type\xabOrderFilled"):
+        with pytest.raises(JournalHalted, match="cannot be read"):
+            value_of(Entry("OrderFilled", TsNs(0), payload))
