@@ -65,6 +65,11 @@ def test_refuses_to_look_ahead(kind: type, ago: int) -> None:
 
 
 @pytest.mark.parametrize("kind", READERS)
+def test_numpy_counts_too(kind: type) -> None:
+    assert made(kind, VALUES, 3)[np.int64(-2)] == -2.5  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", READERS)
 def test_rows_place_the_line_on_the_timeline(kind: type) -> None:
     read = [made(kind, VALUES, at, ROWS)[-1] for at in (1, 2, 3, 4)]
     assert read == [1.5, 1.5, -2.5, 8.0]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manjha.domain.errors import UsageError
 from manjha.strategy import turns
 from manjha.strategy.turns import changes, crossings, crossings_at
 from manjha.strategy.views import Floats
@@ -60,3 +61,14 @@ def test_by_hand() -> None:
     nan = np.nan
     above = crossings(np.array([nan, 2.0, 3.0, 1.0, 1.0, nan, 4.0]), np.array([1.0, 1.0, 1.0, 1.0, 2.0, 0.0, 1.0]))
     assert np.array_equal(above, np.array([nan, 1.0, nan, 0.0, nan, nan, 1.0]), equal_nan=True)
+
+
+def test_lines_of_unequal_length_are_refused() -> None:
+    for search in (crossings, crossings_at):
+        for one, other in (
+            (np.zeros(9), np.zeros(3)),
+            (np.zeros(3), np.zeros(9)),
+            (np.zeros((4, 1)), np.zeros((4, 1))),
+        ):
+            with pytest.raises(UsageError, match="two lines of one number a bar"):
+                search(one, other)

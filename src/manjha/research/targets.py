@@ -98,7 +98,17 @@ class ColumnHistory:
         return any(data is held.base for held in self._columns.values())
 
     def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return some rows of a column, shape (rows, instruments), without making the rest of it."""
+        """Return some rows of a column, shape (rows, instruments), without making the rest of it.
+
+        Raises `UsageError` for rows that are no whole numbers from 0 to the last bar: -1 would be the last one.
+        """
+        rows = np.asarray(rows)
+        if len(rows) and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= len(self.ts_ns)):
+            raise UsageError(
+                f"history.at expects rows from 0 to {len(self.ts_ns) - 1}",
+                hint="A mask becomes rows by np.flatnonzero; rows are never negative.",
+            )
+        rows = rows.astype(np.int64, copy=False)
         if field in self._columns:
             picked: NDArray[np.float64] = self._columns[field][rows]
             return picked

@@ -214,7 +214,7 @@ static PyObject *
 reader_subscript(PyObject *object, PyObject *key)
 {
     Reader *self = (Reader *)object;
-    Py_ssize_t ago = key == minus_one ? -1 : PyLong_AsSsize_t(key);
+    Py_ssize_t ago = key == minus_one ? -1 : PyNumber_AsSsize_t(key, NULL);
     if (ago == -1 && key != minus_one && PyErr_Occurred()) return NULL;
     if (ago >= 0) return PyObject_CallMethod(object, "refuse", "n", ago);
     Py_ssize_t last = last_row(self);

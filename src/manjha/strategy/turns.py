@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from manjha.domain.errors import UsageError
 from manjha.strategy.views import Floats
 
 PIECE = 2**15
@@ -38,6 +39,17 @@ def changes(wanted: Floats) -> Floats:
     return out
 
 
+def _alike(one: Floats, other: Floats) -> tuple[Floats, Floats]:
+    """Return two lines as columns. Compiled code reads as far as the first one goes, so they must be of one length."""
+    lines = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if lines[0].ndim != 1 or lines[0].shape != lines[1].shape:
+        raise UsageError(
+            f"crossings expects two lines of one number a bar, was of shapes {lines[0].shape} and {lines[1].shape}",
+            hint="Of a column of history take one instrument: history.column('close')[:, 0].",
+        )
+    return lines
+
+
 def crossings(one: Floats, other: Floats, *, below: float = 0.0) -> Floats:
     """Return 1 at bars where one line comes to lie above another, `below` where it no longer does, NaN elsewhere.
 
@@ -45,6 +57,7 @@ def crossings(one: Floats, other: Floats, *, below: float = 0.0) -> Floats:
     """
     from manjha.strategy.indicators.kernels.turns import keep_crossings
 
+    one, other = _alike(one, other)
     out = np.empty(len(one))
     keep_crossings(one, other, below, out)
     return out
@@ -57,6 +70,7 @@ def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 
     """
     from manjha.strategy.indicators.kernels.turns import find_crossings
 
+    one, other = _alike(one, other)
     found: list[Changes] = []
     rows, values, last = np.empty(PIECE, np.int64), np.empty(PIECE), np.nan
     for first in range(0, len(one), PIECE):

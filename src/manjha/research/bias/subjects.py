@@ -22,6 +22,7 @@ from manjha.research.targets import ENTRY_FIELDS
 from manjha.simulator.fills import MarketFill, VenueModels
 from manjha.simulator.venue import Venue
 from manjha.strategy.interface import Entries, Strategy, is_entry_strategy, is_target_strategy
+from manjha.strategy.turns import Changes
 from manjha.strategy.views import Line
 
 NEVER_NS = 2**63 - 1
@@ -253,6 +254,14 @@ def quietly() -> Iterator[None]:
         yield
 
 
+def _whole(out: Changes, history: Any) -> NDArray[np.float64]:
+    """Return what is stated at few bars as a number for every bar and instrument, NaN where nothing is said."""
+    found = np.full((len(history.ts_ns), len(history.instruments)), np.nan)
+    values = np.asarray(out.values, dtype=np.float64)
+    found[np.asarray(out.rows, dtype=np.int64)] = values[:, None] if values.ndim == 1 else values
+    return found
+
+
 class _Stated:
     """Keeps the array that a strategy returns from `targets`, or what it returns from `entries`."""
 
@@ -264,7 +273,7 @@ class _Stated:
 
             def targets(history: Any) -> Any:
                 out = call(history)
-                self.array = np.array(out, dtype=np.float64)
+                self.array = _whole(out, history) if isinstance(out, Changes) else np.array(out, dtype=np.float64)
                 vars(strategy).pop("targets", None)
                 return out
 

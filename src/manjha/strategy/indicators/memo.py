@@ -53,6 +53,8 @@ class Memo:
         """Make a result read-only, keep it as long as there is room, and return it."""
         for each in results:
             each.setflags(write=False)
+        # Views: numpy lets who holds the array itself make it writable again, but not who holds a view of it.
+        results = tuple(each.view() for each in results)
         size = sum(each.nbytes for each in results)
         if size <= self.limit:
             self._kept[key] = results
