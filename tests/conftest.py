@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_ABSENT = "MANJHA_SHARED is absent"
 ABSENT = (SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent")
 """Why tests are skipped; the end of a run says how many were, by reason."""
+LONGEST_ID = 120
 
 # No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
 # keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
@@ -58,6 +59,11 @@ def _no_network() -> Iterator[None]:
             patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
         patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
         yield
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its argument: whole files as ids cannot be read, and two workers must collect the same."""
+    return argname if isinstance(val, (str, bytes)) and len(val) > LONGEST_ID else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

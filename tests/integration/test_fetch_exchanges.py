@@ -169,7 +169,9 @@ def test_web_pages_in_place_of_files_end_the_job_after_some() -> None:
     assert len(asked) == PAGES_MAX
 
 
-@pytest.mark.parametrize("body", [b"PK\x03\x04 cut off", history_replies.zipped("a" * 5_000)[:-60]])
+@pytest.mark.parametrize(
+    "body", [b"PK\x03\x04 cut off", history_replies.zipped("a" * 5_000)[:-60]], ids=["its head", "all but its end"]
+)
 def test_a_damaged_archive_is_a_source_error(body: bytes) -> None:
     with serving(in_order(Answer(body))) as (base, _), pytest.raises(SourceError, match="damaged archive"):
         got(nse_at(base), wanted(share()))
