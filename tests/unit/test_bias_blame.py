@@ -10,6 +10,7 @@ from manjha.domain.errors import DataError, UsageError
 from manjha.research.bias.detector import Detector
 from manjha.research.bias.findings import BiasReport, Finding, FindingKind
 from manjha.research.bias.functions import feature_subject, function_subject, indicator_subject
+from manjha.research.bias.quick import run_checked
 from manjha.research.bias.subjects import StrategySubject
 from manjha.research.bias.words import format_bias, sentence, to_dict
 from manjha.strategy.context import Context
@@ -93,7 +94,42 @@ class Fragile(Case):
 def test_runs_that_fail_are_counted_and_not_blamed() -> None:
     report = Detector(StrategySubject(spec_for(Fragile)), count=6).check()
     assert not report.is_biased
-    assert any("could not be compared" in warning for warning in report.warnings)
+    assert any("say nothing" in warning for warning in report.warnings)
+
+
+KNOWN = np.asarray(BARS.close) / 10_000
+
+
+class Brittle(Case):
+    """Runs on the whole sample only."""
+
+    def init(self, ctx: Context) -> None:
+        close = ctx.market.series.floats("close")
+        if not np.array_equal(close, KNOWN):
+            raise ValueError("these are not the bars that I know")
+
+    def on_bar(self, ctx: Context) -> None:
+        follow(ctx, ctx.close[-1] - ctx.close[-2])
+
+
+def test_what_runs_on_nothing_else_is_not_called_clean() -> None:
+    report = Detector(StrategySubject(spec_for(Brittle)), count=6).check()
+    assert not report.is_biased
+    assert not report.is_checked
+    assert "NOT CHECKED" in format_bias(report)
+    assert not to_dict(report)["checked"]
+
+
+def test_what_decides_nothing_is_not_called_clean() -> None:
+    report = Detector(StrategySubject(spec_for(Case)), count=6).check()
+    assert "NOT CHECKED" in format_bias(report)
+
+
+def test_a_backtest_says_that_its_beginning_could_not_be_checked() -> None:
+    warnings = run_checked(spec_for(Brittle)).warnings
+    assert any(
+        each.startswith("could not be checked for looking ahead: ") and "not the bars" in each for each in warnings
+    )
 
 
 # ---- functions

@@ -9,7 +9,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.sizing import TargetUnit
 from manjha.research.backtest import timeline_of
 from manjha.research.bias.subjects import _Stated
-from manjha.research.targets import ColumnHistory
+from manjha.research.targets import ColumnHistory, stated_targets
 from manjha.strategy.indicators import sma
 from manjha.strategy.indicators.memo import remembering
 from manjha.strategy.interface import History, Strategy
@@ -62,3 +62,19 @@ def test_what_is_remembered_cannot_be_made_writable() -> None:
         for made in (sma(close, 5), sma(close, 5)):
             with pytest.raises(ValueError, match="WRITEABLE"):
                 made.setflags(write=True)
+
+
+WRONG: tuple[Any, ...] = (["1", "x"], [1.0, "x"], [1j, 1.0], [10**400, 1], [[1.0], [1.0, 2.0]])
+
+
+@pytest.mark.parametrize("values", WRONG, ids=["text", "mixed", "complex", "too large", "ragged"])
+@pytest.mark.parametrize("at", ["values", "rows", "column"])
+def test_what_is_no_number_is_the_strategys_fault(values: Any, at: str) -> None:
+    class Wrong(Few):
+        def targets(self, history: History) -> Any:
+            if at == "column":
+                return values * 30
+            return Changes(np.array([1, 2]), values) if at == "values" else Changes(values, np.array([1.0, 0.0]))
+
+    with pytest.raises(UsageError, match="else than real numbers"):
+        stated_targets(Wrong(), history())

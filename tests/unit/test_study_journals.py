@@ -1,5 +1,6 @@
 """Journals of lines: whole lines only, whatever a killed process left, and one writer at a time."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,21 @@ def test_what_was_never_written_to_leaves_nothing(tmp_path: Path) -> None:
 def test_a_line_has_no_line_end(tmp_path: Path) -> None:
     with open_journal(tmp_path / "one.journal") as journal, pytest.raises(ValueError, match="no line end"):
         journal.append(b"one\ntwo")
+
+
+def test_a_file_taken_away_while_it_was_opened_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.journal"
+    lock = fcntl.flock
+    taken: list[int] = []
+
+    def locked_too_late(descriptor: int, how: int) -> None:
+        if not taken:
+            path.unlink()
+            taken.append(descriptor)
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", locked_too_late)
+    with open_journal(path) as journal:
+        journal.append(b"kept")
+    assert taken
+    assert path.read_bytes() == b"kept\n"

@@ -158,7 +158,7 @@ def _spoken(strategy: Strategy, history: ColumnHistory) -> tuple[NDArray[np.int6
     shape = (len(history.ts_ns), len(history.instruments))
     if isinstance(given, Changes):
         return _changes(strategy, given, shape)
-    targets = _in_columns(np.asarray(given, dtype=np.float64), shape[1])
+    targets = _in_columns(_numbers(strategy, "targets", given).astype(np.float64, copy=False), shape[1])
     if targets.shape != shape:
         raise UsageError(f"{strategy.name}.targets gave an array of shape {targets.shape}, expected {shape}")
     says = targets == targets  # noqa: PLR0124 - NaN is unequal to itself
@@ -170,7 +170,8 @@ def _changes(
     strategy: Strategy, given: Changes, shape: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return what a strategy states at few positions, looked through."""
-    wakeups, values = np.asarray(given.rows), _in_columns(np.asarray(given.values, dtype=np.float64), shape[1])
+    wakeups = _numbers(strategy, "targets", given.rows)
+    values = _in_columns(_numbers(strategy, "targets", given.values).astype(np.float64, copy=False), shape[1])
     if wakeups.ndim != 1 or (wakeups.dtype.kind not in "iu" and len(wakeups)):
         raise UsageError(f"{strategy.name}.targets gave rows that are no list of whole numbers")
     wakeups = wakeups.astype(np.int64, copy=False)
@@ -182,6 +183,22 @@ def _changes(
     if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and (wakeups[1:] > wakeups[:-1]).all()):
         raise UsageError(f"{strategy.name}.targets gave rows that do not ascend within its {shape[0]} bars")
     return wakeups, values
+
+
+def _numbers(strategy: Strategy, what: str, given: object) -> NDArray[Any]:
+    """Return what was given as an array. Raises `UsageError` for what holds anything else than real numbers."""
+    try:
+        made = np.asarray(given)
+        if made.dtype.kind == "O":
+            made = made.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        made = np.empty(0, np.str_)
+    if made.dtype.kind in "biuf":
+        return made
+    raise UsageError(
+        f"{strategy.name}.{what} gave something else than real numbers",
+        hint="Return arrays of numbers; NaN says nothing.",
+    )
 
 
 def _in_columns(values: NDArray[np.float64], instruments: int) -> NDArray[np.float64]:
@@ -304,7 +321,9 @@ def _column(strategy: Strategy, stated: Entries, name: str, shape: tuple[int, in
     found = getattr(stated, name)
     if found is None:
         return None
-    given = np.asarray(found, np.int64 if name == "exit_ns" else None)
+    given = _numbers(strategy, "entries", found)
+    if name == "exit_ns":
+        given = given.astype(np.int64, copy=False)
     if given.ndim == 1 and shape[1] == 1:
         given = given[:, None]
     if given.shape != shape:

@@ -58,14 +58,8 @@ def open_journal(path: Path) -> Iterator[JournalFile]:
         Another process holds it. The kernel lets go of it when the holder dies, however it dies.
     """
     make_folder(path.parent)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    descriptor = _locked(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"another process is at work on {path}", hint="Wait until it is done, or give --study another name."
-            ) from None
         sync_folder(path.parent)
         try:
             yield JournalFile(path, descriptor)
@@ -74,3 +68,27 @@ def open_journal(path: Path) -> Iterator[JournalFile]:
                 path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """Return a descriptor of the file that lies at the path, held alone."""
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it before may have taken an empty file away since it was opened: then it is nobody's file.
+            if _lies_at(path, descriptor):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UsageError(
+                f"another process is at work on {path}", hint="Wait until it is done, or give --study another name."
+            ) from None
+        os.close(descriptor)
+
+
+def _lies_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

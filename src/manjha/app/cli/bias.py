@@ -40,7 +40,7 @@ def bias_check(
 ) -> None:
     """Cut a run short and change what comes after, at many points: what was decided before must stay.
 
-    Exit code 0: clean. 1: biased, with the bar and the column that it looked at.
+    Exit code 0: clean. 1: biased, with the bar and the column that it looked at; or nothing could be compared.
     """
     from manjha.app.bootstrap import backtest_services
     from manjha.app.cli.output import print_json, progress_bar
@@ -73,7 +73,7 @@ def bias_check(
         print_json(to_dict(report))
     else:
         print(format_bias(report))
-    raise typer.Exit(FAULTY if report.is_biased else OK)
+    raise typer.Exit(OK if report.is_checked and not report.is_biased else FAULTY)
 
 
 def _strategy(

@@ -9,7 +9,7 @@ import numpy as np
 from manjha.domain.moments import TsNs
 from manjha.research.bias.compare import ORDERS, Difference, differences
 from manjha.research.bias.findings import Cause
-from manjha.research.bias.subjects import Subject, Trace, attempted, interval_words
+from manjha.research.bias.subjects import Broken, Subject, Trace, attempted, interval_words
 from manjha.research.bias.tape import TIMES, Cells, Change, Kind, Tape, changed, cut, merged_closes, mixed
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Blamer:
         self.count()
         is_cut = len(tape[0].close_ns) < len(self.subject.tape[0].close_ns)
         trace = attempted(self.subject, tape, evidence.point)
-        if trace is None:
+        if isinstance(trace, Broken):
             return False
         found = differences(self.whole, trace, evidence.point, self.subject.display, cut=is_cut, upto=evidence.point)
         wanted = evidence.difference

@@ -12,7 +12,7 @@ from manjha.research.bias.compare import ORDERS, TARGET, Difference, differences
 from manjha.research.bias.findings import BiasReport, Finding, FindingKind
 from manjha.research.bias.points import points
 from manjha.research.bias.same_price import same_price
-from manjha.research.bias.subjects import Subject, Trace, attempted
+from manjha.research.bias.subjects import Broken, Subject, Trace, attempted
 from manjha.research.bias.tape import Change, Kind, Tape, changeable, changed, differs
 from manjha.research.bias.warmup import warmup_warnings
 
@@ -35,7 +35,8 @@ class Detector:
         self.seed = seed
         self.tell = tell
         self.runs = 0
-        self.failed = 0
+        self.compared = 0
+        self.broken: list[str] = []
         self.looked_at = 0
         self.seen: dict[str, tuple[Evidence, set[int]]] = {}
 
@@ -98,8 +99,8 @@ class Detector:
         used = self._tried(tape, None)
         self.subject.forget()
         fresh = self._tried(tape, None)
-        if used is None or fresh is None:
-            self.subject.has_state = used is not fresh
+        if isinstance(used, Broken) or isinstance(fresh, Broken):
+            self.subject.has_state = isinstance(used, Broken) is not isinstance(fresh, Broken)
             return
         self.subject.has_state = self._first_difference(fresh, used) is not None
 
@@ -127,13 +128,14 @@ class Detector:
         if not is_cut and not differs(subject.tape, tape):
             return
         trace = self._tried(tape, point)
-        if trace is None:
-            self.failed += 1
+        if isinstance(trace, Broken):
+            self.broken.append(trace.why)
             return
+        self.compared += 1
         upto = point if not is_cut or subject.cuts_decide else _evening_before(whole, point)
         yield from differences(whole, trace, point, subject.display, cut=is_cut, upto=upto)
 
-    def _tried(self, tape: Tape, point: int | None) -> Trace | None:
+    def _tried(self, tape: Tape, point: int | None) -> Trace | Broken:
         self._counted()
         return attempted(self.subject, tape, point)
 
@@ -173,7 +175,7 @@ class Detector:
         """Return the strategy's own arrays that differ as well by the moment of the difference."""
         tape = changed(self.subject.tape, int(whole.closes[evidence.point]), evidence.change)
         trace = self._tried(tape, evidence.point)
-        if trace is None:
+        if isinstance(trace, Broken):
             return ()
         return tuple(
             name
@@ -186,8 +188,11 @@ class Detector:
     def _report(self, whole: Trace, findings: list[Finding]) -> BiasReport:
         subject = self.subject
         warnings = list(warmup_warnings(subject, whole, self._counted))
-        if self.failed:
-            warnings.append(f"{self.failed} of {self.runs} runs could not be compared: it does not run on such data")
+        if self.broken:
+            warnings.append(
+                f"{len(self.broken)} of {self.compared + len(self.broken)} runs on data cut short or changed came to "
+                f"nothing and say nothing; the first with {self.broken[0]}"
+            )
         if not whole.decisions and not whole.lines:
             warnings.append("it asked for nothing and kept no line on these bars, so there was nothing to compare")
         main = subject.tape[0]
@@ -199,6 +204,8 @@ class Detector:
             last_ns=TsNs(int(whole.closes[-1])),
             bars=len(whole.closes),
             points=self.looked_at,
+            compared=self.compared,
+            broken=len(self.broken),
             runs=self.runs,
             seed=self.seed,
             decisions=len(whole.decisions)

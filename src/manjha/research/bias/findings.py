@@ -48,7 +48,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class BiasReport(msgspec.Struct, frozen=True):
-    """The verdict on one subject. `runs` counts how often it was run; times are those of its first and last bar."""
+    """The verdict on one subject; times are those of its first and last bar.
+
+    `runs` counts how often it was run, `compared` those on other data that it was held against, `broken` those of them
+    that came to nothing.
+    """
 
     subject: str
     series: tuple[str, ...]
@@ -57,6 +61,8 @@ class BiasReport(msgspec.Struct, frozen=True):
     last_ns: TsNs
     bars: int
     points: int
+    compared: int
+    broken: int
     runs: int
     seed: int
     decisions: int
@@ -69,3 +75,8 @@ class BiasReport(msgspec.Struct, frozen=True):
     def is_biased(self) -> bool:
         """Whether anything was found that a backtest must not do."""
         return bool(self.findings)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether enough was compared for the absence of findings to say something: half of what was tried."""
+        return self.compared > 0 and self.compared >= self.broken and bool(self.decisions or self.lines)

@@ -13,10 +13,10 @@ from manjha.domain.sizing import NANO
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.compare import Difference, differences
-from manjha.research.bias.subjects import StrategySubject, Trace, Values, attempted, kept
+from manjha.research.bias.subjects import Broken, StrategySubject, Trace, Values, attempted, kept
 from manjha.research.bias.tape import Ints, cut
 from manjha.research.bias.watch import Watch, known_at
-from manjha.research.bias.words import quick_sentence
+from manjha.research.bias.words import quick_sentence, unchecked_sentence
 from manjha.research.drive import Progress
 from manjha.research.result import BacktestResult
 from manjha.strategy.asked import TargetRequest
@@ -64,7 +64,11 @@ class _QuickCheck:
         whole = self._whole(state, closes)
         said: dict[str, str] = {}
         for point in cuts(whole, state.wakeups):
-            for one in self._differences(whole, point):
+            found = self._differences(whole, point)
+            if isinstance(found, Broken):
+                said.setdefault("", unchecked_sentence(found.why, int(closes[point])))
+                continue
+            for one in found:
                 said.setdefault(one.item, quick_sentence(one, int(closes[point])))
         return list(said.values())
 
@@ -84,13 +88,13 @@ class _QuickCheck:
         decisions = self.watch.decisions if driven else []
         return Trace(closes, decisions, lines, {}, state.ctx.warmup)
 
-    def _differences(self, whole: Trace, point: int) -> Sequence[Difference]:
+    def _differences(self, whole: Trace, point: int) -> Sequence[Difference] | Broken:
         subject = self.subject
         if any(not track.known(int(whole.closes[point])) for track in subject.tape[: len(self.spec.bars)]):
             return ()
         trace = attempted(subject, cut(subject.tape, int(whole.closes[point])), point)
-        if trace is None:
-            return ()
+        if isinstance(trace, Broken):
+            return trace
         upto = point if subject.cuts_decide else -1
         return tuple(differences(whole, trace, point, subject.display, cut=True, upto=upto))
 

@@ -12,7 +12,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderType
 from manjha.research.bias.compare import TARGET, number
 from manjha.research.bias.findings import Cause, Finding, FindingKind
-from manjha.research.bias.subjects import Subject, Trace, attempted, interval_words
+from manjha.research.bias.subjects import Broken, Subject, Trace, attempted, interval_words
 from manjha.research.bias.tape import Change, Column, Kind, Tape, Track
 from manjha.research.bias.watch import Decision, Place, describe
 from manjha.strategy.asked import OrderRequest, TargetRequest
@@ -30,7 +30,7 @@ def same_price(subject: Subject, whole: Trace, chosen: list[int], count: Callabl
         for step in STEPS:
             count()
             trace = attempted(subject, _other_close(subject.tape, int(whole.closes[point]), step), point)
-            after = before if trace is None else _market(subject, trace, point)
+            after = before if isinstance(trace, Broken) else _market(subject, trace, point)
             if after != before:
                 shown = shown if at else (before or "nothing", after or "nothing")
                 at.append(point)

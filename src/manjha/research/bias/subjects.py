@@ -53,6 +53,12 @@ class Trace(msgspec.Struct, frozen=True, eq=False):
     stopped: str = ""
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """A run that came to nothing, and why: nothing can be compared with it."""
+
+    why: str
+
+
 class Subject(Protocol):
     """Something that can be run on any tape. `fills_at_close` tells that market orders fill at the deciding close."""
 
@@ -216,12 +222,17 @@ class FunctionSubject:
             yield self.name, out
 
 
-def attempted(subject: Subject, tape: Tape, until: int | None = None, *, drive: bool = True) -> Trace | None:
-    """Return a trace; None where the subject cannot be run on data that were cut short or changed."""
+def attempted(subject: Subject, tape: Tape, until: int | None = None, *, drive: bool = True) -> Trace | Broken:
+    """Return a trace, or why the subject cannot be run on data that were cut short or changed."""
     try:
         return subject.trace(tape, until, drive=drive)
-    except Exception:  # noqa: BLE001 - a strategy may raise anything on a few bars, or on bars that never were
-        return None
+    except Exception as error:  # noqa: BLE001 - a strategy may raise anything on a few bars, or on bars that never were
+        return Broken(in_short(error))
+
+
+def in_short(error: Exception) -> str:
+    """Return an error as one line of text."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def drive_to(drive: Drive) -> str:
@@ -231,7 +242,7 @@ def drive_to(drive: Drive) -> str:
     except _Reached:
         return ""
     except Exception as error:  # noqa: BLE001 - a strategy may raise anything when its data end or change
-        return f"{type(error).__name__}: {error}"
+        return in_short(error)
     return ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from manjha.research.bias.compare import is_stated, number
-from manjha.research.bias.subjects import Subject, Trace, Values, attempted
+from manjha.research.bias.subjects import Broken, Subject, Trace, Values, attempted
 from manjha.research.bias.tape import begun_later
 
 CONVERGED = 1e-3
@@ -26,7 +26,7 @@ def warmup_warnings(subject: Subject, whole: Trace, count: Callable[[], None]) -
         from_ns = int(whole.closes[start])
         count()
         later = attempted(subject, begun_later(subject.tape, from_ns), drive=False)
-        if later is None:
+        if isinstance(later, Broken):
             continue
         for name, values in whole.lines.items():
             found = _settles(values, later.lines.get(name)) if not is_stated(name) else None

@@ -20,6 +20,8 @@ def format_bias(report: BiasReport) -> str:
     ]
     if report.is_biased:
         lines.append(f"BIASED: {_what(report)}")
+    elif not report.is_checked:
+        lines.append("NOT CHECKED: there was too little that could be compared to say anything")
     else:
         lines.append("CLEAN: nothing decided or computed up to a point changed with what came after it")
     lines += [f"  {sentence(finding)}" for finding in report.findings]
@@ -55,18 +57,29 @@ def quick_sentence(one: Difference, cut_ns: int) -> str:
     )
 
 
+def unchecked_sentence(why: str, cut_ns: int) -> str:
+    """Return the warning of a backtest whose beginning does not run alone, so that it could not be compared."""
+    return (
+        f"could not be checked for looking ahead: when the bars after {moment(cut_ns)} are missing it ends with {why}; "
+        "manjha bias-check looks closer"
+    )
+
+
 def to_dict(report: BiasReport) -> dict[str, Any]:
     """Return the report as plain values for JSON; times are ISO 8601 in IST."""
     return {
         "schema": SCHEMA,
         "subject": report.subject,
         "biased": report.is_biased,
+        "checked": report.is_checked,
         "series": list(report.series),
         "interval": report.interval,
         "first": format_ts(report.first_ns),
         "last": format_ts(report.last_ns),
         "bars": report.bars,
         "points": report.points,
+        "compared": report.compared,
+        "broken": report.broken,
         "runs": report.runs,
         "seed": report.seed,
         "decisions": report.decisions,

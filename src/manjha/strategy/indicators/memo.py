@@ -39,7 +39,7 @@ class Memo:
             if not isinstance(owner, np.ndarray) or owner.flags.writeable or not self._owns(owner):
                 return None
             # Where the owner lies and what of it is seen: the owner outlives the memo, so no other array lies there.
-            places.append((column.ctypes.data, column.shape, column.strides, column.dtype.char))
+            places.append((column.ctypes.data, column.shape, column.strides, column.dtype.str))
         return name, values, tuple(places)
 
     def find(self, key: Hashable) -> Results | None:
