@@ -54,11 +54,12 @@ def test_is_nan_before_the_first_row_and_where_the_data_is(kind: type) -> None:
     assert np.isnan(made(kind, VALUES, -1)[-1])
     assert np.isnan(made(kind, VALUES, 1)[-1])
     assert np.isnan(made(kind, VALUES, 3)[-(2**62)])
+    assert np.isnan(made(kind, VALUES, 3)[-(10**30)])
     assert np.isnan(made(kind, VALUES, 0, ROWS)[-1])
 
 
 @pytest.mark.parametrize("kind", READERS)
-@pytest.mark.parametrize("ago", [0, 1, 7])
+@pytest.mark.parametrize("ago", [0, 1, 7, 10**30])
 def test_refuses_to_look_ahead(kind: type, ago: int) -> None:
     with pytest.raises(LookAheadError, match=str(ago)):
         made(kind, VALUES, 2)[ago]
@@ -67,6 +68,12 @@ def test_refuses_to_look_ahead(kind: type, ago: int) -> None:
 @pytest.mark.parametrize("kind", READERS)
 def test_numpy_counts_too(kind: type) -> None:
     assert made(kind, VALUES, 3)[np.int64(-2)] == -2.5  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", CURSORS)
+def test_a_walk_ends_by_a_list(kind: type) -> None:
+    with pytest.raises(TypeError):
+        kind().walk(0, 3, ())
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -216,7 +216,7 @@ reader_subscript(PyObject *object, PyObject *key)
     Reader *self = (Reader *)object;
     Py_ssize_t ago = key == minus_one ? -1 : PyNumber_AsSsize_t(key, NULL);
     if (ago == -1 && key != minus_one && PyErr_Occurred()) return NULL;
-    if (ago >= 0) return PyObject_CallMethod(object, "refuse", "n", ago);
+    if (ago >= 0) return PyObject_CallMethod(object, "refuse", "O", key);
     Py_ssize_t last = last_row(self);
     if (last == -2) return NULL;
     Py_ssize_t at = last + 1 + ago;

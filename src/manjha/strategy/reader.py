@@ -61,6 +61,13 @@ class PythonCursor:
 
         `asked` is a list. The cursor stays where the walk ended.
         """
+        if not isinstance(asked, list):
+            raise TypeError(
+                f"walk expects a list that is filled when something is asked for, was {type(asked).__name__}"
+            )
+        return self._walk(first, last, asked)
+
+    def _walk(self, first: int, last: int, asked: Sized) -> Iterator[None]:
         for at in range(first, last):
             if asked:
                 return
