@@ -11,9 +11,10 @@ from manjha.domain.orders import LegGroup, Order, OrderId
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Place this order."""
+    """Place this order, under a tag that no other order of the account has; empty where nobody asks for one."""
 
     order: Order
+    tag: str = ""
 
 
 class ModifyOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -35,6 +36,21 @@ class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Send `TimerFired(key)` at this moment."""
 
     key: str
+    ts_ns: TsNs
+
+
+class ReadBroker(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Read the account at the broker: the whole day, or of one order what became of it. Answered by `BrokerRead`."""
+
+    why: str
+    order_id: OrderId | None = None
+
+
+class CallPerson(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Something that a person must look at: about what, and what was seen."""
+
+    about: str
+    what: str
     ts_ns: TsNs
 
 
@@ -78,6 +94,8 @@ class RefusalReason(StrEnum):
     UNKNOWN_ORDER = "no open order has this id"
     ORDER_TYPE = "the new terms do not fit the order's type"
     EXCHANGE = "the exchange refused the new terms"
+    NOT_RECONCILED = "the account is not compared with the broker's yet"
+    FROZEN = "the instrument is frozen until a person has looked at it"
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -89,5 +107,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
-Output = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder] | SetTimer | Refused
-"""What a step gives back: approved commands and timers for the driver, refusals for the record."""
+Output = (
+    Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder] | SetTimer | ReadBroker | CallPerson | Refused
+)
+"""What a step gives back: approved commands, timers and questions for the driver, refusals and calls for the record."""

@@ -29,6 +29,7 @@ from manjha.strategy.views import Timeline
 if TYPE_CHECKING:
     from manjha.domain.commands import Refused
     from manjha.domain.events import DayChargesSettled
+    from manjha.engine.desk import Desk
     from manjha.strategy.asked import Request
 
 
@@ -133,6 +134,8 @@ class EngineState:
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
         Orders in the terms of after a corporate action, to be placed at the open.
+    desk
+        The broker's side of the account; None until a run begins at one.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -181,8 +184,8 @@ class EngineState:
         self.record_settled: list[DayChargesSettled] = []
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
-        self.recorded_at = 0
-        self.today_fills = 0
+        self.recorded_at = self.today_fills = 0
+        self.desk: Desk | None = None
 
     def equity(self) -> Cash:
         """Return cash and positions at the last closes."""

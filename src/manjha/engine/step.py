@@ -6,9 +6,13 @@ from typing import Any
 from manjha.domain.commands import Output
 from manjha.domain.events import (
     ActionEffective,
+    BrokerRead,
+    ChangeAnswered,
     ContractExpired,
     DayChargesSettled,
+    DifferenceAccepted,
     Event,
+    LinkLost,
     MarketAdvanced,
     ModifyRejected,
     OrderAccepted,
@@ -16,12 +20,16 @@ from manjha.domain.events import (
     OrderFilled,
     OrderModified,
     OrderRejected,
+    RunBegan,
+    SendVetoed,
     SessionClosed,
     SessionOpened,
+    SubmitAnswered,
     TimerFired,
     TradingSwitched,
 )
-from manjha.engine.handlers import market, orders, session, settlement
+from manjha.engine.handlers import broker, market, orders, session, settlement
+from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
 
 Handler = Callable[[EngineState, Any, list[Output]], None]
@@ -34,6 +42,13 @@ HANDLERS: dict[type, Handler] = {
     OrderModified: orders.modified,
     ModifyRejected: orders.modify_rejected,
     OrderRejected: orders.rejected,
+    RunBegan: broker.run_began,
+    SubmitAnswered: broker.submit_answered,
+    ChangeAnswered: broker.change_answered,
+    SendVetoed: broker.vetoed,
+    LinkLost: broker.link_lost,
+    DifferenceAccepted: broker.difference_accepted,
+    BrokerRead: broker_read,
     SessionOpened: session.opened,
     SessionClosed: session.closed,
     TimerFired: session.timer_fired,
@@ -51,4 +66,6 @@ def step(state: EngineState, event: Event) -> list[Output]:
     """
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
+    if state.desk is not None and out:
+        broker.note_outputs(state, out)
     return out

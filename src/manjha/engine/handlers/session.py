@@ -6,7 +6,9 @@ from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, Tradi
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
 from manjha.engine.carried import put_back
+from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
+from manjha.engine.handlers import broker
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
@@ -22,6 +24,8 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     state.open_day(event.day, today)
     if state.picks_universe:
         choose_universe(state, event.day, today)
+    if state.desk is not None:
+        broker.new_day(state, event.day, event.ts_ns, out)
     if state.carried_orders:
         put_back(state, out)
     if state.squares_off:
@@ -61,6 +65,8 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
         for instrument, rules in state.gate.today.items():
             if rules.square_off_ns <= event.ts_ns:
                 close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+    elif event.key.startswith(BROKER_TIMER):
+        broker.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     else:
