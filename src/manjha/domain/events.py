@@ -156,10 +156,11 @@ class ChangeAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class SendVetoed(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The outbox let an approved command not go out; nothing of it left. `is_order` tells it was a new order."""
+    """The outbox let an approved command not go out; nothing of it left. It was a new order, a cancel, or new terms."""
 
     order_id: OrderId
     is_order: bool
+    is_cancel: bool
     reason: str
     ts_ns: TsNs
 

@@ -189,7 +189,7 @@ def _change_done(state: EngineState, record: OrderRecord, now_ns: TsNs, out: lis
     status = at.sight.status
     if status in (BrokerStatus.MODIFY_PENDING, BrokerStatus.CANCEL_PENDING, BrokerStatus.PENDING):
         return
-    if record.asked is None and not at.cancels:
+    if record.asked is None and not at.is_leaving:
         desk.changing.pop(record.order.id, None)
         return
     if not at.asked_ns or now_ns < at.asked_ns + CANCEL_AGAIN_NS:
@@ -199,7 +199,7 @@ def _change_done(state: EngineState, record: OrderRecord, now_ns: TsNs, out: lis
         terms = (asked.qty, asked.limit, asked.trigger)
         event = ModifyRejected(record.order.id, now_ns, *terms, "the broker has kept the old terms")
         orders.modify_rejected(state, event, out)
-    if not at.cancels:
+    if not at.is_leaving:
         desk.changing.pop(record.order.id, None)
     elif at.cancels < CANCELS_MAX:
         out.append(state.gate.cancel(record))

@@ -39,8 +39,8 @@ class AtBroker(msgspec.Struct, gc=False):
     """What is known of an order at the broker, beside the record.
 
     `broker_id` is empty until it is known. `uncertain_ns` is since when its outcome is unknown, `absent` how many
-    trustworthy reads have not shown it since it was old enough. `cancels` counts cancels that were sent, `asked_ns` is
-    when the last cancel or change was answered, 0 while it is on its way.
+    trustworthy reads have not shown it since it was old enough. `is_leaving` tells that it is to be
+    cancelled, `cancels` how often that was sent; `asked_ns` is when the last change was answered, 0 while on its way.
     """
 
     tag: str
@@ -48,6 +48,7 @@ class AtBroker(msgspec.Struct, gc=False):
     sight: Sight = NOTHING_SEEN
     uncertain_ns: int = 0
     absent: int = 0
+    is_leaving: bool = False
     cancels: int = 0
     asked_ns: int = 0
 

@@ -142,7 +142,10 @@ def vetoed(state: EngineState, event: SendVetoed, out: list[Output]) -> None:
         _unsent(state, record, event.reason, event.ts_ns, out)
     else:
         _asked(record, event.ts_ns)
-        _terms_refused(state, record, event.reason, event.ts_ns, out)
+        if event.is_cancel and record.at_broker is not None:
+            record.at_broker.cancels -= 1
+        else:
+            _terms_refused(state, record, event.reason, event.ts_ns, out)
         ask(desk_of(state), f"order {event.order_id}: {event.reason}", event.ts_ns, out)
 
 
@@ -188,7 +191,9 @@ def note_outputs(state: EngineState, out: list[Output]) -> None:
             if record.at_broker is not None:
                 desk.changing[record.order.id] = None
                 record.at_broker.asked_ns = 0
-                record.at_broker.cancels += isinstance(output.command, CancelOrder)
+                if isinstance(output.command, CancelOrder):
+                    record.at_broker.is_leaving = True
+                    record.at_broker.cancels += 1
 
 
 def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -> None:
