@@ -1,4 +1,4 @@
-"""What the engine knows of its broker. Exists from `RunBegan` on; a backtest has none and pays for none.
+"""What the engine knows of its broker. Exists from `AccountTaken` on; a backtest has none and pays for none.
 
 While the books are not compared nothing that adds risk leaves; what is frozen waits for a person. Times are those of
 events, so that a replay asks the same questions at the same places.

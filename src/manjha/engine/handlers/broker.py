@@ -4,13 +4,13 @@ from manjha.domain.broker import Outcome, OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, RefusalReason, SetTimer
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import (
+    AccountTaken,
     ChangeAnswered,
     DifferenceAccepted,
     LinkLost,
     ModifyRejected,
     OrderAccepted,
     OrderRejected,
-    RunBegan,
     SendVetoed,
     SubmitAnswered,
 )
@@ -28,11 +28,11 @@ from manjha.orders.lifecycle import Happening
 def desk_of(state: EngineState) -> Desk:
     """Return the desk. Raises `InvariantBroken` where no run has begun at a broker."""
     if state.desk is None:
-        raise InvariantBroken("the broker answers a run that did not begin with RunBegan")
+        raise InvariantBroken("the broker answers a run that did not begin with AccountTaken")
     return state.desk
 
 
-def run_began(state: EngineState, event: RunBegan, out: list[Output]) -> None:
+def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) -> None:
     """Take the account over: what was sent without an answer is unconfirmed, nothing is compared."""
     if state.desk is None:
         state.desk = Desk()
