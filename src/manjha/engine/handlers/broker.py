@@ -19,6 +19,7 @@ from manjha.domain.orders import OrderId, Phase
 from manjha.engine import desk as desks
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
 from manjha.engine.exits import protect_again
+from manjha.engine.flatten import FLATTEN, look_again
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
@@ -41,7 +42,7 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
         raise InvariantBroken(f"a run began in epoch {event.epoch}, after one in epoch {desk.epoch}")
     desk.run, desk.epoch, desk.number = event.run, event.epoch, 0
     # Timers of an earlier process died with it.
-    desk.poll_due = desk.check_due = 0
+    desk.poll_due = desk.check_due = desk.look_due = 0
     state.gate.tags = desk.tag_for
     for record in state.book.open_orders():
         if record.phase is Phase.SENT:
@@ -201,6 +202,8 @@ def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -
     desk = desk_of(state)
     if key == desks.POLL:
         ask_again(desk, now_ns, out)
+    elif key == FLATTEN:
+        look_again(state, now_ns, out)
     elif key == desks.CHECK:
         ask(desk, "a comparison is due", now_ns, out)
         plan_check(desk, now_ns, out)
