@@ -1,4 +1,4 @@
-"""A strategy that does anything at all: its choices follow from the seed and the bar alone, so that a replay repeats them."""
+"""A strategy that does anything at all: its choices follow from seed and bar alone, so that a replay repeats them."""
 
 import random
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The invariants, by code that shares nothing with the core: they read the journal, the broker's truth and the books."""
+"""The invariants, by code that shares nothing with the core: it reads the journal, the broker's truth and the books."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from tests.simulation.day import Day
     from tests.simulation.process import Process
 
+SECOND = 1_000_000_000
+OPEN_MAX = 8
+"""Limit of open orders that the simulated account trades under."""
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OVER = {"filled", "cancelled", "rejected", "unsent", "written off"}
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - what it says is which invariant was violated
     """An invariant does not hold."""
 
 
@@ -31,7 +34,11 @@ class Checkers:
         self.seen_rows = 0
         self.intents: dict[str, SubmitOrder] = {}
         self.filled: dict[str, int] = {}
-        self.number = 0
+        self.number = self.entries = 0
+        self.phases: dict[str, str] = {}
+        self.uncertain: dict[str, int] = {}
+        self.fresh_reads: list[tuple[int, int]] = []
+        self.bare: dict[str, int] = {}
         self.arrived_never: set[str] = set()
 
     def fail(self, invariant: str, what: str) -> None:
@@ -73,6 +80,8 @@ class Checkers:
         self._broker()
         if process.is_alive and process is self.day.processes[-1]:
             self._orders(process)
+            self._written_off(process)
+            self._protected(process)
             if self.steps % 50 == 0:
                 self._ledger(process)
 
@@ -113,8 +122,13 @@ class Checkers:
             # What an earlier process had booked and not yet written down is booked again.
             self.number = process.number
             self.filled.clear()
+            self.phases.clear()
+            self.uncertain.clear()
+            self.bare.clear()
+        entries = 0
         for order_id, record in process.state.book.records.items():
             filled = record.filled
+            entries += record.phase not in OVER and record.order.purpose == "signal"
             if filled < self.filled.get(order_id, 0):
                 self.fail("08", f"{order_id} was filled {self.filled[order_id]}, now {filled}")
             at = record.at_broker
@@ -123,6 +137,45 @@ class Checkers:
                 if filled > really:
                     self.fail("03", f"{order_id} is booked with {filled}, the broker filled {really}")
             self.filled[order_id] = filled
+        if entries > self.entries and entries > OPEN_MAX:
+            self.fail("07", f"{entries} entries are open, the limit is {OPEN_MAX}")
+        self.entries = entries
+
+    def read(self, process: "Process", *, is_fresh: bool) -> None:
+        """Hear that a whole read was taken over, and whether it showed all that the process had seen before."""
+        if is_fresh:
+            self.fresh_reads.append((process.number, self.day.world.now_ns))
+
+    def _written_off(self, process: "Process") -> None:
+        """INV-19: an order is written off only after 180 s and two trustworthy reads that did not show it."""
+        now_ns = self.day.world.now_ns
+        for order_id, record in process.state.book.records.items():
+            before, self.phases[order_id] = self.phases.get(order_id, ""), str(record.phase)
+            if record.phase == "unconfirmed" and before != "unconfirmed":
+                self.uncertain[order_id] = now_ns
+            if record.phase == "written off" and before == "unconfirmed" and self.day.broker.is_open:
+                since = self.uncertain.get(order_id, 0)
+                reads = [
+                    ns for number, ns in self.fresh_reads if number == process.number and ns >= since + 180 * SECOND
+                ]
+                if now_ns < since + 180 * SECOND or len(reads) < 2:
+                    self.fail(
+                        "19", f"{order_id} is written off after {(now_ns - since) / SECOND:.0f} s, {len(reads)} reads"
+                    )
+
+    def _protected(self, process: "Process") -> None:
+        """INV-22: a position that needs a stop is not without one, or being closed, for long."""
+        state, now_ns = process.state, self.day.world.now_ns
+        for entry_id, protection in state.protections.items():
+            entry = protection.entry
+            live = [record for record in state.book.open_orders(entry.instrument) if record.order.group == entry_id]
+            stop = any(record.order.purpose == "stop" for record in live)
+            closing = any(record.order.type == "MARKET" for record in state.book.open_orders(entry.instrument))
+            needs = protection.stop_px and not protection.timed_out and self.day.broker.is_open
+            if not needs or stop or closing or not state.held(entry.instrument, entry.product):
+                self.bare.pop(entry_id, None)
+            elif now_ns - self.bare.setdefault(entry_id, now_ns) > 60 * SECOND:
+                self.fail("22", f"{entry_id} holds without its stop for more than a minute")
 
     def _ledger(self, process: "Process") -> None:
         """INV-06: cash is what was there, less what was paid, and nothing else."""
@@ -156,9 +209,8 @@ class Checkers:
         self._rows_by_rule()
 
     def _books_agree(self, process: "Process") -> None:
-        """INV-03, 04, 20: every order of the broker is known, and positions are the broker's."""
-        state, desk = process.state, process.state.desk
-        assert desk is not None
+        """INV-03, 15, 20: every order of the broker is known, and what became of it."""
+        state = process.state
         records = {record.at_broker.tag: record for record in state.book.records.values() if record.at_broker}
         for placed in self.day.broker.orders.values():
             if not placed.tag:
@@ -174,6 +226,12 @@ class Checkers:
         for record in state.book.open_orders():
             if record.at_broker and record.at_broker.tag not in {p.tag for p in self.day.broker.orders.values()}:
                 self.fail("L1", f"{record.order.id} is {record.phase} and not at the broker")
+        self._positions_agree(process)
+
+    def _positions_agree(self, process: "Process") -> None:
+        """INV-04: positions are the broker's, but for what is frozen."""
+        state, desk = process.state, process.state.desk
+        assert desk is not None
         here: Counter[object] = Counter(desk.external)
         for position in state.portfolio.open_positions():
             here[position.key.instrument, position.key.product] += position.qty

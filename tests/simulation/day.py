@@ -15,11 +15,12 @@ from manjha.domain.moments import SECOND_NS
 from manjha.domain.orders import AccountId, OrderId, OrderType, Product
 from manjha.engine.state import EngineState
 from manjha.research.backtest import prepare
+from manjha.risk.limits import RiskLimits
 from tests.fakes.hand_made import FIRST_DAY, Row, minutes, share_named, spec_of
 from tests.fakes.journals import SharedMemory
 from tests.simulation.broker import FakeBroker, Placed
 from tests.simulation.chancer import Chancer
-from tests.simulation.checkers import Checkers
+from tests.simulation.checkers import OPEN_MAX, Checkers
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
@@ -29,6 +30,7 @@ STORM = 40
 """Minutes in which faults strike; in the rest everything must become known."""
 SESSION = 375
 """Minutes of a session."""
+LIMITS = RiskLimits(open_orders_max=OPEN_MAX)
 FIELDS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
 NAMES = ("ALPHA", "BETA")
 
@@ -62,7 +64,7 @@ class Day:
 
     def new_state(self) -> EngineState:
         """Return the state of a process before it has read its journal."""
-        return prepare(spec_of(Chancer(seed=self.seed % 2**31), *self.bars))
+        return prepare(spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS))
 
     # ---- the day
 

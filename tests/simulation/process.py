@@ -1,5 +1,6 @@
 """One process that trades the account, from its start to its death, with the I/O around it played by the world."""
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,7 +32,51 @@ if TYPE_CHECKING:
 TIMEOUT = 7.0
 
 
-class Died(Exception):
+Arrives = Callable[[random.Random], float | None]
+
+
+def _never(_: random.Random) -> None:
+    return None
+
+
+def _maybe(most: float) -> Arrives:
+    return lambda rng: rng.uniform(0.01, most) if rng.random() < 0.5 else None
+
+
+def _between(first: float, last: float) -> Arrives:
+    return lambda rng: rng.uniform(first, last)
+
+
+UNSURE = "Order request timed out. Please check the order book and confirm before placing again."
+SILENCE = Answer(written=300, words="read timed out")
+FATES: dict[str, tuple[Answer, Arrives, float]] = {
+    "fail_connect": (Answer(written=0, words="connection refused"), _never, 0.05),
+    "rate_limited": (Answer(written=300, status=429, kind="NetworkException", words="Too many requests"), _never, 0.05),
+    "lose_request": (SILENCE, _never, TIMEOUT),
+    "lose_response": (SILENCE, _between(0.04, 0.06), TIMEOUT),
+    "reset_inside": (Answer(written=120, words="connection reset"), _maybe(0.1), 0.2),
+    "land_slowly": (SILENCE, _between(7, 150), TIMEOUT),
+    "land_late": (SILENCE, _between(150, 600), TIMEOUT),
+    "http_5xx": (Answer(written=300, status=502, words="Bad Gateway"), _maybe(1.0), 0.3),
+    "timeout_400": (Answer(written=300, status=400, kind="InputException", words=UNSURE), _maybe(8.0), 0.3),
+    "odd_403": (Answer(written=300, status=403, words="<html>blocked</html>"), _maybe(1.0), 0.3),
+    "garbage": (Answer(written=300, status=200, words="<html>"), _maybe(1.0), 0.3),
+}
+"""Faults of sending an order: the answer, when the order arrives, and after how many seconds the answer does."""
+
+
+def _said(answer: Answer, _arrived: list[tuple[str, str]]) -> Answer:
+    return answer
+
+
+def _normal(arrived: list[tuple[str, str]]) -> Answer:
+    number, why = arrived[0]
+    if number:
+        return Answer(written=300, status=200, broker_id=number)
+    return Answer(written=300, status=400, kind="MarginException", words=why)
+
+
+class Died(Exception):  # noqa: N818 - no error: the process is over
     """The process is dead."""
 
 
@@ -48,6 +93,7 @@ class Process:
         timers = restored(self.state, values_of(day.shared))
         desk = self.state.desk
         self.reads = BrokerReads(() if desk is None else (*desk.numbers, *desk.external_orders))
+        self.seen: set[str] = set() if desk is None else {*desk.numbers, *desk.external_orders}
         run = RunId(f"run-{number}")
         self.journal = begun(day.shared, world, run)
         self.epoch = self.journal.head().epoch
@@ -221,52 +267,16 @@ class Process:
 
     def _fate(self, asked: SubmitOrder) -> tuple[Callable[[list[tuple[str, str]]], Answer], float | None, float]:
         """Return the answer to an order, when the order arrives (None: never) and when the answer does."""
-        world, rng = self.world, self.world.rng
-        nothing = Answer(written=300, words="read timed out")
-        if world.chance("fail_connect"):
-            return lambda _: Answer(written=0, words="connection refused"), None, 0.05
-        if world.chance("rate_limited"):
-            return (
-                lambda _: Answer(written=300, status=429, kind="NetworkException", words="Too many requests"),
-                None,
-                0.05,
-            )
+        world = self.world
         if world.now_ns >= self.broker.session_until:
             self.logged_in_until = world.now_ns + 30_000_000_000
             self.broker.session_until = 2**62
-            return (
-                lambda _: Answer(written=300, status=403, kind="TokenException", words="token is invalid"),
-                None,
-                0.05,
-            )
-        if world.chance("lose_request"):
-            return lambda _: nothing, None, TIMEOUT
-        if world.chance("lose_response"):
-            return lambda _: nothing, 0.05, TIMEOUT
-        if world.chance("reset_inside"):
-            return lambda _: Answer(written=120, words="connection reset"), 0.05 if rng.random() < 0.5 else None, 0.1
-        if world.chance("land_slowly"):
-            return lambda _: nothing, rng.uniform(7, 150), TIMEOUT
-        if world.chance("land_late"):
-            return lambda _: nothing, rng.uniform(150, 600), TIMEOUT
-        if world.chance("http_5xx"):
-            return lambda _: Answer(written=300, status=502, words="Bad Gateway"), self._half(), 0.3
-        if world.chance("timeout_400"):
-            words = "Order request timed out. Please check the order book and confirm before placing again."
-            return lambda _: Answer(written=300, status=400, kind="InputException", words=words), self._half(8), 0.3
-        if world.chance("garbage"):
-            return lambda _: Answer(written=300, status=200, words="<html>"), self._half(), 0.3
-
-        def normal(arrived: list[tuple[str, str]]) -> Answer:
-            number, why = arrived[0]
-            if number:
-                return Answer(written=300, status=200, broker_id=number)
-            return Answer(written=300, status=400, kind="MarginException", words=why)
-
-        return normal, 0.05, 0.06 + rng.random() * 0.4
-
-    def _half(self, most: float = 1.0) -> float | None:
-        return self.world.rng.uniform(0.01, most) if self.world.rng.random() < 0.5 else None
+            expired = Answer(written=300, status=403, kind="TokenException", words="token is invalid")
+            return lambda _: expired, None, 0.05
+        for fault, (answer, arrives, answered) in FATES.items():
+            if world.chance(fault):
+                return partial(_said, answer), arrives(world.rng), answered
+        return _normal, 0.05, 0.06 + world.rng.random() * 0.4
 
     def _answered(self, command: Command, outcome: Outcome) -> None:
         self.day.evidence(order_of(command), command, outcome)
@@ -308,6 +318,9 @@ class Process:
 
     def _read_done(self, shown: list[OrderSeen], trades: list, held: list) -> None:  # type: ignore[type-arg]
         self.reading = False
+        ids = {one.broker_id for one in shown}
+        is_fresh, self.seen = self.seen <= ids, self.seen | ids
+        self.day.checkers.read(self, is_fresh=is_fresh)
         self.take(self.reads.event(shown, trades, held, TsNs(self.world.now_ns)))
         if self.read_again:
             self.read_again = False

@@ -80,6 +80,8 @@ class Desk:
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
     closing
         Positions that are being closed (`engine.flatten`). `closers` are orders that are to close and nothing else.
+    unprotected
+        Entries whose protection is missing and will be tried again. `waived`: those whose strategy has cancelled it.
     protect_tries
         How often protection of an entry was placed again.
     """
@@ -107,6 +109,8 @@ class Desk:
         self.look_due = 0
         self.closing: dict[Held, Closing] = {}
         self.closers: set[OrderId] = set()
+        self.unprotected: dict[OrderId, None] = {}
+        self.waived: set[OrderId] = set()
         self.protect_tries: dict[OrderId, int] = {}
 
     def tag_for(self, order: Order) -> str:
@@ -129,7 +133,7 @@ class Desk:
             [(key, one.seen, one.counted) for key, one in sorted(self.external_orders.items())],
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             sorted(self.frozen.items()), self.is_compared, self.was_compared,
-            list(self.closing.values()), sorted(self.closers),
+            list(self.closing.values()), sorted(self.closers), sorted(self.waived),
         )  # fmt: skip
 
 

@@ -252,6 +252,8 @@ def _cancel(state: EngineState, request: CancelRequest, now_ns: TsNs, out: list[
     record = state.book.records.get(request.order_id)
     if record is not None and record.order.id in state.book.open_by_instrument.get(record.order.instrument, {}):
         out.append(state.gate.cancel(record))
+        if state.desk is not None and record.order.parent is not None:
+            state.desk.waived.add(record.order.parent)
         return
     _refuse(state, CancelOrder(request.order_id), request.order_id, now_ns, out)
 

@@ -66,6 +66,6 @@ def step(state: EngineState, event: Event) -> list[Output]:
     """
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
-    if state.desk is not None and out:
-        broker.note_outputs(state, out)
+    if state.desk is not None:
+        broker.note_outputs(state, event, out)
     return out

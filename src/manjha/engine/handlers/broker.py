@@ -5,8 +5,10 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, R
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import (
     AccountTaken,
+    BrokerRead,
     ChangeAnswered,
     DifferenceAccepted,
+    Event,
     LinkLost,
     ModifyRejected,
     OrderAccepted,
@@ -18,12 +20,14 @@ from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
 from manjha.domain.orders import OrderId, Phase
 from manjha.engine import desk as desks
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
-from manjha.engine.exits import protect_again
+from manjha.engine.exits import protect_again, unprotected
 from manjha.engine.flatten import FLATTEN, look_again
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.orders.lifecycle import Happening
+
+_BROKERS = (AccountTaken, BrokerRead, ChangeAnswered, OrderRejected, SendVetoed, SubmitAnswered)
 
 
 def desk_of(state: EngineState) -> Desk:
@@ -52,8 +56,7 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
             record.at_broker.uncertain_ns, record.at_broker.absent = event.ts_ns, 0
     for order_id in desk.changing:
         _asked(state.book.records[order_id], event.ts_ns)
-    soon = TsNs(event.ts_ns + SECOND_NS)
-    out.extend(SetTimer(f"{desks.PROTECT}:{entry_id}", soon) for entry_id in state.protections)
+    desk.unprotected.clear()
     doubt(state, "the run begins", event.ts_ns, out)
     plan_check(desk, event.ts_ns, out)
 
@@ -183,9 +186,20 @@ def freeze(state: EngineState, instrument: str, why: str, now_ns: int, out: list
     call(instrument, why, now_ns, out)
 
 
-def note_outputs(state: EngineState, out: list[Output]) -> None:
-    """Remember which changes are on their way, so that they are asked after."""
+def guard(state: EngineState, now_ns: int, out: list[Output]) -> None:
+    """See that whatever should protect a position and does not is tried again soon."""
     desk = desk_of(state)
+    for entry_id in unprotected(state):
+        if entry_id not in desk.unprotected:
+            desk.unprotected[entry_id] = None
+            out.append(SetTimer(f"{desks.PROTECT}:{entry_id}", TsNs(now_ns + SECOND_NS)))
+
+
+def note_outputs(state: EngineState, event: Event, out: list[Output]) -> None:
+    """After a step: see to protection where the broker has spoken, and remember which changes are on their way."""
+    desk = desk_of(state)
+    if isinstance(event, _BROKERS):
+        guard(state, event.ts_ns, out)
     for output in out:
         if isinstance(output, Approved) and isinstance(output.command, CancelOrder | ModifyOrder):
             record = state.book.records[output.command.order_id]
@@ -235,11 +249,10 @@ def _unsent(state: EngineState, record: OrderRecord, reason: str, now_ns: TsNs, 
 
 
 def _protection_failed(state: EngineState, record: OrderRecord, why: str, now_ns: TsNs, out: list[Output]) -> None:
-    """Try protection again in a second: a position must not stay without."""
+    """Tell a person; `guard` sees to it that it is tried again."""
     entry_id = record.order.group
     if entry_id is not None and entry_id in state.protections:
         call(record.order.instrument, f"protection did not reach the exchange: {why}", now_ns, out)
-        out.append(SetTimer(desks.PROTECT + ":" + entry_id, TsNs(now_ns + SECOND_NS)))
 
 
 def _terms_refused(state: EngineState, record: OrderRecord, reason: str, now_ns: TsNs, out: list[Output]) -> None:
