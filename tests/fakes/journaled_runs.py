@@ -1,6 +1,6 @@
 """Runs of the engine whose events and decisions are journaled as they come: what a live process will do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from manjha.domain.orders import AccountId, RunId
 from manjha.domain.read_models import OrderView, PositionView
 from manjha.engine.journaling import entry_of
 from manjha.engine.state import EngineState
+from manjha.engine.step import step
 from manjha.ports.journal import Journal
 from manjha.research import drive
 from manjha.research.backtest import BacktestSpec, run_backtest
@@ -69,16 +70,15 @@ def journaled(spec: BacktestSpec) -> Journaled:
     """Run a spec and keep what it would have journaled."""
     entries: list[Entry] = []
     states: list[EngineState] = []
-    plain: Callable[[EngineState, Event], list[Output]] = drive.step
 
-    def step(state: EngineState, event: Event) -> list[Output]:
-        outputs = plain(state, event)
+    def journaling(state: EngineState, event: Event) -> list[Output]:
+        outputs = step(state, event)
         at = _moment(state, event)
         entries.extend(entry_of(value, at) for value in (event, *outputs))
         return outputs
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drive, "step", step)
+        patch.setattr(drive, "step", journaling)
         run_backtest(spec, watch=states.append)
     return Journaled(spec, entries, states[0])
 

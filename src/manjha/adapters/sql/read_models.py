@@ -121,15 +121,14 @@ class SqlReadModels:
         """Move the mark from one row of the journal to another, if it is still there."""
         values = {"seq": after.seq, "hash": after.hash, "day": after.day}
         values["strikes"] = msgspec.json.encode(dict(sorted(after.strikes.items()))).decode()
+        move: Any
         if before.seq == 0:
-            put = inserting(self._connection, PROJECTIONS).on_conflict_do_nothing()
-            moved = self._connection.execute(put.values(account=after.account, **values))
+            move = inserting(self._connection, PROJECTIONS).on_conflict_do_nothing()
+            move = move.values(account=after.account, **values)
         else:
             held = (PROJECTIONS.c.account == before.account) & (PROJECTIONS.c.seq == before.seq)
-            moved = self._connection.execute(
-                update(PROJECTIONS).where(held, PROJECTIONS.c.hash == before.hash).values(**values)
-            )
-        if moved.rowcount != 1:
+            move = update(PROJECTIONS).where(held, PROJECTIONS.c.hash == before.hash).values(**values)
+        if self._connection.execute(move.returning(PROJECTIONS.c.account)).first() is None:
             raise UsageError(
                 f"the read models of {after.account} are no longer at row {before.seq} of the journal",
                 hint="Another process writes them: let one of the two go on alone.",
