@@ -126,6 +126,7 @@ def test_a_kill_anywhere_leaves_old_or_new_and_upgrade_finishes(
         assert content(url) == new
 
 
+@pytest.mark.slow
 def test_the_first_tables_are_made_whole_too(tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path / f'{point}.db'}" for point in range(30)]
     assert killed(HEAD, 0, urls)[:30] == ["killed"] * 30

@@ -72,3 +72,6 @@ class MemoryWork:
     @contextmanager
     def begin(self) -> Iterator[Any]:
         yield self
+
+    def close(self) -> None:
+        pass

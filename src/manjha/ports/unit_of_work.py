@@ -53,3 +53,7 @@ class UnitOfWork(Protocol):
             The database does not answer or cannot be written.
         """
         ...
+
+    def close(self) -> None:
+        """Let the storage go."""
+        ...

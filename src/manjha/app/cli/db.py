@@ -1,5 +1,6 @@
 """`manjha db`: the state of the database of records, its migrations, and its read models made anew from a journal."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -21,11 +22,8 @@ def status(*, json: Json = False) -> None:
     from manjha.app.cli.output import print_json, print_table
     from manjha.app.settings import load_settings
 
-    held = database(load_settings())
-    try:
+    with closing(database(load_settings())) as held:
         revision, counts = held.revision(), held.counts()
-    finally:
-        held.close()
     if json:
         print_json({"database": held.name, "migration": revision or None, "newest": HEAD, "rows": counts})
         return
@@ -59,11 +57,8 @@ def downgrade(
     from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
 
-    held = database(load_settings())
-    try:
+    with closing(database(load_settings())) as held:
         there = held.revision()
-    finally:
-        held.close()
     if migration > there:
         raise UsageError(
             f"the tables are of migration {there or 'none'}, {migration} is not older", hint="`manjha db upgrade`"
@@ -94,14 +89,11 @@ def rebuild(
     from manjha.services import read_models
 
     settings = load_settings()
-    journal = journal_to_read(where, account)
     make = read_models.follow if goes_on else read_models.rebuild
-    try:
+    with closing(journal_to_read(where, account)) as journal, closing(unit_of_work(settings)) as work:
+        reference = read_model_reference(settings)
         with progress_bar() as tell:
-            given = (journal, unit_of_work(settings), read_model_reference(settings))
-            done = make(*given, batch=batch, tell=partial(tell, "rows"))
-    finally:
-        journal.close()
+            done = make(journal, work, reference, batch=batch, tell=partial(tell, "rows"))
     before, reached = done.before, done.reached
     if json:
         print_json({"account": reached.account, "from": before.seq, "reached": reached.seq})
@@ -114,12 +106,9 @@ def _move(migration: str, *, json: bool) -> None:
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
 
-    held = database(load_settings())
-    try:
+    with closing(database(load_settings())) as held:
         before = held.revision()
         held.move_to(migration)
-    finally:
-        held.close()
     if json:
         print_json({"database": held.name, "before": before or None, "migration": migration})
     elif before == migration:
