@@ -231,7 +231,8 @@ class _Fold:
             if held.instrument == instrument and held.qty:
                 # The last price decides only what is paid in cash, which is no part of a position.
                 after = adjust(action, held.qty, held.cost, 0)
-                self._hold(held, after.qty, after.cost, 0, ts_ns)
+                if (after.qty, after.cost) != (held.qty, held.cost):
+                    self._hold(held, after.qty, after.cost, 0, ts_ns)
 
     def expired(self, event: ContractExpired) -> None:
         """Close what is held of a contract at what it pays."""
