@@ -31,7 +31,7 @@ from manjha.domain.orders import (
     Validity,
     Variety,
 )
-from manjha.domain.read_models import Changes, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
 from manjha.domain.records import Run
 from manjha.engine.journaling import entry_of
 from manjha.ports.unit_of_work import UnitOfWork
@@ -81,7 +81,7 @@ POSITION = PositionView(ACCOUNT, ORIGIN.strategy, FULL.instrument, Product.NRML,
 ACTIVITY = RunActivity(
     ACCOUNT, RUN, 1, 7, TsNs(AT := 1_720_000_000_000_000_000), TsNs(AT + 1), ORIGIN.strategy, 1, 2, 3
 )
-ALL = Changes((ORDER,), TRADES, (NOTE,), (POSITION,), (ACTIVITY,))
+ALL = Changed((ORDER,), TRADES, (NOTE,), (POSITION,), (ACTIVITY,))
 START, END = Reached(ACCOUNT), Reached(ACCOUNT, 7, b"\x00\xff" * 16, TradingDay(20_000), {FULL.instrument: Px(BIG)})
 
 
@@ -124,7 +124,7 @@ def test_a_row_that_changed_takes_the_place_of_what_it_was(work: UnitOfWork) -> 
     with work.begin() as records:
         records.read_models.write(START, END, ALL)
         assert [one.order.id for one in records.read_models.open_orders(ACCOUNT)] == [FULL.id]
-        records.read_models.write(END, after, Changes((order,), (), (), (position,), (activity,)))
+        records.read_models.write(END, after, Changed((order,), (), (), (position,), (activity,)))
         assert list(records.read_models.open_orders(ACCOUNT)) == []
     left = msgspec.structs.replace(order, reason="zero � byte")
     assert rows_of(work) == (after, [left], list(TRADES), [NOTE], [position], activity)
@@ -138,13 +138,13 @@ def test_who_is_behind_writes_nothing(work: UnitOfWork, before: Reached) -> None
         records.read_models.write(START, END, ALL)
     after = Reached(before.account, 9, b"9")
     with pytest.raises(UsageError, match="no longer at row"), work.begin() as records:
-        records.read_models.write(before, after, Changes((), (TradeView(9, FILL),)))
+        records.read_models.write(before, after, Changed((), (TradeView(9, FILL),)))
     assert rows_of(work) == (END, [ORDER], list(TRADES), [NOTE], [POSITION], ACTIVITY)
 
 
 def test_a_fill_without_its_order_is_refused(work: UnitOfWork) -> None:
     with pytest.raises(SettingsError, match=r"(?i)foreign key"), work.begin() as records:
-        records.read_models.write(START, END, Changes((), TRADES))
+        records.read_models.write(START, END, Changed((), TRADES))
     assert rows_of(work) == NOTHING
 
 
@@ -157,7 +157,7 @@ def test_pages_are_in_the_order_of_the_journal(work: UnitOfWork) -> None:
     trades = [TradeView(200 + at, fill) for at, fill in enumerate(fills)]
     with work.begin() as records:
         models = records.read_models
-        models.write(START, END, Changes(tuple(orders), tuple(trades)))
+        models.write(START, END, Changed(tuple(orders), tuple(trades)))
         placed: list[int] = []
         while page := models.orders(ACCOUNT, after=placed[-1] if placed else 0, limit=3):
             placed += [order.placed_seq for order in page]
@@ -177,8 +177,8 @@ def test_forgetting_one_account_leaves_the_other_and_what_was_recorded(work: Uni
     only = msgspec.structs.replace(ACTIVITY, run=RunId("run-2"))
     with work.begin() as records:
         records.read_models.write(START, END, ALL)
-        records.read_models.write(Reached(OTHER), Reached(OTHER, 3, b"3"), Changes((), (), (), (other,)))
-        records.read_models.write(END, Reached(ACCOUNT, 8, b"8"), Changes(runs=(only,)))
+        records.read_models.write(Reached(OTHER), Reached(OTHER, 3, b"3"), Changed((), (), (), (other,)))
+        records.read_models.write(END, Reached(ACCOUNT, 8, b"8"), Changed(runs=(only,)))
         assert [one.strategy for one in records.runs.runs(ACCOUNT)] == [ORIGIN.strategy] * 2
         records.runs.begin(recorded)
         [_, with_activity] = records.runs.runs(ACCOUNT)

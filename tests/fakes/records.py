@@ -6,7 +6,7 @@ from typing import Any
 
 from manjha.domain.errors import UsageError
 from manjha.domain.orders import AccountId, OrderId, RunId
-from manjha.domain.read_models import Changes, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
 from manjha.orders.lifecycle import OPEN_PHASES
 
 
@@ -20,7 +20,7 @@ class MemoryReadModels:
     def reached(self, account: AccountId) -> Reached:
         return self.mark or Reached(account)
 
-    def write(self, before: Reached, after: Reached, changes: Changes) -> None:
+    def write(self, before: Reached, after: Reached, changes: Changed) -> None:
         if before != self.reached(before.account):
             raise UsageError("no longer there")
         self.mark = after

@@ -99,7 +99,7 @@ class Reached(msgspec.Struct, frozen=True):
     strikes: dict[InstrumentId, Px] = {}
 
 
-class Changes(msgspec.Struct, frozen=True):
+class Changed(msgspec.Struct, frozen=True):
     """The rows that some entries of a journal have made or changed, each in its newest form."""
 
     orders: tuple[OrderView, ...] = ()

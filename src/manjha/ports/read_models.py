@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from manjha.domain.orders import AccountId, OrderId, RunId
-from manjha.domain.read_models import Changes, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
 
 
 class ReadModels(Protocol):
@@ -14,7 +14,7 @@ class ReadModels(Protocol):
         """Return how far an account's rows have come; `Reached(account)` where there are none."""
         ...
 
-    def write(self, before: Reached, after: Reached, changes: Changes) -> None:
+    def write(self, before: Reached, after: Reached, changes: Changed) -> None:
         """Write what changed between two rows of the journal.
 
         Raises

@@ -30,7 +30,7 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px
 from manjha.domain.orders import Fill, Order, OrderId, Product, RunId, StrategyId
 from manjha.domain.read_models import (
-    Changes,
+    Changed,
     NoteView,
     OrderView,
     PositionView,
@@ -86,7 +86,7 @@ def orders_named_in(reads: Iterable[Read]) -> set[OrderId]:
     return found
 
 
-def project(known: Known, reads: Iterable[Read]) -> tuple[Reached, Changes]:
+def project(known: Known, reads: Iterable[Read]) -> tuple[Reached, Changed]:
     """Return how far the rows lead from what is known, and every row of the read models that they change.
 
     `reads` follow on `known.reached` in the order of the journal. Folding them in one piece or in several is the same.
@@ -139,10 +139,10 @@ class _Fold:
             handler(self, value)
         self._count(row, strategy, orders, trades, refusals)
 
-    def end(self) -> tuple[Reached, Changes]:
+    def end(self) -> tuple[Reached, Changed]:
         """Return what has come of it."""
         reached = Reached(self.account, self.seq, self.hash, self.day, self.strikes)
-        changed = Changes(
+        changed = Changed(
             orders=tuple(self.orders.values()),
             trades=tuple(self.trades),
             notes=tuple(self.notes),

@@ -30,7 +30,7 @@ from manjha.domain.orders import (
     Validity,
     Variety,
 )
-from manjha.domain.read_models import Changes, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
 
 OPEN = (Phase.SENT, Phase.WORKING, Phase.UNCONFIRMED)
 _EXITS = Exits.__struct_fields__
@@ -51,7 +51,7 @@ class SqlReadModels:
         strikes = {InstrumentId(name): Px(strike) for name, strike in _STRIKES.decode(found.strikes).items()}
         return Reached(account, found.seq, bytes(found.hash), found.day, strikes)
 
-    def write(self, before: Reached, after: Reached, changes: Changes) -> None:
+    def write(self, before: Reached, after: Reached, changes: Changed) -> None:
         """Write what changed. See the port."""
         self._move(before, after)
         account = after.account

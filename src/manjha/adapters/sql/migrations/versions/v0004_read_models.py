@@ -11,6 +11,21 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables."""
+    _orders()
+    _trades()
+    _others()
+
+
+def downgrade() -> None:
+    """Drop them."""
+    op.drop_table("projections")
+    op.drop_table("positions")
+    op.drop_table("contract_notes")
+    op.drop_table("trades")
+    op.drop_table("orders")
+
+
+def _orders() -> None:
     op.create_table(
         "orders",
         sa.Column("account", sa.String(64), nullable=False),
@@ -53,6 +68,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_orders_account_phase", "orders", ["account", "phase"])
     op.create_index("ix_orders_account_placed_seq", "orders", ["account", "placed_seq"])
+
+
+def _trades() -> None:
     op.create_table(
         "trades",
         sa.Column("account", sa.String(64), nullable=False),
@@ -82,6 +100,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_trades_account_order_id", "trades", ["account", "order_id"])
     op.create_index("ix_trades_account_run_seq", "trades", ["account", "run", "seq"])
+
+
+def _others() -> None:
     op.create_table(
         "contract_notes",
         sa.Column("account", sa.String(64), nullable=False),
@@ -122,12 +143,3 @@ def upgrade() -> None:
         sa.Column("strikes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account", name="pk_projections"),
     )
-
-
-def downgrade() -> None:
-    """Drop them."""
-    op.drop_table("projections")
-    op.drop_table("positions")
-    op.drop_table("contract_notes")
-    op.drop_table("trades")
-    op.drop_table("orders")
