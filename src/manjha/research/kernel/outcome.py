@@ -9,7 +9,7 @@ import numpy as np
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
-from manjha.research.kernel.records import STEP, Columns, Ints, Records
+from manjha.research.kernel.records import BRIEF, FILLED, MARKET, ORDER, ORDER_HEAD, SIGNAL, STEP, Columns, Ints, Records
 from manjha.research.kernel.rows import ints
 from manjha.research.kernel.tables import Tables, copied
 from manjha.research.result import Int64s
@@ -52,10 +52,15 @@ class KernelOutcome:
         """
         return self._log("fills")
 
+    @property
+    def order_heads(self) -> Records:
+        """The same as `orders`, of which those that are brief may still lack what follows from their fills."""
+        return self._log("orders")
+
     @cached_property
     def orders(self) -> Records:
         """Records of the orders that were approved, see `records.ORDER`."""
-        return self._log("orders")
+        return complete(self._log("orders"), self.fills, int(self.account["latency"]))
 
     @cached_property
     def notes(self) -> Records:
@@ -146,6 +151,31 @@ class KernelOutcome:
             if not self.paid:
                 total -= _held(mine["at"], mine["cost"], positions, 0)
         return total
+
+
+def complete(orders: Records, fills: Records, latency: int) -> Records:
+    """Write what is left out of brief orders, as gate, exchange and fill leave an order; return the orders.
+
+    Such an order traded in one piece, so that it follows from its fill (`plain`).
+    """
+    of = fills[orders["phase"][fills["order"]] == BRIEF]
+    if not len(of):
+        return orders
+    made = np.zeros(len(of), ORDER)
+    for name in ("instrument", "side", "qty"):
+        made[name] = of[name]
+    for name in ("filled", "asked_qty", "venue_qty"):
+        made[name] = of["qty"]
+    made["turnover"] = of["qty"] * of["px"]
+    made["decided_ns"] = made["closed_ns"] = of["ts_ns"]
+    made["since_ns"] = of["ts_ns"] + latency
+    made["parent"] = made["group"] = made["row"] = made["entry_type"] = -1
+    made["type"], made["purpose"], made["rank"] = MARKET, SIGNAL, 1
+    head = len(ORDER_HEAD.split())
+    words = orders.view(np.int64).reshape(len(orders), -1)
+    words[of["order"], head:] = made.view(np.int64).reshape(len(of), -1)[:, head:]
+    orders["phase"][of["order"]] = FILLED
+    return orders
 
 
 @numba.njit(cache=True)

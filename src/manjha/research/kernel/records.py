@@ -55,8 +55,8 @@ BARS, SESSION_OPENS = range(2)
 ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
 EXPIRY, SPLIT, BONUS, DIVIDEND, SPECIAL_DIVIDEND, RIGHTS, DEMERGER = range(7)
-# Phases of an order.
-WORKING, FILLED, CANCELLED, REJECTED = range(4)
+# Phases of an order; one that is brief is filled.
+WORKING, FILLED, CANCELLED, REJECTED, BRIEF = range(5)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
 SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
@@ -119,15 +119,17 @@ underlying (-1: it is no future), whose row has the margin of all of them, `spot
 price, `delivers` whether its expiry pays a delivery fee.
 """
 
+ORDER_HEAD = "seq phase note_day note_back note_rest tag"
 ORDER = _record(
-    "seq instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved phase",
+    f"{ORDER_HEAD} instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved",
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest band_low band_high tag",
+    "band_low band_high",
 )
 """An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
-one is outside of."""
+one is outside of. Of one in the phase `BRIEF` only `ORDER_HEAD` was written, which is all that a run asks of it; the
+rest follows from its one fill, see `outcome.complete`."""
 
 PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
 """What protects an entry (`engine.state.Protection`)."""
