@@ -76,8 +76,12 @@ class KernelMarket:
 
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
         """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
-        first = first_position(self.timeline, trade_from_ns)
-        self.begun(strategy, max(strategy.history_needed() - 1, first))
+        first = first_position(self.timeline, trade_from_ns) if trade_from_ns else 0
+        needed = max(strategy.history_needed() - 1, first)
+        if overrides(strategy, "init"):
+            self.begun(strategy, needed)
+        else:
+            self._require(strategy, needed)
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
         return stated_from(ask(strategy, self.history), first)
 
@@ -89,10 +93,12 @@ class KernelMarket:
             strategy.init(ctx)
             if ctx.requests:
                 raise UsageError(f"{strategy.name} asked for an order in init, before any bar")
-        needed = max(needed, ctx.warmup)
+        self._require(strategy, max(needed, ctx.warmup))
+        return ctx
+
+    def _require(self, strategy: Strategy, needed: int) -> None:
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
-        return ctx
 
 
 def context_of(spec: BacktestSpec, timeline: Timeline) -> Context:
