@@ -70,12 +70,13 @@ def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 
     """
     from manjha.strategy.indicators.kernels.turns import find_crossings
 
-    lines, terms = _alike(one, other), (float(by), float(above), float(below))
+    one, other = _alike(one, other)
+    by, above, below = float(by), float(above), float(below)
     found: list[Changes] = []
     first, last = 0, np.nan
-    while first < len(lines[0]):
+    while first < len(one):
         rows, values = np.empty(PIECE, np.int64), np.empty(PIECE)
-        count, first = find_crossings(lines, terms, first, last, rows, values)
+        count, first = find_crossings(one, other, by, above, below, first, last, rows, values)
         if count:
             found.append(Changes(rows[:count], values[:count]))
             last = values[count - 1]

@@ -76,7 +76,7 @@ def _target_qty(k: Rec, x: Rec, value: int, worth: int, full: int) -> int:
     return int(to_lots(qty_for_signal(full, value), x.lot))
 
 
-@njit
+@inline
 def _goal(k: Rec, x: Rec, value: int, worth: int) -> int:
     """Return the signed quantity that a target wants held."""
     if value == 0:

@@ -12,6 +12,8 @@ from manjha.research.kernel.sessions import fire
 from manjha.research.kernel.timers import next_due
 from manjha.research.kernel.venue import OPEN, RANGE, drain, match
 
+NEAR = 128
+"""Positions within which the end of a day of bars is looked for first, then within twice as many, and so on."""
 ADVANCE, STEP, TO_THE_END = range(3)
 """How far an entry goes: some bars, some bars after a decision, or all and the last day's end."""
 
@@ -47,8 +49,14 @@ def run_bars(k: Rec, stop: int) -> None:
 
 @njit
 def _first_after(k: Rec, first: int, ts_ns: int) -> int:
-    """Return the first position from `first` on that closes after a moment."""
-    last = k.count
+    """Return the first position from `first` on that closes after a moment; it is mostly near."""
+    last, ahead = k.count, NEAR
+    while first + ahead < last:
+        if ints(k.end_at, first + ahead) > ts_ns:
+            last = first + ahead
+        else:
+            first += ahead + 1
+            ahead *= 2
     while first < last:
         middle = (first + last) // 2
         if ints(k.end_at, middle) > ts_ns:

@@ -36,16 +36,22 @@ def keep_crossings(one: Floats, other: Floats, below: float, out: Floats) -> Non
 
 
 @njit
-def find_crossings(
-    lines: tuple[Floats, Floats], terms: tuple[float, float, float], first: int, last: float, rows: Ints, values: Floats
+def find_crossings(  # noqa: PLR0913 - of tuples numba finds the types anew at each call, as slowly as it searches
+    one: Floats,
+    other: Floats,
+    by: float,
+    above: float,
+    below: float,
+    first: int,
+    last: float,
+    rows: Ints,
+    values: Floats,
 ) -> tuple[int, int]:
     """Note the rows at which a line comes to lie above another or no longer does, and what is wanted, from a row on.
 
-    `terms` are by how much it must be above, and what is wanted above and below; `last` is what was wanted before.
+    It must be above `by` so much; `above` and `below` are what is wanted then, and `last` what was wanted before.
     Return how many are noted and the row to go on from, which is the end unless `rows` is full.
     """
-    one, other = lines
-    by, above, below = terms
     count = 0
     while first < len(one):
         end = min(first + WORD, len(one))
