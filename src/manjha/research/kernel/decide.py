@@ -36,7 +36,7 @@ from manjha.research.kernel.scalars import (
     whole_units,
 )
 
-AHEAD = 6
+AHEAD = 12
 """How many wake-ups ahead their bars are fetched from memory."""
 
 
