@@ -124,7 +124,7 @@ def decide_plainly(k: Rec, stop: int) -> None:
     open, comes due or has to be put out. It goes on from where this ends.
     """
     r = k
-    if not r.plain or r.instruments > 1 or r.entries or r.acts_at or r.mapped or not is_quiet(k, 0):
+    if not r.plain or r.instruments > 1 or r.entries or r.acts_at or r.mapped or r.active or not is_quiet(k, 0):
         return
     x, wakeup, reached = holding(k, 0), r.wakeup, r.reached
     # Of each log that many rows are free.

@@ -10,7 +10,19 @@ import numpy as np
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
-from manjha.research.kernel.records import BRIEF, FILLED, HOLDING, MARKET, ORDER, ORDER_HEAD, SIGNAL, STEP, Columns, Ints, Records
+from manjha.research.kernel.records import (
+    BRIEF,
+    FILLED,
+    HOLDING,
+    MARKET,
+    ORDER,
+    ORDER_HEAD,
+    SIGNAL,
+    STEP,
+    Columns,
+    Ints,
+    Records,
+)
 from manjha.research.kernel.rows import ints
 from manjha.research.kernel.tables import PLACES, Tables
 from manjha.research.result import Int64s

@@ -3,7 +3,8 @@
 What gate, exchange and accounts do one after the other for every order is here what is left of it for an order that is
 alone, of a share that is paid for in full, where none of their questions can be answered otherwise: no limits of value,
 no bands, slippage or participation, no actions, nothing open. It writes what they would write, and a run without it
-gives the same to the last integer (a test says so). Everything else goes their way.
+gives the same to the last integer (a test says so). Everything else goes their way. Of its order it writes what the run
+may read again; `outcome.complete` writes the rest when somebody asks for orders, which in a sweep nobody does.
 """
 
 from manjha.research.kernel.account import settle

@@ -153,7 +153,8 @@ CHANGE = _record("instrument ts_ns before after cash reason")
 """A position that changed without a trade (`engine.state.PositionChange`)."""
 
 DAY = _record(
-    "day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst opens_before closes_before"
+    "day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst",
+    "opens_before closes_before",
 )
 """A day of the run; `opens_before` and `closes_before` are the first positions that close after those moments."""
 SESSION = _record(

@@ -36,7 +36,7 @@ def keep_crossings(one: Floats, other: Floats, below: float, out: Floats) -> Non
 
 
 @njit
-def find_crossings(  # noqa: PLR0913 - of tuples numba finds the types anew at each call, as slowly as it searches
+def find_crossings(  # noqa: PLR0913, PLR0917 - of tuples numba finds the types anew at each call, which is slow
     one: Floats,
     other: Floats,
     by: float,
@@ -55,8 +55,8 @@ def find_crossings(  # noqa: PLR0913 - of tuples numba finds the types anew at e
     count = 0
     while first < len(one):
         end = min(first + WORD, len(one))
-        # Rows at once: whether each is above as one bit, so that few of the rows are looked at alone.
-        if end - first == WORD and count + WORD <= len(rows) and above != below and (last == above or last == below):
+        # Many rows at once: whether each is above as one bit, so that few of them are looked at alone.
+        if end - first == WORD and count + WORD <= len(rows) and above != below and last in (above, below):
             ups, unknown = _above(one[first:end], other[first:end], by)
             if not unknown:
                 turns = ups ^ (ups << 1 | (1 if last == above else 0))
