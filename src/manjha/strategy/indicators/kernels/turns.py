@@ -52,11 +52,11 @@ def find_crossings(  # noqa: PLR0913, PLR0917 - of tuples numba finds the types 
     It must be above `by` so much; `above` and `below` are what is wanted then, and `last` what was wanted before.
     Return how many are noted and the row to go on from, which is the end unless `rows` is full.
     """
-    count = 0
+    count, differ = 0, above != below and not math.isnan(above) and not math.isnan(below)
     while first < len(one):
         end = min(first + WORD, len(one))
         # Many rows at once: whether each is above as one bit, so that few of them are looked at alone.
-        if end - first == WORD and count + WORD <= len(rows) and above != below and last in (above, below):
+        if differ and last in (above, below) and end - first == WORD and count + WORD <= len(rows):
             ups, unknown = _above(one[first:end], other[first:end], by)
             if not unknown:
                 turns = ups ^ (ups << 1 | (1 if last == above else 0))
