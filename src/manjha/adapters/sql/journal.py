@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from manjha.adapters.sql.database import read_url
@@ -118,7 +118,17 @@ class SqlJournal:
     def rows(self, after: int = 0) -> Iterator[Row]:
         """Yield the rows after a number, as they are stored."""
         table = JOURNAL.c
-        asked = select(JOURNAL).where(table.account == self._account, table.seq > after).order_by(table.seq)
+        yield from self._rows(select(JOURNAL).where(table.seq > after).order_by(table.seq))
+
+    def of_kind(self, kind: str, *, newest_first: bool = False) -> Iterator[Row]:
+        """Yield the rows of one kind; see the port."""
+        seq = JOURNAL.c.seq
+        yield from self._rows(
+            select(JOURNAL).where(JOURNAL.c.kind == kind).order_by(seq.desc() if newest_first else seq)
+        )
+
+    def _rows(self, asked: Select[Any]) -> Iterator[Row]:
+        asked = asked.where(JOURNAL.c.account == self._account)
         with self._reading() as connection:
             for found in connection.execution_options(yield_per=READ_AT_ONCE).execute(asked):
                 entry = Entry(found.kind, TsNs(found.ts_ns), bytes(found.payload))
