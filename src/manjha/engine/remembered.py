@@ -6,7 +6,7 @@ cannot be kept: such a run has snapshots that tell its digest, but none to go on
 its targets or entries before the first bar, and is not called afterwards, has nothing to remember.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any
 
@@ -25,6 +25,7 @@ _MADE = (Line, Series, Market, Context, Timeline)
 _ENUMS: dict[str, type[Enum]] = {kind.__name__: kind for kind in (Side, Product, OrderType, Validity)}
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _CONTAINERS: dict[type, str] = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
+_MAKERS: dict[str, Callable[[Iterable[Any]], Any]] = {word: kind for kind, word in _CONTAINERS.items()}
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -83,24 +84,16 @@ class StrategyMemory:
         return [_CONTAINERS[kind], sorted(said, key=_ENCODER.encode) if kind in (set, frozenset) else said]
 
     def _meant(self, said: Any) -> Any:
-        match said:
-            case ["is", value]:
-                return value
-            case ["int", digits]:
-                return int(digits)
-            case ["made", at]:
-                return self._made[at]
-            case ["enum", name, value]:
-                return _ENUMS[name](value)
-            case ["dict", pairs]:
-                return {self._meant(key): self._meant(value) for key, value in pairs}
-            case ["list", held]:
-                return [self._meant(one) for one in held]
-            case ["tuple", held]:
-                return tuple(self._meant(one) for one in held)
-            case ["set", held]:
-                return {self._meant(one) for one in held}
-        return frozenset(self._meant(one) for one in said[1])
+        word, value = said[0], said[1]
+        if word == "made":
+            return self._made[value]
+        if word == "enum":
+            return _ENUMS[value](said[2])
+        if word == "dict":
+            return {self._meant(key): self._meant(held) for key, held in value}
+        if word in _MAKERS:
+            return _MAKERS[word](map(self._meant, value))
+        return int(value) if word == "int" else value
 
 
 def _within(value: Any) -> Iterator[Any]:

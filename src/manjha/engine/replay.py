@@ -1,4 +1,4 @@
-"""A journal's rows through the engine once more: do the same events still give the same decisions and the same state?"""
+"""A journal's rows through the engine once more: are decisions and state still those that were recorded?"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,13 +31,14 @@ class Difference(msgspec.Struct, frozen=True):
 class Replayed(msgspec.Struct, frozen=True):
     """What a replay gave. `digest` is of the state at the end, or at the first difference.
 
-    `snapshots` counts the digests that were compared on the way; `has_ended` tells whether the rows hold the run's end.
+    `decisions` counts the commands, timers and refusals that were compared, `digests` the states; `has_ended` tells
+    whether the rows hold the run's end.
     """
 
     digest: str
     events: int
-    commands: int
-    snapshots: int
+    decisions: int
+    digests: int
     has_ended: bool
     difference: Difference | None
 
@@ -58,7 +59,7 @@ def replayed(state: EngineState, rows: Iterable[Row], digests: Mapping[int, str]
         found = fold.take(row)
         if found is not None or fold.has_ended:
             break
-    return Replayed(digest(state), fold.events, fold.commands, fold.snapshots, fold.has_ended, found)
+    return Replayed(digest(state), fold.events, fold.decisions, fold.compared, fold.has_ended, found)
 
 
 class _Fold:
@@ -67,7 +68,7 @@ class _Fold:
     def __init__(self, state: EngineState, digests: Mapping[int, str]) -> None:
         self.state = state
         self.digests = digests
-        self.events = self.commands = self.snapshots = 0
+        self.events = self.decisions = self.compared = 0
         self.has_ended = False
         self.outputs: list[Any] = []
         self.shown = 0
@@ -83,7 +84,6 @@ class _Fold:
             found = self._left_out() or self._note(row)
         if found is None and row.seq in self.digests:
             found = self._same_state(row, self.digests[row.seq])
-            self.snapshots += 1
         return found
 
     def _event(self, row: Row) -> Difference | None:
@@ -105,7 +105,7 @@ class _Fold:
         if came_out != row.entry:
             return self._differs(in_words(row.entry), in_words(came_out))
         self.shown += 1
-        self.commands += 1
+        self.decisions += 1
         return None
 
     def _left_out(self) -> Difference | None:
@@ -124,6 +124,7 @@ class _Fold:
 
     def _same_state(self, row: Row, recorded: str) -> Difference | None:
         came_out = digest(self.state)
+        self.compared += 1
         if came_out == recorded:
             return None
         return Difference(row.seq, row.entry.ts_ns, "the state after it", f"state {recorded}", f"state {came_out}")

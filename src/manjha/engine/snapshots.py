@@ -66,7 +66,8 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     strategy: list[Any]
 
 
-_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+# Not sorted: the order of a dict is the order of what happened, and the engine walks some of them in it.
+_ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(KeptState)
 _LEDGER = ("cash", "margin", "margin_peak", "reserved", "unsettled")
 _POSITION = ("qty", "cost", "realised", "margin", "number")

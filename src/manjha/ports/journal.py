@@ -44,7 +44,7 @@ class Journal(Protocol):
         ...
 
     def of_kind(self, kind: str, *, newest_first: bool = False) -> Iterator[Row]:
-        """Yield the rows of one kind by number, ascending or from the newest back; whether they are whole is not said."""
+        """Yield the rows of one kind by number, ascending or from the newest back."""
         ...
 
     def keep(self, snapshot: Snapshot) -> None:

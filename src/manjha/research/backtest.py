@@ -100,6 +100,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 Driver = Callable[[EngineState, Venue, Driven, Progress | None], Drive]
 """Makes what drives a run."""
+Run = Callable[[BacktestSpec, Progress | None, Driver], BacktestResult]
+"""Runs a spec, given what drives it: `run_backtest`, or one that looks at more beside it."""
 
 
 def run_backtest(

@@ -1,6 +1,6 @@
 """A backtest with a journal: everything that it saw and decided, written down as a trader's would be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from manjha.domain.commands import Output
 from manjha.domain.moments import TsNs
@@ -11,7 +11,7 @@ from manjha.engine.terms import Given, RunBegun, Watched
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.assumptions import assumptions_of
-from manjha.research.backtest import BacktestSpec, Driver
+from manjha.research.backtest import BacktestSpec, Run
 from manjha.research.drive import Driven, Progress
 from manjha.research.recorded import RecordedDrive
 from manjha.research.result import BacktestResult
@@ -21,8 +21,6 @@ from manjha.simulator.venue import Venue
 
 BATCH = 1_000
 """Rows of one commit: at a simulated exchange nothing leaves that a crash could orphan."""
-Run = Callable[[BacktestSpec, Progress | None, Driver], BacktestResult]
-"""Runs a backtest, given what drives it: `run_backtest` or one that does the same."""
 
 
 class BacktestTape:

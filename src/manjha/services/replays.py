@@ -19,9 +19,12 @@ from manjha.market.rules import MarketRules
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec, prepare
+from manjha.research.drive import Progress
 from manjha.research.search.variants import source_hash
 from manjha.strategy.interface import Strategy
 
+TOLD_EVERY = 10_000
+"""Rows from one word on progress to the next."""
 FindStrategy = Callable[[str], type[Strategy]]
 
 
@@ -53,56 +56,56 @@ def recorded_runs(journal: Journal) -> list[Recorded]:
     return [Recorded(seq, end, terms) for (seq, terms), end in zip(begun, ends, strict=True)]
 
 
-def replay(
-    journal: Journal,
-    segments: MarketSegments,
-    run: Recorded,
-    find: FindStrategy,
-    rules: MarketRules,
-    *,
-    from_snapshot: bool = False,
-) -> RunReplayed:
-    """Replay a run from its beginning, or from its newest snapshot that can be gone on from.
+class Replays:
+    """Replays the runs of a journal. `find` returns a strategy by what the terms of its run call it."""
 
-    Raises
-    ------
-    JournalHalted
-        Rows or market data are not what was written.
-    UsageError
-        The strategy is not found, or does not take its recorded parameters any more.
-    """
-    found = find(run.terms.strategy)
-    state = made_again(run.terms, market_of(journal, segments, run), found, rules)
-    digests: dict[int, str] = {}
-    after = 0
-    for snapshot in journal.snapshots():
-        if not run.first < snapshot.seq <= run.last:
-            continue
-        if from_snapshot and snapshot.payload:
-            _go_on_from(state, snapshot)
-            after = snapshot.seq
-            break
-        digests[snapshot.seq] = snapshot.digest
-    rows = _sound(journal, after or run.first, run.last)
-    return RunReplayed(run, after, _changed(run.terms, found, rules), replayed(state, rows, digests))
+    def __init__(self, journal: Journal, segments: MarketSegments, find: FindStrategy, rules: MarketRules) -> None:
+        self._journal = journal
+        self._segments = segments
+        self._find = find
+        self._rules = rules
 
+    def replay(self, run: Recorded, tell: Progress | None = None, *, from_snapshot: bool = False) -> RunReplayed:
+        """Replay a run from its beginning, or from its newest snapshot that can be gone on from.
 
-def market_of(journal: Journal, segments: MarketSegments, run: Recorded) -> Seen:
-    """Return the market data of a run. Raises `JournalHalted` where they are not what was written."""
+        Raises
+        ------
+        JournalHalted
+            Rows or market data are not what was written.
+        DataError
+            The journal ends before the run's market data.
+        UsageError
+            The strategy is not found, or does not take its recorded parameters any more.
+        """
+        found = self._find(run.terms.strategy)
+        state = made_again(run.terms, self._market_of(run), found, self._rules)
+        digests: dict[int, str] = {}
+        after = 0
+        for snapshot in self._journal.snapshots():
+            if not run.first < snapshot.seq <= run.last:
+                continue
+            if from_snapshot and snapshot.payload:
+                _go_on_from(state, snapshot)
+                after = snapshot.seq
+                break
+            digests[snapshot.seq] = snapshot.digest
+        rows = _told(_sound(self._journal, after or run.first, run.last), run.last, tell)
+        return RunReplayed(run, after, _changed(run.terms, found, self._rules), replayed(state, rows, digests))
 
-    def frames() -> Iterator[Frame]:
+    def _market_of(self, run: Recorded) -> Seen:
+        """Return the market data of a run."""
         before, last = "", dict[int, MarketWritten]()
-        for row in journal.of_kind(MarketWritten.__name__):
+        for row in self._journal.of_kind(MarketWritten.__name__):
             written = note_of(row.entry, MarketWritten)
             if row.seq < run.first:
                 before = written.hash
             elif row.seq <= run.last:
                 last[written.segment] = written
+        account, frames = self._journal.head().account, list[Frame]()
         for number, written in last.items():
-            yield from frames_of(segments.read(number), journal.head().account, written, before)
+            frames += frames_of(self._segments.read(number), account, written, before)
             before = written.hash
-
-    return seen_in(frames())
+        return seen_in(frames)
 
 
 def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: MarketRules) -> EngineState:
@@ -177,3 +180,11 @@ def _sound(journal: Journal, after: int, last: int) -> Iterator[Row]:
             f"the end is missing: rows {expected} to {last} were written",
             hint="`manjha journal verify` says what is whole.",
         )
+
+
+def _told(rows: Iterator[Row], last: int, tell: Progress | None) -> Iterator[Row]:
+    """Yield rows, and tell now and then how far they have come."""
+    for row in rows:
+        if tell is not None and row.seq % TOLD_EVERY == 0:
+            tell(row.seq, last)
+        yield row
