@@ -54,6 +54,8 @@ class SegmentFolder:
         """Write frames after those before; see the port."""
         if self._why_halted:
             raise JournalHalted(f"the segments in {self._folder} cannot be written: {self._why_halted}", hint=_ADVICE)
+        if not frames:
+            return
         with self._working("be written"):
             chain = self._chain
             if chain is None or (chain.offset >= self._segment_bytes and chain.written() == self._last):

@@ -129,8 +129,11 @@ class SqlJournal:
 
     def _rows(self, asked: Select[Any]) -> Iterator[Row]:
         asked = asked.where(JOURNAL.c.account == self._account)
-        with self._reading() as connection:
-            for found in connection.execution_options(yield_per=READ_AT_ONCE).execute(asked):
+        with (
+            self._reading() as connection,
+            connection.execution_options(yield_per=READ_AT_ONCE).execute(asked) as result,
+        ):
+            for found in result:
                 entry = Entry(found.kind, TsNs(found.ts_ns), bytes(found.payload))
                 yield Row(
                     found.seq, found.epoch, RunId(found.run), entry, bytes(found.previous), bytes(found.hash)
@@ -150,8 +153,8 @@ class SqlJournal:
         """Yield the snapshots that are kept, newest first."""
         table = SNAPSHOTS.c
         asked = select(SNAPSHOTS).where(table.account == self._account).order_by(table.seq.desc())
-        with self._reading() as connection:
-            for found in connection.execute(asked):
+        with self._reading() as connection, connection.execution_options(yield_per=1).execute(asked) as result:
+            for found in result:
                 yield Snapshot(found.seq, found.digest, bytes(found.payload))
 
     def close(self) -> None:
