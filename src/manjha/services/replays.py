@@ -52,8 +52,8 @@ class RunReplayed(msgspec.Struct, frozen=True):
 def recorded_runs(journal: Journal) -> list[Recorded]:
     """Return the runs of a journal, oldest first."""
     begun = [(row.seq, note_of(row.entry, RunBegun)) for row in journal.of_kind(RunBegun.__name__)]
-    ends = [seq - 1 for seq, _ in begun[1:]] + [journal.head().seq]
-    return [Recorded(seq, end, terms) for (seq, terms), end in zip(begun, ends, strict=True)]
+    following = [seq for seq, _ in begun[1:]] + [journal.head().seq + 1]
+    return [Recorded(seq, after - 1, terms) for (seq, terms), after in zip(begun, following[: len(begun)], strict=True)]
 
 
 class Replays:
