@@ -111,7 +111,7 @@ def made_like(strategy: Strategy) -> type[Strategy]:
         name = strategy.name
 
         def __init__(self, **_given: object) -> None:
-            vars(self).update(held)
+            self.__dict__.update(held)
 
     return Again
 

@@ -157,8 +157,9 @@ def test_a_changed_strategy_is_said_and_its_first_other_decision_named(desk: Des
     ("old", "new", "before", "now"),
     [
         ("not ctx.position:", "ctx.position > 99:", "Approved.SubmitOrder", "nothing"),
-        ("if self.rising == self.bars", "if self.rising >= 1", "nothing", "Approved.SubmitOrder"),
-        ("ctx.buy(10,", "ctx.buy(10.5,", "Approved.SubmitOrder", "UsageError"),
+        ("if self.rising == self.bars", "if self.rising >= 1", "Approved.SubmitOrder", "Approved.SubmitOrder"),
+        ("* 0.995)", "* 0.995) or ctx.buy(1)", "nothing", "Approved.SubmitOrder"),
+        ("ctx.buy(10,", "ctx.buy(10.5,", "no", "UsageError"),
     ],
 )
 def test_what_differs_is_told(desk: Desk, old: str, new: str, before: str, now: str) -> None:

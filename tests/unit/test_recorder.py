@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from manjha.adapters.files import segments as module
 from manjha.adapters.files.segments import SegmentFolder
 from manjha.domain.commands import Approved, CancelOrder
 from manjha.domain.errors import JournalHalted, SettingsError, StaleWriter
@@ -180,7 +179,7 @@ def test_a_disk_that_does_not_sync_halts_for_good(tmp_path: Path, monkeypatch: p
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.os, "fsync", refuse)
+        patch.setattr("manjha.adapters.files.segments.os.fsync", refuse)
         with pytest.raises(JournalHalted, match="cannot be made durable: Input/output error"):
             recorder.commit()
     with pytest.raises(JournalHalted, match="Input/output error"):
