@@ -9,7 +9,6 @@ from manjha.domain.orders import Fill, Product, Side
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BACKTEST, BacktestSpec, run_backtest
-from manjha.research.result import BacktestResult
 from manjha.services.recorded_backtests import Recording
 from manjha.services.replays import Recorded, Replays, RunReplayed, recorded_runs
 from manjha.strategy.context import Context, Market
@@ -131,7 +130,7 @@ class Tape:
         self.segments = segments or MemorySegments(BACKTEST)
         self.spec = spec
         recording = Recording(self.journal, self.segments, "again", snapshot_every=snapshot_every)
-        self.result = recording.run(_run, spec)
+        self.result = recording.run(run_backtest, spec)
         self.strategy: type[Strategy] = Restless if isinstance(spec.strategy, Restless) else made_like(spec.strategy)
 
     @property
@@ -153,7 +152,3 @@ class Tape:
         other.shared.snapshots = [one for one in self.shared.snapshots if one.seq <= seq]
         other.journal = MemoryJournal(other.shared)
         return other
-
-
-def _run(spec: BacktestSpec, progress: Any, driver: Any) -> BacktestResult:
-    return run_backtest(spec, progress, driver=driver)

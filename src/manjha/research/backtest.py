@@ -107,8 +107,8 @@ Run = Callable[[BacktestSpec, Progress | None, Driver], BacktestResult]
 def run_backtest(
     spec: BacktestSpec,
     progress: Progress | None = None,
-    watch: Callable[[EngineState], None] | None = None,
     driver: Driver = Drive,
+    watch: Callable[[EngineState], None] | None = None,
 ) -> BacktestResult:
     """Run a backtest and return everything it gives. `watch` is shown the state before the first bar.
 

@@ -17,7 +17,7 @@ from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
 from manjha.research.assumptions import slippage_name
-from manjha.research.backtest import BacktestSpec, Driver, Run, run_backtest
+from manjha.research.backtest import BacktestSpec, Run, run_backtest
 from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Drive, Progress
 from manjha.research.fast import fast_backtest
@@ -137,11 +137,7 @@ def backtest(
 
 def run_by(request: BacktestRequest) -> Run:
     """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
-    return run_checked if request.bias_check else _run_unchecked
-
-
-def _run_unchecked(spec: BacktestSpec, progress: Progress | None = None, driver: Driver = Drive) -> BacktestResult:
-    return run_backtest(spec, progress, driver=driver)
+    return run_checked if request.bias_check else run_backtest
 
 
 def uncertainty(

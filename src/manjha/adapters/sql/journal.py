@@ -133,11 +133,10 @@ class SqlJournal:
             self._reading() as connection,
             connection.execution_options(yield_per=READ_AT_ONCE).execute(asked) as result,
         ):
-            for found in result:
-                entry = Entry(found.kind, TsNs(found.ts_ns), bytes(found.payload))
-                yield Row(
-                    found.seq, found.epoch, RunId(found.run), entry, bytes(found.previous), bytes(found.hash)
-                )  # fmt: skip
+            # In the order of the table's columns: by name costs as much as everything else here.
+            for _, seq, epoch, run, ts_ns, kind, payload, previous, made in result:
+                entry = Entry(kind, TsNs(ts_ns), bytes(payload))
+                yield Row(seq, epoch, RunId(run), entry, bytes(previous), bytes(made))
 
     def keep(self, snapshot: Snapshot) -> None:
         """Keep a snapshot of the state after a row that is there; see the port."""

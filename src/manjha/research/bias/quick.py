@@ -38,7 +38,7 @@ def run_checked(spec: BacktestSpec, progress: Progress | None = None, driver: Dr
     The warnings are all that differs. Raises as `run_backtest` does.
     """
     check = _QuickCheck(spec)
-    result = run_backtest(spec, progress, check.attach, driver)
+    result = run_backtest(spec, progress, driver, check.attach)
     warnings = check.warnings()
     return msgspec.structs.replace(result, warnings=(*result.warnings, *warnings)) if warnings else result
 
