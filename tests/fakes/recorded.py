@@ -102,9 +102,12 @@ def restless_run(seed: int) -> BacktestSpec:
     return spec_of(strategy, *random_bars(rng), **random_terms(rng))
 
 
-def made_like(strategy: Strategy) -> type[Strategy]:
-    """Return a class whose strategies are as this one is now: what a seeded generator gave is not drawn again."""
-    held = dict(vars(strategy))
+def made_again(strategy: Strategy) -> dict[str, Any]:
+    """Let a strategy's class make strategies with the attributes of a dict, which is returned to be filled.
+
+    So what a seeded generator gave in the first run is not drawn again.
+    """
+    held: dict[str, Any] = {}
 
     class Again(type(strategy)):  # type: ignore[misc]
         name = strategy.name
@@ -112,7 +115,8 @@ def made_like(strategy: Strategy) -> type[Strategy]:
         def __init__(self, **_given: object) -> None:
             self.__dict__.update(held)
 
-    return Again
+    strategy.__class__ = Again
+    return held
 
 
 class Tape:
@@ -130,8 +134,10 @@ class Tape:
         self.segments = segments or MemorySegments(BACKTEST)
         self.spec = spec
         recording = Recording(self.journal, self.segments, "again", snapshot_every=snapshot_every)
+        held = {} if isinstance(spec.strategy, Restless) else made_again(spec.strategy)
         self.result = recording.run(run_backtest, spec)
-        self.strategy: type[Strategy] = Restless if isinstance(spec.strategy, Restless) else made_like(spec.strategy)
+        held.update(vars(spec.strategy))
+        self.strategy = type(spec.strategy)
 
     @property
     def runs(self) -> list[Recorded]:

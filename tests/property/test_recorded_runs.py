@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +11,17 @@ from hypothesis import strategies as st
 from manjha.adapters.files.segments import SegmentFolder
 from manjha.adapters.sql.journal import SqlJournal
 from manjha.domain.errors import DataError
+from manjha.engine.digest import digest
+from manjha.engine.journaling import EVENT_KINDS, value_of
+from manjha.engine.market_frames import MarketFrames
+from manjha.engine.step import step
 from manjha.research.backtest import BACKTEST, BacktestSpec, run_backtest
 from manjha.services.journals import verified
+from manjha.services.recorder import go_on_recording, last_written
 from tests.fakes.postgres import ABSENT, binaries, server
 from tests.fakes.random_runs import random_contracts, random_run
 from tests.fakes.recorded import Tape, restless_run
+from tests.fakes.segments import MemorySegments
 
 KINDS = {"columns": random_run, "contracts": random_contracts, "restless": restless_run}
 SEEDS = st.integers(0, 2**32)
@@ -108,3 +115,42 @@ def test_several_runs_of_one_journal_are_each_replayed() -> None:
         assert one.replayed(at=at, from_snapshot=True).found.digest == one.result.state_digest
     assert list(tape.segments.numbers()) == [1, 2, 3]
     assert verified(tape.journal, tape.segments).faults == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8, deadline=None)
+@given(seed=SEEDS, data=st.data())
+def test_a_run_that_is_gone_on_with_after_a_crash_ends_as_if_nothing_had_been(
+    kind: str, seed: int, data: st.DataObject
+) -> None:
+    """The writer dies between two commits; another one reads the state back, takes over and writes the rest."""
+    tape = Tape(KINDS[kind](seed), snapshot_every=25)
+    rows = tape.shared.rows
+    events = [at for at, row in enumerate(rows) if row.entry.kind in EVENT_KINDS]
+    start = data.draw(st.sampled_from(events))
+    # What the driver tells belongs to the event after it.
+    start -= rows[start - 1].entry.kind == "MatchingMoved"
+    cut = tape.cut(start)
+    cut.segments = MemorySegments(BACKTEST, dict(tape.segments.held))  # type: ignore[attr-defined]
+    tail = MarketFrames().bars(tape.spec.bars[:1])
+    torn = MemorySegments(BACKTEST, cut.segments.held)
+    torn.resume(last_written(cut.journal))
+    torn.append(tail)
+    recorder = go_on_recording(cut.journal, cut.segments, tape.result.run, 1, snapshot_every=25)
+    assert recorder.cut > sum(len(frame.payload) for frame in tail)
+    back = cut.replayed(from_snapshot=True)
+    recorder.begun(back.state, back.memory)
+    for row in rows[start:]:
+        value: Any = value_of(row.entry)
+        if row.entry.kind == "MatchingMoved":
+            back.state.matching = value.position
+        elif row.entry.kind in EVENT_KINDS:
+            recorder.record(value, row.entry.ts_ns, back.state.matching)
+            recorder.decided(step(back.state, value), row.entry.ts_ns)
+            if recorder.wants_snapshot:
+                recorder.keep_snapshot()
+    recorder.ended(digest(back.state), rows[-1].entry.ts_ns)
+    assert digest(back.state) == tape.result.state_digest
+    assert [row.entry.kind for row in cut.shared.rows] == [row.entry.kind for row in rows]
+    assert verified(cut.journal, cut.segments).faults == ()
+    same(cut)

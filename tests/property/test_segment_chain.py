@@ -184,9 +184,35 @@ def test_bars_written_one_by_one_are_those_written_at_once() -> None:
     assert list(seen_in(frames).bars.values()) == [whole]
 
 
+NAMED_SECOND = MarketFrames().bars([columns(name, 60, [], [1]) for name in ("A", "B")])[1]
+
+
+def test_a_writer_that_goes_on_names_its_series_anew() -> None:
+    parts = [columns(name, 60, [at, at + 1], [at]) for at, name in enumerate(("NSE:A", "NSE:B", "NSE:A"), 1)]
+    first, second = MarketFrames(), MarketFrames()
+    frames = [*first.bars(parts[:1]), *first.bars(parts[1:2]), *second.bars(parts[1:2]), *second.bars(parts[2:])]
+    seen = seen_in(frames).bars
+    assert [len(one) for one in seen.values()] == [4, 4]
+    assert seen[InstrumentId("NSE:A"), MINUTE].ts_close_ns.tolist() == [1, 2, 3, 4]
+    assert seen[InstrumentId("NSE:B"), MINUTE].ts_close_ns.tolist() == [2, 3, 2, 3]
+
+
+def test_a_statement_of_fewer_bytes_than_the_one_before_is_named() -> None:
+    segments = MemorySegments(ACCOUNT)
+    segments.resume(None)
+    stated = []
+    for _ in range(2):
+        segments.append([Frame(1, b"x")])
+        found = segments.sync()
+        assert found is not None
+        stated.append(found)
+    told = faults(segments.held, [(1, stated[1]), (2, stated[0])])
+    assert told == [Fault(2, "row 2: segment 1 had 28 bytes already, 18 are stated")]
+
+
 @pytest.mark.parametrize(
     "frame",
-    [Frame(9, b""), Frame(2, bytes(71)), Frame(1, b"\xff"), MarketFrames().bars([columns("A", 60, [], [1])] * 1)[0]],
+    [Frame(9, b""), Frame(2, bytes(71)), Frame(2, bytes(72)), Frame(1, b"\xff"), NAMED_SECOND],
 )
 def test_frames_that_are_not_known_are_refused(frame: Frame) -> None:
     with pytest.raises(JournalHalted, match="the market data"):

@@ -7,7 +7,7 @@ number and the hash at which the segment before ended, so no segment can take an
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from struct import Struct
 from zlib import crc32
@@ -82,20 +82,30 @@ def frames_of(data: bytes, account: AccountId, written: MarketWritten, previous:
     JournalHalted
         The bytes are not those that were written; names the segment, the frame and the byte.
     """
-    if len(data) < written.offset:
-        lost = f"it has {len(data)} bytes" if data else "it is missing"
-        raise JournalHalted(f"segment {written.segment} has lost its end: {lost}, {written.offset} were written")
+    _require_length(data, written)
     first, view = segment_genesis(account, written.segment, previous), memoryview(data)[: written.offset]
     sha = hashlib.sha256(first)
     sha.update(view)
-    if sha.hexdigest() != written.hash:
-        raise JournalHalted(f"segment {written.segment} is not what was written: {_first_wrong(view, first)}")
+    _require_hash(sha.hexdigest(), view, first, written)
     at = len(OPENING)
     while at < len(view):
         length, kind = _HEADER.unpack_from(view, at)
         at += _HEADER.size
         yield Frame(kind, bytes(view[at : at + length]))
         at += length + _CRC.size
+
+
+def _require_length(data: bytes, written: MarketWritten, at: int = 0) -> None:
+    if written.offset < at:
+        raise JournalHalted(f"segment {written.segment} had {at} bytes already, {written.offset} are stated")
+    if len(data) < written.offset:
+        lost = f"it has {len(data)} bytes" if data else "it is missing"
+        raise JournalHalted(f"segment {written.segment} has lost its end: {lost}, {written.offset} were written")
+
+
+def _require_hash(found: str, view: memoryview, first: bytes, written: MarketWritten) -> None:
+    if found != written.hash:
+        raise JournalHalted(f"segment {written.segment} is not what was written: {_first_wrong(view, first)}")
 
 
 def _first_wrong(view: memoryview, first: bytes) -> str:
@@ -134,17 +144,24 @@ def segment_faults(
         rows = list(group)
         if segment != number + 1:
             yield Fault(rows[0][0], f"row {rows[0][0]} speaks of segment {segment} after segment {number}")
-        data = read(segment)
-        for seq, written in rows:
-            try:
-                # The first statement that does not hold names the rows whose data are lost.
-                _hash_holds(data, account, written, previous)
-            except JournalHalted as error:
-                yield Fault(seq, f"row {seq}: {error.message}")
-                break
+        found = _first_false(rows, read(segment), account, previous)
+        if found is not None:
+            yield found
         previous, number = rows[-1][1].hash, segment
 
 
-def _hash_holds(data: bytes, account: AccountId, written: MarketWritten, previous: str) -> None:
-    for _ in frames_of(data, account, written, previous):
-        return
+def _first_false(
+    rows: Sequence[tuple[int, MarketWritten]], data: bytes, account: AccountId, previous: str
+) -> Fault | None:
+    """Return the first statement of a segment that does not hold; each byte is read once."""
+    first = segment_genesis(account, rows[0][1].segment, previous)
+    sha, view, at = hashlib.sha256(first), memoryview(data), 0
+    for seq, written in rows:
+        try:
+            _require_length(data, written, at)
+            sha.update(view[at : written.offset])
+            _require_hash(sha.hexdigest(), view[: written.offset], first, written)
+        except JournalHalted as error:
+            return Fault(seq, f"row {seq}: {error.message}")
+        at = written.offset
+    return None

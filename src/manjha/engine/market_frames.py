@@ -1,6 +1,7 @@
 """Bars and ticks as frames of a segment, and back: rows of int64, in the order in which the engine saw them.
 
-A series is named once by a number; rows carry the number. The bytes are little-endian.
+A series is named once by a number, and rows carry the number. A writer counts from 0, also one that goes on with a run
+that another had begun. The bytes are little-endian.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,35 +75,42 @@ class MarketFrames:
 
 def seen_in(frames: Iterable[Frame]) -> Seen:
     """Return the bars and ticks of a run's frames. Raises `JournalHalted` for what this version does not know."""
-    names: list[Key] = []
+    places: dict[Key, int] = {}
+    named: list[int] = []
     rows: dict[int, list[NDArray[np.int64]]] = {BARS: [], TICKS: []}
     for frame in frames:
         if frame.kind == SERIES:
-            names.append(_name_of(frame, len(names)))
+            number, key = _name_of(frame)
+            if number == 0:
+                named = []
+            if number != len(named):
+                raise JournalHalted(f"the market data name series {number} where {len(named)} comes next")
+            named.append(places.setdefault(key, len(places)))
         elif frame.kind in rows and len(frame.payload) % (8 * _WIDTHS[frame.kind]) == 0:
-            rows[frame.kind].append(np.frombuffer(frame.payload, "<i8").reshape(-1, _WIDTHS[frame.kind]))
+            table = np.frombuffer(frame.payload, "<i8").reshape(-1, _WIDTHS[frame.kind]).astype(np.int64)
+            if len(table) and not 0 <= table[:, 0].min() <= table[:, 0].max() < len(named):
+                raise JournalHalted("the market data have rows of a series that is not named")
+            table[:, 0] = np.array(named, np.int64)[table[:, 0]]
+            rows[frame.kind].append(table)
         else:
             raise JournalHalted(
                 f"the market data have a frame of kind {frame.kind} and {len(frame.payload)} bytes, which this version "
                 "does not know",
                 hint="They were written by another version of Manjha: use that one, or a newer one.",
             )
-    bars, ticks = (_by_series(rows[kind], _WIDTHS[kind], len(names)) for kind in (BARS, TICKS))
-    keys = list(enumerate(names))
+    bars, ticks = (_by_series(rows[kind], _WIDTHS[kind], len(places)) for kind in (BARS, TICKS))
     return Seen(
-        {key: BarColumns(*key, *bars[number]) for number, key in keys if key[1] != _OF_TICKS},
-        {key[0]: TickColumns(key[0], *ticks[number]) for number, key in keys if key[1] == _OF_TICKS},
+        {key: BarColumns(*key, *bars[at]) for key, at in places.items() if key[1] != _OF_TICKS},
+        {key[0]: TickColumns(key[0], *ticks[at]) for key, at in places.items() if key[1] == _OF_TICKS},
     )
 
 
-def _name_of(frame: Frame, number: int) -> Key:
+def _name_of(frame: Frame) -> tuple[int, Key]:
     try:
         named = _NAMED.decode(frame.payload)
     except msgspec.DecodeError as error:
         raise JournalHalted(f"the market data name a series in a way that cannot be read: {error}") from None
-    if named.number != number:
-        raise JournalHalted(f"the market data name series {named.number} where {number} comes next")
-    return named.instrument, named.interval
+    return named.number, (named.instrument, named.interval)
 
 
 def _table(number: int, columns: BarColumns | TickColumns, fields: Sequence[str]) -> NDArray[np.int64]:

@@ -54,12 +54,20 @@ def verified(journal: Journal, segments: MarketSegments) -> Verified:
     # The head first: a writer may go on meanwhile, and rows after it are no fault then.
     head = journal.head()
     found = [*faults(_up_to(counted(), head.seq, journal), head), *unread]
-    found += segment_faults(stated, segments.read, head.account)
+    sizes: dict[int, int] = {}
+
+    def read(number: int) -> bytes:
+        data = segments.read(number)
+        sizes[number] = len(data)
+        return data
+
+    found += segment_faults(stated, read, head.account)
     ends = {written.segment: written.offset for _, written in stated}
-    size = sum(ends.values())
-    loose = sum(max(0, len(segments.read(number)) - ends.get(number, 0)) for number in segments.numbers())
+    for number in set(segments.numbers()) - sizes.keys():
+        read(number)
+    loose = sum(max(0, there - ends.get(number, 0)) for number, there in sizes.items())
     whole = tuple(sorted(found, key=lambda fault: fault.seq))
-    return Verified(head, count, whole, len(ends), size, loose)
+    return Verified(head, count, whole, len(ends), sum(ends.values()), loose)
 
 
 def _up_to(rows: Iterator[Row], last: int, journal: Journal) -> Iterator[Row]:

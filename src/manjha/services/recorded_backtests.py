@@ -6,6 +6,7 @@ from manjha.domain.commands import Output
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import Origin
 from manjha.engine.market_frames import MarketFrames
+from manjha.engine.remembered import StrategyMemory
 from manjha.engine.state import EngineState
 from manjha.engine.terms import Given, RunBegun, Watched
 from manjha.ports.journal import Journal
@@ -28,9 +29,12 @@ class BacktestTape:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self.begun = recorder.begun
         self.record = recorder.record
         self.ended = recorder.ended
+
+    def begun(self, state: EngineState) -> None:
+        """Be shown the state before the first event."""
+        self._recorder.begun(state, StrategyMemory(state))
 
     def decided(self, outputs: Sequence[Output], ts_ns: TsNs) -> None:
         """Write down what a step gave, and all that waits once it is a batch."""

@@ -17,6 +17,7 @@ from manjha.domain.errors import SettingsError
 from manjha.domain.events import Event
 from manjha.domain.journal import Entry, Head, Snapshot
 from manjha.domain.moments import TsNs
+from manjha.domain.orders import RunId
 from manjha.domain.segments import Frame, MarketWritten
 from manjha.engine.digest import digest
 from manjha.engine.journaling import entry_of, note_of
@@ -38,11 +39,13 @@ _PLACE_OF_MARKET = Entry("", TsNs(0), b"")
 class Recorder:
     """One run being written down; made by `open_recorder`. Nothing is durable before `commit`."""
 
-    def __init__(self, journal: Journal, segments: MarketSegments, head: Head, snapshot_every: int, cut: int) -> None:
+    def __init__(
+        self, journal: Journal, segments: MarketSegments, head: Head, *, first: int, snapshot_every: int, cut: int
+    ) -> None:
         self._journal = journal
         self._segments = segments
         self._head = head
-        self._first = head.seq
+        self._first = first
         self._every = snapshot_every
         self._snapshot_at = head.seq + snapshot_every
         self._pending: list[Entry] = []
@@ -67,9 +70,12 @@ class Recorder:
         """Whether enough has been written since the last snapshot."""
         return self.seq >= self._snapshot_at
 
-    def begun(self, state: EngineState) -> None:
-        """Be shown the state before the first event; snapshots are of it."""
-        self._state, self._memory = state, StrategyMemory(state)
+    def begun(self, state: EngineState, memory: StrategyMemory) -> None:
+        """Be shown the state before the first event, or where a run is gone on with; snapshots are of it.
+
+        `memory` was made when the state was new, as it knows what `init` made by its place.
+        """
+        self._state, self._memory, self._matching = state, memory, state.matching
 
     def market(self, frames: Sequence[Frame], ts_ns: TsNs) -> None:
         """Write market data down, between two events and before those that rest on them."""
@@ -154,7 +160,25 @@ def open_recorder(
         )
     cut = segments.resume(last_written(journal))
     head = journal.append([entry_of(terms, now_ns)])
-    return Recorder(journal, segments, head, snapshot_every, cut)
+    return Recorder(journal, segments, head, first=head.seq, snapshot_every=snapshot_every, cut=cut)
+
+
+def go_on_recording(
+    journal: Journal,
+    segments: MarketSegments,
+    run: RunId,
+    first: int,
+    *,
+    snapshot_every: int = SNAPSHOT_EVERY,
+) -> Recorder:
+    """Begin an epoch in which a run is gone on with that began at row `first`, after a restart.
+
+    Read the state back (`services.replays`) once nobody else can write any more, which is from now on, and show it by
+    `Recorder.begun`. Raises `JournalHalted` as `open_recorder`.
+    """
+    head = journal.begin(run)
+    cut = segments.resume(last_written(journal))
+    return Recorder(journal, segments, head, first=first, snapshot_every=snapshot_every, cut=cut)
 
 
 def last_written(journal: Journal) -> MarketWritten | None:

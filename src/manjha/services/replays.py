@@ -40,13 +40,16 @@ class RunReplayed(msgspec.Struct, frozen=True):
     """A run and what its replay gave.
 
     `after` is the row of the snapshot that it went on from, 0 for the beginning. `changed` are the things that are
-    not as they were when it was recorded; a replay may differ for that.
+    not as they were when it was recorded; a replay may differ for that. `state` and `memory` are what a run is gone on
+    with.
     """
 
     run: Recorded
     after: int
     changed: tuple[str, ...]
     found: Replayed
+    state: EngineState
+    memory: StrategyMemory
 
 
 def recorded_runs(journal: Journal) -> list[Recorded]:
@@ -68,6 +71,8 @@ class Replays:
     def replay(self, run: Recorded, tell: Progress | None = None, *, from_snapshot: bool = False) -> RunReplayed:
         """Replay a run from its beginning, or from its newest snapshot that can be gone on from.
 
+        Where strategy or rules have changed there is none: a snapshot is of the code that made it.
+
         Raises
         ------
         JournalHalted
@@ -79,18 +84,19 @@ class Replays:
         """
         found = self._find(run.terms.strategy)
         state = made_again(run.terms, self._market_of(run), found, self._rules)
+        memory, changed = StrategyMemory(state), _changed(run.terms, found, self._rules)
         digests: dict[int, str] = {}
         after = 0
         for snapshot in self._journal.snapshots():
             if not run.first < snapshot.seq <= run.last:
                 continue
-            if from_snapshot and snapshot.payload:
-                _go_on_from(state, snapshot)
+            if from_snapshot and snapshot.payload and not changed:
+                _go_on_from(state, memory, snapshot)
                 after = snapshot.seq
                 break
             digests[snapshot.seq] = snapshot.digest
         rows = _told(_sound(self._journal, after or run.first, run.last), run.last, tell)
-        return RunReplayed(run, after, _changed(run.terms, found, self._rules), replayed(state, rows, digests))
+        return RunReplayed(run, after, changed, replayed(state, rows, digests), state, memory)
 
     def _market_of(self, run: Recorded) -> Seen:
         """Return the market data of a run."""
@@ -142,8 +148,8 @@ def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: Market
     return prepare(spec, terms.origin)
 
 
-def _go_on_from(state: EngineState, snapshot: Snapshot) -> None:
-    put_back(state, StrategyMemory(state), snapshot.payload)
+def _go_on_from(state: EngineState, memory: StrategyMemory, snapshot: Snapshot) -> None:
+    put_back(state, memory, snapshot.payload)
     if digest(state) != snapshot.digest:
         raise JournalHalted(
             f"the snapshot after row {snapshot.seq} is not the state that was kept",
