@@ -57,7 +57,7 @@ def main(appends: int = 10_000, rows: int = 100_000, events: int = 100_000) -> N
 
 
 def recorded(events: int) -> dict[str, Any]:
-    """Return the seconds, by the clock and of the processor, of a run alone and recorded, and of what is done with it."""
+    """Return seconds, by the clock and of the processor, of a run alone and recorded, and of what is done with it."""
     count, told = max(events // EVENTS_A_BAR, 100), dict[str, Any]()
     columns = columns_of("BENCH", session_ts(count), bars(count, np.random.default_rng(SEED)))
 

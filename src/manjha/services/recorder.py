@@ -30,7 +30,7 @@ from manjha.ports.segments import MarketSegments
 
 SNAPSHOT_EVERY = 10_000
 """Rows from one snapshot to the next at least."""
-GROWTH = 4
+GROWTH = 2
 """A snapshot is as large as its run is long: the next one waits until the run has grown by a part of this number, so
 that all of them together cost no more than a multiple of the last."""
 _PLACE_OF_MARKET = Entry("", TsNs(0), b"")
