@@ -43,7 +43,7 @@ def same(tape: Tape) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=SEEDS)
 def test_a_recorded_run_is_the_run_and_its_replay_too(kind: str, seed: int) -> None:
     tape = Tape(KINDS[kind](seed))
@@ -55,7 +55,7 @@ def test_a_recorded_run_is_the_run_and_its_replay_too(kind: str, seed: int) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS, data=st.data())
 def test_a_journal_cut_anywhere_goes_on_from_its_last_snapshot_as_from_its_beginning(
     kind: str, seed: int, data: st.DataObject
@@ -74,6 +74,7 @@ def test_a_journal_cut_anywhere_goes_on_from_its_last_snapshot_as_from_its_begin
         assert whole.found.has_ended is (seq == count)
 
 
+@pytest.mark.slow
 def test_every_cut_of_a_restless_run_resumes() -> None:
     tape = Tape(restless_run(6), snapshot_every=40)
     count = len(tape.shared.rows)
