@@ -13,7 +13,7 @@ engine sees it and what was decided after, and commit before anything leaves:
 from collections.abc import Sequence
 
 from manjha.domain.commands import Output
-from manjha.domain.errors import SettingsError
+from manjha.domain.errors import InvariantBroken, SettingsError
 from manjha.domain.events import Event
 from manjha.domain.journal import Entry, Head, Snapshot
 from manjha.domain.moments import TsNs
@@ -111,8 +111,9 @@ class Recorder:
         if self._market_at is not None:
             at, ts_ns = self._market_at
             written = self._segments.sync()
-            if written is not None:
-                self._pending[at] = entry_of(written, ts_ns)
+            if written is None:
+                raise InvariantBroken("market data were handed to segments that say they have none")
+            self._pending[at] = entry_of(written, ts_ns)
             self._market_at = None
         if self._pending:
             self._head = self._journal.append(self._pending)
