@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
     from manjha.adapters.sql.database import Database
+    from manjha.domain.orders import AccountId
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.journal import Journal
     from manjha.ports.market_data import HistorySource
+    from manjha.ports.segments import MarketSegments
     from manjha.ports.strategies import StrategySource
     from manjha.ports.study_journals import StudyJournal
     from manjha.ports.tasks import TaskRunner
@@ -230,7 +232,32 @@ def journal_to_read(where: str, account: str) -> "Journal":
     from manjha.adapters.sql.journal import SqlJournal
     from manjha.domain.orders import AccountId
 
-    return SqlJournal(where if "://" in where else f"sqlite:///{where}", AccountId(account), reads_only=True)
+    return SqlJournal(_journal_url(where), AccountId(account), reads_only=True)
+
+
+def journal_to_write(where: str, account: "AccountId") -> "Journal":
+    """Return an account's journal, made where there is none. Raises as `SqlJournal` does."""
+    from manjha.adapters.sql.journal import SqlJournal
+
+    return SqlJournal(_journal_url(where), account)
+
+
+def market_segments(settings: Settings, where: str, account: "AccountId", asked: str = "") -> "MarketSegments":
+    """Return the market data of an account's journal: in a folder beside its file, else in MANJHA_HOME.
+
+    `asked` is a folder that is taken instead, where they were moved.
+    """
+    from pathlib import Path
+
+    from manjha.adapters.files.segments import SegmentFolder
+
+    file = where.removeprefix("sqlite:///")
+    folder = Path(f"{file}.segments") if "://" not in file else settings.home / "segments" / account
+    return SegmentFolder(Path(asked) if asked else folder, account)
+
+
+def _journal_url(where: str) -> str:
+    return where if "://" in where else f"sqlite:///{where}"
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -40,6 +40,8 @@ from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_str
 from manjha.strategy.numba_start import defer_blas
 from manjha.strategy.views import Floats, Timeline
 
+BACKTEST = AccountId("backtest")
+"""The account of every backtest."""
 COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
 SQUARE_OFF_LEAD_NS = 60_000_000_000
@@ -96,8 +98,17 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+Driver = Callable[[EngineState, Venue, Driven, Progress | None], Drive]
+"""Makes what drives a run."""
+Run = Callable[[BacktestSpec, Progress | None, Driver], BacktestResult]
+"""Runs a spec, given what drives it: `run_backtest`, or one that looks at more beside it."""
+
+
 def run_backtest(
-    spec: BacktestSpec, progress: Progress | None = None, watch: Callable[[EngineState], None] | None = None
+    spec: BacktestSpec,
+    progress: Progress | None = None,
+    driver: Driver = Drive,
+    watch: Callable[[EngineState], None] | None = None,
 ) -> BacktestResult:
     """Run a backtest and return everything it gives. `watch` is shown the state before the first bar.
 
@@ -117,20 +128,22 @@ def run_backtest(
     venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     with rare_collection():
-        Drive(state, venue, driven, progress).run()
+        driver(state, venue, driven, progress).run()
         return _result(spec, state, len(venue.dry))
 
 
-def prepare(spec: BacktestSpec) -> EngineState:
-    """Return the state before the first bar: timeline placed, indicators made, targets computed."""
+def prepare(spec: BacktestSpec, origin: Origin | None = None) -> EngineState:
+    """Return the state before the first bar: timeline placed, indicators made, targets computed.
+
+    `origin` is whose run it is; None for that of a backtest, whose id follows from the spec.
+    """
     timeline = timeline_of(spec)
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
-    origin = Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run_id(spec))
     state = EngineState(
         EngineSetup(
-            origin=origin,
+            origin=origin or Origin(BACKTEST, StrategyId(spec.strategy.name), run_id(spec)),
             strategy=spec.strategy,
             timeline=timeline,
             instruments=spec.instruments,

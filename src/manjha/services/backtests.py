@@ -17,9 +17,9 @@ from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
 from manjha.research.assumptions import slippage_name
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec, Run, run_backtest
 from manjha.research.bias.quick import run_checked
-from manjha.research.drive import Progress
+from manjha.research.drive import Drive, Progress
 from manjha.research.fast import fast_backtest
 from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
@@ -132,10 +132,10 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_by(request)(spec, progress)
+    return spec, run_by(request)(spec, progress, Drive)
 
 
-def run_by(request: BacktestRequest) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
+def run_by(request: BacktestRequest) -> Run:
     """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
     return run_checked if request.bias_check else run_backtest
 
