@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.actions import CorporateAction
 from manjha.domain.bars import BarColumns, Interval, format_interval
 from manjha.domain.charges import LINES
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
+from manjha.domain.moments import TsNs, day_of
 from manjha.domain.money import Cash, Px, Qty, divide, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
@@ -23,7 +23,6 @@ from manjha.engine.digest import digest
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.engine.state import CHARGED, EngineSetup, EngineState
 from manjha.engine.universe import choose_first_universe
-from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import SeriesInfo
@@ -36,9 +35,10 @@ from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.simulator.venue import Venue
+from manjha.strategy.basis import basis_of
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.numba_start import defer_blas
-from manjha.strategy.views import Floats, Timeline
+from manjha.strategy.views import Timeline
 
 COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
@@ -171,7 +171,7 @@ def timeline_of(spec: BacktestSpec) -> Timeline:
     """Return the bars placed in time; what indicators see of them is in the basis of the first bar."""
     timeline = Timeline(spec.bars, spec.further)
     for columns in (*spec.bars, *spec.further):
-        basis = _basis(columns, spec.actions)
+        basis = basis_of(columns, spec.actions)
         if basis is not None:
             timeline.rebase((columns.instrument, columns.interval), *basis)
     return timeline
@@ -255,26 +255,6 @@ def _without_volume(spec: BacktestSpec) -> list[str]:
         return []
     pairs = zip(spec.bars, spec.instruments, strict=True)
     return [i.display for columns, i in pairs if i.is_tradable and not np.asarray(columns.volume).any()]
-
-
-def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Floats, Floats] | None:
-    """Return what each bar's price and volume are to be divided and multiplied by to stay in the first bar's basis.
-
-    None where no action falls inside. Ordinary dividends are not adjusted (INDIAN_MARKETS section 6).
-    """
-    mine = [a for a in actions if a.instrument == columns.instrument and a.kind is not ActionKind.DIVIDEND]
-    if not mine:
-        return None
-    days = (np.asarray(columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
-    price, volume = np.ones(len(columns)), np.ones(len(columns))
-    for action in mine:
-        first = int(np.searchsorted(days, action.ex_day))
-        if 0 < first < len(columns):
-            prices = price_ratio(action, columns.close[first - 1])
-            volumes = volume_ratio(action)
-            price[first:] *= prices.numerator / prices.denominator
-            volume[first:] *= volumes.denominator / volumes.numerator
-    return price, volume
 
 
 def intervals_of(spec: BacktestSpec) -> tuple[Interval, ...]:
