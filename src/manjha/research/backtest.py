@@ -118,19 +118,40 @@ def run_backtest(
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     with rare_collection():
         Drive(state, venue, driven, progress).run()
-        return _result(spec, state, len(venue.dry))
+        return result_of(spec, state, len(venue.dry))
 
 
 def prepare(spec: BacktestSpec) -> EngineState:
     """Return the state before the first bar: timeline placed, indicators made, targets computed."""
     timeline = timeline_of(spec)
+    state = engine_over(spec, timeline, run_id(spec))
+    if state.picks_universe:
+        choose_first_universe(state)
+    if is_target_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
+        plan_targets(state)
+    elif is_entry_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
+        plan_entries(state)
+    if spec.trade_from_ns:
+        _hold_back(state, spec.trade_from_ns)
+    if state.ctx.warmup >= len(timeline):
+        raise DataError(
+            f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
+            f"{format_interval(spec.bars[0].interval)} before its first decision, found {len(timeline)}",
+            hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
+        )
+    return state
+
+
+def engine_over(spec: BacktestSpec, timeline: Timeline, run: RunId) -> EngineState:
+    """Return the state of a run over a timeline after the strategy's `init`. Raises `UsageError` for orders in it."""
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
-    origin = Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run_id(spec))
     state = EngineState(
         EngineSetup(
-            origin=origin,
+            origin=Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run),
             strategy=spec.strategy,
             timeline=timeline,
             instruments=spec.instruments,
@@ -147,22 +168,6 @@ def prepare(spec: BacktestSpec) -> EngineState:
     if state.ctx.requests:
         raise UsageError(
             f"{spec.strategy.name} asked for an order in init, before any bar", hint="Ask for orders in on_bar."
-        )
-    if state.picks_universe:
-        choose_first_universe(state)
-    if is_target_strategy(spec.strategy):
-        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
-        plan_targets(state)
-    elif is_entry_strategy(spec.strategy):
-        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
-        plan_entries(state)
-    if spec.trade_from_ns:
-        _hold_back(state, spec.trade_from_ns)
-    if state.ctx.warmup >= len(timeline):
-        raise DataError(
-            f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
-            f"{format_interval(spec.bars[0].interval)} before its first decision, found {len(timeline)}",
-            hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
         )
     return state
 
@@ -306,7 +311,8 @@ def described(spec: BacktestSpec, timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
+def result_of(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
+    """Return what a run gives once it has been driven to its end."""
     curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     lowest = int(curve.cash.min()) if len(curve) else 0
