@@ -145,13 +145,11 @@ class Pump:
         due, closing = self._due, self._closing
         while True:
             close_ns, due_ns = closing.next_ns, due[0][0]
-            if close_ns > ts_ns and due_ns > ts_ns:
+            if min(close_ns, due_ns) > min(ts_ns, NEVER - 1):
                 break
             if close_ns <= due_ns:
                 self.now_ns = TsNs(close_ns)
                 self._close(close_ns)
-            elif due_ns == NEVER:
-                break
             else:
                 _, _, _, action = heapq.heappop(due)
                 self.now_ns = max(self.now_ns, TsNs(due_ns))
