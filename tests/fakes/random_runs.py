@@ -50,7 +50,7 @@ class Stated(Strategy):
         vars(self).update(unit=unit, product=product)
 
     def targets(self, history: History) -> Floats:
-        return self.wanted(history) if callable(self.wanted) else self.wanted
+        return self.wanted(history) if callable(self.wanted) else self.wanted[: len(history.ts_ns)]
 
 
 class StatedEntries(Strategy):
@@ -68,7 +68,13 @@ class StatedEntries(Strategy):
     def entries(self, history: History) -> Entries:
         if self.made is None:
             self.made = self.make(history)
-        return self.made
+        return _first_rows(self.made, len(history.ts_ns))
+
+
+def _first_rows(made: Entries, count: int) -> Entries:
+    """Return what is stated on the first bars: a timeline that grows asks again and again."""
+    given = {name: getattr(made, name) for name in Entries.__struct_fields__}
+    return Entries(**{name: value if value is None else np.asarray(value)[:count] for name, value in given.items()})
 
 
 def random_run(seed: int) -> BacktestSpec:
