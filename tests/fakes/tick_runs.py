@@ -9,7 +9,6 @@ import numpy as np
 from manjha.domain.bars import DAY, BarColumns, Interval
 from manjha.domain.commands import Output
 from manjha.domain.events import Event
-from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, parse_day
 from manjha.domain.orders import Fill, Product
 from manjha.domain.ticks import Tick, TickColumns
@@ -213,5 +212,10 @@ def thinned(rng: Generator, ticks: TickColumns) -> TickColumns:
     return TickColumns(ticks.instrument, *[column(np.asarray(c)[keep]) for c in (ticks.ts_ns, ticks.px, ticks.volume)])
 
 
-def first_of(instruments: tuple[Instrument, ...]) -> InstrumentId:
-    return instruments[0].id
+def thinned_bars(rng: Generator, columns: BarColumns) -> BarColumns:
+    """Return the bars with a fifth of them left out, never the first."""
+    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+    keep = rng.random(len(columns)) < 0.8
+    keep[:1] = True
+    held = {name: column(np.asarray(getattr(columns, name))[keep]) for name in names}
+    return BarColumns(columns.instrument, columns.interval, **held)
