@@ -73,8 +73,11 @@ class StatedEntries(Strategy):
 
 def _first_rows(made: Entries, count: int) -> Entries:
     """Return what is stated on the first bars: a timeline that grows asks again and again."""
-    given = {name: getattr(made, name) for name in Entries.__struct_fields__}
-    return Entries(**{name: value if value is None else np.asarray(value)[:count] for name, value in given.items()})
+    given: dict[str, Any] = {name: getattr(made, name) for name in Entries.__struct_fields__}
+    kept: dict[str, Any] = {
+        name: value if value is None else np.asarray(value)[:count] for name, value in given.items()
+    }
+    return Entries(**kept)
 
 
 def random_run(seed: int) -> BacktestSpec:

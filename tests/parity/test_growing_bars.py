@@ -9,8 +9,9 @@ from manjha.app.strategies import StrategyFiles
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.conformance import synthetic_spec
+from manjha.research.grown_drive import grown
 from manjha.strategy import growing
-from tests.fakes.grown_runs import grown, outcome_of
+from tests.fakes.grown_runs import outcome_of
 from tests.fakes.market_rules import shipped_rules
 from tests.fakes.random_runs import random_contracts, random_run
 from tests.fakes.tick_runs import cut

@@ -16,13 +16,13 @@ from manjha.domain.money import Px
 from manjha.domain.orders import Product
 from manjha.engine.bars import resample
 from manjha.research.backtest import timeline_of
+from manjha.research.grown_drive import bars_by_moment, grown
 from manjha.strategy import growing, indicators
 from manjha.strategy.context import Context
 from manjha.strategy.growing import GrowingTimeline
 from manjha.strategy.indicators import sma
 from manjha.strategy.interface import Strategy
 from manjha.strategy.views import Line, Timeline
-from tests.fakes.grown_runs import bars_by_moment, grown
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
 from tests.fakes.random_runs import random_rows
 from tests.fakes.tick_runs import Chance, cut, thinned_bars
@@ -61,7 +61,9 @@ def lines_of(ctx: Context) -> dict[str, Line]:
         for interval in (None, QUARTER):
             place = f"{market.instrument.symbol} {interval}"
             for name, entry in indicators.INDICATORS.items():
-                short = {p.name: 2 + i for i, p in enumerate(entry.parameters) if p.integer and p.low <= 2 + i}
+                short: dict[str, Any] = {
+                    p.name: 2 + i for i, p in enumerate(entry.parameters) if p.integer and p.low <= 2 + i
+                }
                 inputs = [INPUTS.get(each, each) for each in entry.inputs]
                 made[f"{place} {name}"] = ctx.indicator(
                     getattr(indicators, name), *inputs, market=market, interval=interval, **short
@@ -137,11 +139,12 @@ class _Whole(Strategy):
 
     def init(self, ctx: Context) -> None:
         series = ctx.market.series
-        self.found = {
-            "floats": lambda: series.floats("close"),
-            "columns": lambda: np.asarray(series.columns.close),
-            "length": lambda: len(series.columns),
-        }[self.way]()
+        if self.way == "floats":
+            series.floats("close")
+        elif self.way == "columns":
+            np.asarray(series.columns.close)
+        else:
+            len(series.columns)
 
 
 @pytest.mark.parametrize("way", ["floats", "columns", "length"])
