@@ -27,6 +27,7 @@ from manjha.risk.checks import FITTING
 from manjha.risk.limits import RiskLimits
 from manjha.services.price_steps import steps_of, unexplained
 from manjha.services.stored import load_bars, span_ns
+from manjha.services.tick_runs import TickReader, over_ticks
 from manjha.simulator.fills import FillRules, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
@@ -48,6 +49,7 @@ class BacktestServices(msgspec.Struct, frozen=True):
     actions: CorporateActionSource
     rules: MarketRules
     code_version: str
+    read_ticks: TickReader | None = None
 
 
 class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
     in the report; without it a strategy that trades an index is refused. `bias_check` runs the first bars again without
-    the later ones, and warns of what is decided otherwise.
+    the later ones, and warns of what is decided otherwise. `ticks` runs over ticks; see `tick_runs.over_ticks`.
     """
 
     strategy: Strategy
@@ -76,6 +78,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     product: Product | None = None
     seed: int = 0
     bias_check: bool = True
+    ticks: tuple[str, ...] = ()
 
 
 def plan_backtest(services: BacktestServices, request: BacktestRequest) -> BacktestSpec:
@@ -132,11 +135,18 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_by(request)(spec, progress)
+    return spec, run_by(services, request)(spec, progress)
 
 
-def run_by(request: BacktestRequest) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
-    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
+def run_by(
+    services: BacktestServices, request: BacktestRequest
+) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
+    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off.
+
+    A run over ticks has no such check: `manjha bias-check` looks at the same strategy over bars.
+    """
+    if request.ticks:
+        return over_ticks(request.ticks, services.read_ticks)
     return run_checked if request.bias_check else run_backtest
 
 

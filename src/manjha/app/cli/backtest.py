@@ -31,6 +31,7 @@ def backtest(
     terms: dict[str, Any],
     adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
+    ticks: Annotated[list[str] | None, typer.Option("--ticks", help="synthetic:10, or a file an instrument.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write the page.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
     no_band: Annotated[bool, typer.Option("--no-band", help="Skip the runs of the uncertainty table.")] = False,
@@ -45,7 +46,7 @@ def backtest(
     settings = load_settings()
     found = strategy_source(settings).find(strategy)
     made = found(**parse_params(param or []))
-    words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check}
+    words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check, "ticks": ticks or ()}
     from manjha.app.requests import make_request
 
     request = make_request(made, tuple(instrument), words)
@@ -68,9 +69,12 @@ def run_and_show(
 
     with progress_bar() as tell:
         tell("loading", 0, 0)
-        spec = plan_backtest(backtest_services(settings), request)
-        result = run_by(request)(spec, partial(tell, "backtest"))
-        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
+        services = backtest_services(settings)
+        spec = plan_backtest(services, request)
+        result = run_by(services, request)(spec, partial(tell, "backtest"))
+        # The rows of the table are runs over bars, which a run over ticks does not belong beside.
+        has_band = with_band and not request.ticks
+        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if has_band else []
         counted = _count(settings, spec, result)
         tell("report", 0, 0)
         analysis = analyse(result)
