@@ -241,6 +241,10 @@ def random_targets(rng: Generator, shape: tuple[int, int], share: float, product
     return Stated(np.where(rng.random(shape) < share, wanted, np.nan), unit, product)
 
 
+def random_entries(rng: Generator, share: float, product: Product) -> Strategy:
+    return StatedEntries(_entries(rng, share, product), product)
+
+
 def _entries(
     rng: Generator, share: float, product: Product, lots: NDArray[np.int64] | int = 1
 ) -> Callable[[History], Entries]:

@@ -139,17 +139,19 @@ class Gone(NamedTuple):
         return digest(state), state.record_fills, state.record_refusals, charges, self.outputs
 
 
-def random_tick_run(seed: int, make: Callable[[Generator, Product], Callable[[], Strategy]] | None = None) -> TickRun:
-    """Return a run over the ticks of some days, with or without history, terms drawn by chance."""
+def random_tick_run(
+    seed: int, make: Callable[[Generator, Product], Callable[[], Strategy]] | None = None, *, many: int = 0
+) -> TickRun:
+    """Return a run over the ticks of some days, with or without history, terms drawn by chance; `many` instruments."""
     rng = np.random.default_rng(seed)
     first = parse_day(pick(rng, ["2024-01-01", "2025-03-12", AUCTION_DAY]))
     a_day = 72 if first == parse_day(AUCTION_DAY) else 75
-    many, past, coming = pick(rng, [1, 2, 3]), pick(rng, [0, 1, 2]) * a_day, pick(rng, [30, a_day, 160])
+    drawn, past, coming = pick(rng, [1, 2, 3]), pick(rng, [0, 1, 2]) * a_day, pick(rng, [30, a_day, 160])
     product = pick(rng, [Product.MIS, Product.MIS, Product.CNC])
     rules = shipped_rules()
     histories, further, ticks, instruments = [], [], [], []
     intervals = pick(rng, [(), (QUARTER,), (QUARTER, DAY) if past > a_day else (QUARTER,)])
-    for name in NAMES[:many]:
+    for name in NAMES[: many or drawn]:
         one = msgspec.structs.replace(share_named(name), has_derivatives=first == parse_day(AUCTION_DAY))
         rows = random_rows(rng, past + coming, pick(rng, [40.0, 100.0, 900.0]))
         volume = pick(rng, [10**5, 40, rng.choice([0, 10, 100, 1000], past + coming).tolist()])
