@@ -19,6 +19,7 @@ from manjha.engine.closing import KnownBars, tick_hours
 from manjha.engine.pump import Pump
 from manjha.engine.tick_gate import TickFault, TickGate
 from manjha.market.rules import MarketRules
+from manjha.research.assumptions import assumptions_over_ticks
 from manjha.research.backtest import (
     BacktestSpec,
     check_spec,
@@ -79,7 +80,8 @@ def run_tick_backtest(spec: BacktestSpec, ticks: Sequence[TickColumns]) -> Backt
         for tick in each_tick(screened, spec.instruments):
             pump.on_tick(tick)
         pump.finish()
-        return result_of(joined, state, len(venue.dry))
+        result = result_of(joined, state, len(venue.dry))
+    return msgspec.structs.replace(result, assumptions=assumptions_over_ticks(joined))
 
 
 def screen(spec: BacktestSpec, ticks: Sequence[TickColumns]) -> Screened:
@@ -141,8 +143,15 @@ def with_bars_of(spec: BacktestSpec, screened: Screened) -> BacktestSpec:
             at = known[history.instrument]
             made.append(_joined(history, _bars(screened, at, spec.rules, spec.instruments[at], history.interval)))
         joined[name] = tuple(made)
-    notes = [f"{count} ticks were kept out: {fault}" for fault, count in sorted(screened.kept_out.items())]
-    return msgspec.structs.replace(spec, **joined, trade_from_ns=from_ns, warnings=(*spec.warnings, *notes))
+    warned = [f"{count} ticks were kept out: {fault}" for fault, count in sorted(screened.kept_out.items())]
+    note = f"orders trade tick by tick, on {len(screened.ts_ns):,} ticks, of which bars are made"
+    return msgspec.structs.replace(
+        spec,
+        **joined,
+        trade_from_ns=from_ns,
+        notes=(*spec.notes, note),
+        warnings=(*spec.warnings, *warned),
+    )
 
 
 def _bars(screened: Screened, at: int, rules: MarketRules, instrument: Instrument, interval: Interval) -> BarColumns:
