@@ -1,4 +1,4 @@
-"""Backtests from stored data: what a user asks for becomes a spec, a result, and a band of what could have been."""
+"""Backtests from stored data: what a user asks for becomes a spec and a result."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,24 +16,18 @@ from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
-from manjha.research.assumptions import slippage_name
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.bias.quick import run_checked
 from manjha.research.drive import Progress
-from manjha.research.fast import fast_backtest
-from manjha.research.metrics.analysis import Band, analyse, band_of
 from manjha.research.result import BacktestResult
 from manjha.risk.checks import FITTING
 from manjha.risk.limits import RiskLimits
 from manjha.services.price_steps import steps_of, unexplained
 from manjha.services.stored import load_bars, span_ns
 from manjha.services.tick_runs import TickReader, over_ticks
-from manjha.simulator.fills import FillRules, Path
-from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
+from manjha.simulator.fills import FillRules
+from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
-
-LADDER: tuple[SlippageModel, ...] = (NoSlippage(), FixedTicks(1), BasisPoints(2), BasisPoints(5), BasisPoints(10))
-"""Slippage of the uncertainty band's rows."""
 
 _STEPS_SHOWN = 5
 
@@ -148,37 +142,6 @@ def run_by(
     if request.ticks:
         return over_ticks(request.ticks, services.read_ticks)
     return run_checked if request.bias_check else run_backtest
-
-
-def uncertainty(
-    spec: BacktestSpec, result: BacktestResult, tell: Callable[[int, int], None] | None = None
-) -> list[Band]:
-    """Return the same run under the worst and best intrabar path and under a ladder of slippage.
-
-    The strategy is made anew for each row, so that nothing carries over.
-    """
-    variants: list[tuple[FillRules, SlippageModel]] = []
-    ladder = LADDER if spec.slippage in LADDER else (*LADDER, spec.slippage)
-    for path in (Path.WORST, Path.BEST):
-        fills = msgspec.structs.replace(spec.fills, path=path)
-        variants += [(fills, slippage) for slippage in ladder]
-    rows: list[Band] = []
-    for index, (fills, slippage) in enumerate(variants):
-        if tell is not None:
-            tell(index, len(variants))
-        same = fills == spec.fills and slippage == spec.slippage
-        fresh = made_anew(spec.strategy)
-        other = (
-            result
-            if same
-            else fast_backtest(
-                msgspec.structs.replace(spec, strategy=fresh, fills=fills, slippage=slippage), may_compile=False
-            )
-        )
-        name = slippage_name(slippage)
-        label = f"{fills.path} case, slippage {name}"
-        rows.append(band_of(analyse(other), label=label, intrabar=str(fills.path), slippage=name, is_reported=same))
-    return rows
 
 
 def made_anew(strategy: Strategy) -> Strategy:

@@ -65,7 +65,8 @@ def run_and_show(
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
-    from manjha.services.backtests import plan_backtest, run_by, uncertainty
+    from manjha.services.backtests import plan_backtest, run_by
+    from manjha.services.uncertainty import uncertainty
 
     with progress_bar() as tell:
         tell("loading", 0, 0)
