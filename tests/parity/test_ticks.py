@@ -13,13 +13,20 @@ from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, day_of
 from manjha.domain.money import Px
 from manjha.domain.orders import Product, Purpose
+from manjha.domain.sizing import TargetUnit
 from manjha.domain.ticks import Tick
+from manjha.engine.bars import first_bars
 from manjha.engine.digest import digest
 from manjha.engine.pump import Pump
+from manjha.research.backtest import run_backtest
 from manjha.research.tick_drive import run_tick_backtest
+from manjha.simulator.fills import FillRules
+from manjha.simulator.slippage import BasisPoints, FixedTicks
+from manjha.simulator.synthetic_ticks import ticks_within
 from manjha.strategy import growing
 from manjha.strategy.interface import Strategy
-from tests.fakes.random_runs import Generator, pick, random_entries, random_targets
+from tests.fakes.hand_made import minutes, share_named, spec_of
+from tests.fakes.random_runs import Generator, Stated, pick, random_entries, random_rows, random_targets
 from tests.fakes.tick_runs import Chance, Gone, TickRun, pumped, random_tick_run
 
 LIBRARY = {found.name: found for found in StrategyFiles(Path("nowhere")).all()}
@@ -113,3 +120,27 @@ def test_a_clock_that_runs_ahead_of_the_ticks_changes_nothing(seed: int) -> None
 
     # Time that is told a minute at a time, between ticks, closes the same bars and fires the same timers.
     assert pumped(run, clock).outcome == pumped(run).outcome
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_orders_at_the_market_trade_over_synthetic_ticks_as_over_the_bars_that_they_are_inside(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    bars = minutes(share_named(), random_rows(rng, 150, 100.0))
+    wanted = np.where(rng.random((150, 1)) < 0.3, rng.integers(0, 400, (150, 1)).astype(float), np.nan)
+    terms: dict[str, object] = {
+        "fills": FillRules(participation_ppm=0),
+        "slippage": pick(rng, [FixedTicks(1), BasisPoints(5)]),
+    }
+    over_bars = run_backtest(spec_of(Stated(wanted, TargetUnit.QTY, Product.CNC), bars, **terms))
+    none = msgspec.structs.replace(
+        spec_of(Stated(wanted, TargetUnit.QTY, Product.CNC), bars, **terms), bars=(first_bars(bars, 0),)
+    )
+    over_ticks = run_tick_backtest(none, [ticks_within(bars, seed, 8)])
+    # The first tick of a bar is its open, so an order decided at a close meets the same price.
+    assert over_ticks.fills
+    assert [(f.ts_ns, f.side, f.qty, f.px) for f in over_ticks.fills] == [
+        (f.ts_ns, f.side, f.qty, f.px) for f in over_bars.fills
+    ]
+    assert np.array_equal(over_ticks.curve.equity, over_bars.curve.equity)
+    assert over_ticks.fill_charges.tolist() == over_bars.fill_charges.tolist()
+    assert dict(over_ticks.assumptions)["market orders"] == "at the next tick"

@@ -144,14 +144,16 @@ def prepare(spec: BacktestSpec) -> EngineState:
     return state
 
 
-def engine_over(spec: BacktestSpec, timeline: Timeline, run: RunId) -> EngineState:
+def engine_over(
+    spec: BacktestSpec, timeline: Timeline, run: RunId, account: AccountId = AccountId("backtest")
+) -> EngineState:
     """Return the state of a run over a timeline after the strategy's `init`. Raises `UsageError` for orders in it."""
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
     state = EngineState(
         EngineSetup(
-            origin=Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run),
+            origin=Origin(account, StrategyId(spec.strategy.name), run),
             strategy=spec.strategy,
             timeline=timeline,
             instruments=spec.instruments,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from manjha.domain.orders import RunId
+from manjha.domain.orders import AccountId, RunId
 from manjha.engine.closing import GrowingBars, hours_of
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, engine_over
@@ -20,7 +20,9 @@ from manjha.strategy.interface import is_entry_strategy, is_target_strategy, req
 from manjha.strategy.numba_start import defer_blas
 
 
-def prepare_growing(spec: BacktestSpec, run: RunId) -> tuple[EngineState, GrowingBars]:
+def prepare_growing(
+    spec: BacktestSpec, run: RunId, account: AccountId = AccountId("backtest")
+) -> tuple[EngineState, GrowingBars]:
     """Return the state after the history, and what makes bars of ticks and lets the timeline grow by them.
 
     `spec.bars` and `spec.further` are the history, one of each series, which may be empty: indicators see it, nothing
@@ -34,7 +36,7 @@ def prepare_growing(spec: BacktestSpec, run: RunId) -> tuple[EngineState, Growin
     defer_blas()
     require_instruments(spec.strategy, len(spec.instruments))
     timeline = GrowingTimeline(spec.bars, spec.further, spec.actions, spec.strategy.name)
-    state = engine_over(spec, timeline, run)
+    state = engine_over(spec, timeline, run, account)
     timeline.begin()
     state.reached = len(timeline)
     ask = asking(state, timeline)
