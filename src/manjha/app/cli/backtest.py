@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from manjha.research.drive import Progress
     from manjha.research.metrics.analysis import Band
     from manjha.research.result import BacktestResult
-    from manjha.services.backtests import BacktestRequest
+    from manjha.services.backtests import BacktestRequest, BacktestServices
     from manjha.services.trial_records import Counted
 
 app = typer.Typer(add_completion=False)
@@ -34,6 +34,7 @@ def backtest(
     terms: dict[str, Any],
     adjustment: Annotated[str, typer.Option("--adjustment", help="raw, split, total; else raw where stored.")] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
+    ticks: Annotated[list[str] | None, typer.Option("--ticks", help="synthetic:10, or a file an instrument.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Where to write the page.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
     no_band: Annotated[bool, typer.Option("--no-band", help="Skip the runs of the uncertainty table.")] = False,
@@ -49,7 +50,7 @@ def backtest(
     settings = load_settings()
     found = strategy_source(settings).find(strategy)
     made = found(**parse_params(param or []))
-    words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check}
+    words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check, "ticks": ticks or ()}
     from manjha.app.requests import make_request
 
     request = make_request(made, tuple(instrument), words)
@@ -89,15 +90,19 @@ def run_and_show(
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
-    from manjha.services.backtests import plan_backtest, uncertainty
+    from manjha.services.backtests import plan_backtest
     from manjha.services.trial_records import trial_of
+    from manjha.services.uncertainty import uncertainty
 
     started_ns = system_clock().now_ns()
     with progress_bar() as tell:
         tell("loading", 0, 0)
-        spec = plan_backtest(backtest_services(settings), request)
-        result = _run(settings, request, spec, kept, partial(tell, "backtest"))
-        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
+        services = backtest_services(settings)
+        spec = plan_backtest(services, request)
+        result = _run(settings, services, request, spec, kept, partial(tell, "backtest"))
+        # The rows of the table are runs over bars, which a run over ticks does not belong beside.
+        has_band = with_band and not request.ticks
+        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if has_band else []
         trial = trial_of(spec, result)
         counted = _count(settings, trial)
         tell("report", 0, 0)
@@ -115,14 +120,19 @@ def run_and_show(
 
 
 def _run(
-    settings: "Settings", request: "BacktestRequest", spec: "BacktestSpec", kept: Kept | None, tell: "Progress"
+    settings: "Settings",
+    services: "BacktestServices",
+    request: "BacktestRequest",
+    spec: "BacktestSpec",
+    kept: Kept | None,
+    tell: "Progress",
 ) -> "BacktestResult":
     """Run a plan, recorded where that is asked for."""
     from manjha.research.drive import Drive
     from manjha.services.backtests import run_by
 
     if kept is None:
-        return run_by(request)(spec, tell, Drive)
+        return run_by(services, request)(spec, tell, Drive)
     from manjha.app.bootstrap import journal_to_write, market_segments
     from manjha.app.cli.errors import say
     from manjha.research.backtest import BACKTEST
@@ -131,7 +141,7 @@ def _run(
     journal, segments = journal_to_write(kept.journal, BACKTEST), market_segments(settings, kept.journal, BACKTEST)
     recording = Recording(journal, segments, kept.found_as)
     try:
-        result = recording.run(run_by(request), spec, tell)
+        result = recording.run(run_by(services, request), spec, tell)
         rows = journal.head().seq
     finally:
         segments.close()
