@@ -17,7 +17,16 @@ from manjha.research.kernel.refusal import kernel_refusal
 from manjha.research.kernel.run import KernelMarket, KernelRefused, run_kernel
 from tests.fakes.both_ways import compiled, parted
 from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
-from tests.fakes.random_runs import NAMES, QUARTER, Stated, more_terms, pick, random_rows, random_terms, random_volatility
+from tests.fakes.random_runs import (
+    NAMES,
+    QUARTER,
+    Stated,
+    more_terms,
+    pick,
+    random_rows,
+    random_terms,
+    random_volatility,
+)
 
 POLICY = VolatilityTarget(NANO // 5, lookback=3)
 

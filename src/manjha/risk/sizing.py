@@ -64,7 +64,7 @@ def return_ppm(before: int, now: int) -> int:
 
 
 def whole_root(square: int) -> int:
-    """Return the largest whole number whose square is at most `square`, 0 below 1. In steps, for the compiled kernel."""
+    """Return the largest whole number whose square is at most `square`, 0 below 1; in steps that can be compiled."""
     if square < 1:
         return 0
     root = 1

@@ -90,6 +90,7 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
     report = SearchReport(
         study=plan.study,
         strategy=subject.strategy,
+        chosen_from=subject.chosen_from,
         instruments=subject.instruments,
         data_set=subject.data_set,
         objectives=plan.objectives,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from manjha.domain.money import PX_MAX
-from manjha.research.kernel.records import BOUND, OVERFLOW, SIZE_VOLATILITY
+from manjha.research.kernel.records import BOUND, OVERFLOW
 from manjha.research.kernel.rows import daily_at, floats, ints
 from manjha.research.kernel.scalars import (
     Rec,
