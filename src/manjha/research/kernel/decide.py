@@ -104,7 +104,7 @@ def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int, alone: boo
     if goal == 0 and x.qty:
         cancel_open(k, i, now_ns, EVERYTHING)
         working = 0
-    change = needed(goal, x.qty, working)
+    change: int = needed(goal, x.qty, working)
     if x.outside and ((x.qty > 0 and goal < 0) or (x.qty < 0 and goal > 0)):
         # Outside the universe a turn is refused, but the close that is half of it is not.
         cancel_open(k, i, now_ns, EVERYTHING)

@@ -7,7 +7,7 @@ import numpy as np
 from manjha.domain.instrument import Asset, Kind
 from manjha.domain.money import PX_MAX
 from manjha.domain.orders import Product
-from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit, VolatilityTarget
+from manjha.domain.sizing import NANO, CapitalFraction, RiskPerTrade, TargetUnit, VolatilityTarget
 from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.records import BOUND
 from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
@@ -101,7 +101,7 @@ def _sized_beyond(spec: BacktestSpec) -> bool:
     if isinstance(policy, VolatilityTarget):
         days = (policy.lookback, policy.annual_days)
         return not (0 <= policy.annual <= FRACTION_MAX and all(1 <= count <= DAYS_MAX for count in days))
-    return not isinstance(policy, FixedQty) or not 0 <= policy.qty <= 10**9
+    return not 0 <= policy.qty <= 10**9
 
 
 REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {

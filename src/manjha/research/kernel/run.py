@@ -11,7 +11,7 @@ from manjha.domain.errors import DataError, OutsideTable, UsageError
 from manjha.domain.moments import TsNs
 from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
-from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit, VolatilityTarget
+from manjha.domain.sizing import CapitalFraction, FixedQty, TargetUnit, VolatilityTarget
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.research.backtest import (
     SQUARE_OFF_LEAD_NS,
@@ -322,4 +322,4 @@ def _sizing(spec: BacktestSpec) -> tuple[int, int]:
         return s.SIZE_FRACTION, policy.fraction
     if isinstance(policy, VolatilityTarget):
         return s.SIZE_VOLATILITY, policy.annual
-    return s.SIZE_RISK, policy.fraction if isinstance(policy, RiskPerTrade) else 0
+    return s.SIZE_RISK, policy.fraction
