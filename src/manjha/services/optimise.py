@@ -189,4 +189,6 @@ def _anchor(plan: SearchPlan, tuning: Tuning, subject: TrialSubject) -> str:
     """Return what makes two searches the same: what is searched and how, not how long."""
     texts = [constraint.text for constraint in plan.candidates.constraints]
     decisive = (subject, plan.candidates.dimensions, texts, plan.objectives, tuning.sampler, tuning.seed, tuning.batch)
-    return hashlib.sha256(repr((*decisive, tuning.prune)).encode()).hexdigest()
+    # What a strategy was chosen from stands in its source, which counts already: studies of before it was known go on.
+    text = repr((*decisive, tuning.prune)).replace(f", chosen_from={subject.chosen_from!r})", ")", 1)
+    return hashlib.sha256(text.encode()).hexdigest()
