@@ -63,7 +63,7 @@ def test_a_study_of_before_origins_were_known_is_the_same_study(tmp_path: Path) 
     plan, tuning = plan_of(*SPACE), tuning_in(tmp_path)
     subject = subject_of(plan.spec)
     names = [name for name in TrialSubject.__struct_fields__ if name != "chosen_from"]
-    before = msgspec.defstruct("TrialSubject", names)(*(getattr(subject, name) for name in names))
+    before: object = msgspec.defstruct("TrialSubject", names)(*(getattr(subject, name) for name in names))
     dimensions, objectives = plan.candidates.dimensions, plan.objectives
     decisive = (before, dimensions, [], objectives, tuning.sampler, tuning.seed, tuning.batch, tuning.prune)
     assert _anchor(plan, tuning, subject) == hashlib.sha256(repr(decisive).encode()).hexdigest()
