@@ -65,7 +65,16 @@ def test_a_study_of_before_origins_were_known_is_the_same_study(tmp_path: Path) 
     names = [name for name in TrialSubject.__struct_fields__ if name != "chosen_from"]
     before: object = msgspec.defstruct("TrialSubject", names)(*(getattr(subject, name) for name in names))
     dimensions, objectives = plan.candidates.dimensions, plan.objectives
-    decisive = (before, dimensions, [], objectives, tuning.sampler, tuning.seed, tuning.batch, tuning.prune)
+    decisive: tuple[object, ...] = (
+        before,
+        dimensions,
+        [],
+        objectives,
+        tuning.sampler,
+        tuning.seed,
+        tuning.batch,
+        tuning.prune,
+    )
     assert _anchor(plan, tuning, subject) == hashlib.sha256(repr(decisive).encode()).hexdigest()
     assert _anchor(plan, tuning, msgspec.structs.replace(subject, strategy="other")) != _anchor(plan, tuning, subject)
 
