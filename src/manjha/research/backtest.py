@@ -315,6 +315,7 @@ def described(spec: BacktestSpec, timeline: Timeline) -> dict[str, Any]:
     """Return the fields of a result that say what was run, the same from either engine."""
     return {
         "strategy": spec.strategy.name,
+        "chosen_from": spec.strategy.chosen_from,
         "parameters": tuple((name, str(value)) for name, value in spec.strategy.values.items()),
         "instruments": spec.instruments,
         "intervals": intervals_of(spec),

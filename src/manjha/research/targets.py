@@ -46,11 +46,13 @@ class Stated(NamedTuple):
     """What a strategy states: ascending positions, and integers of shape (wake-ups, columns).
 
     Targets have a column an instrument, in 1e-9 of the unit; entries have `ENTRY_FIELDS` and what to leave, prices in
-    1e-4 rupee, instrument after instrument.
+    1e-4 rupee, instrument after instrument. A strategy that chooses a universe has one for each day that is traded, and
+    before them the one that stands before the first session opens: shape (1 + days, instruments), 1 for the chosen.
     """
 
     wakeups: NDArray[np.int64]
     wanted: NDArray[np.int64]
+    universe: NDArray[np.int64] | None = None
 
 
 class ColumnHistory:
