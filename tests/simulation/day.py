@@ -72,12 +72,10 @@ class Day:
         """Live the day, heal the world, and wait until everything is known."""
         world = self.world
         self._start()
-        world.at(self.open_ns, self._to_all(Process.open_session))
         for position, close_ns in enumerate(self.closes):
             world.at(close_ns, partial(self._bar, position))
         world.at(self.closes[STORM - 1] + 1, self._heal)
         world.at(self.close_ns, self.broker.close_market)
-        world.at(self.close_ns + 1, self._to_all(Process.close_session))
         end_ns = self.close_ns + 120 * SECOND_NS
         while world.next_ns() <= end_ns:
             world.step()
@@ -100,7 +98,7 @@ class Day:
         for bars in self.bars:
             self.marks[bars.instrument] = int(bars.close[position])
         self.broker.market_moved()
-        self._to_all(lambda process: process.bar_closed(position))()
+        self._to_all(Process.turn)()
         self._interfere()
 
     def _interfere(self) -> None:

@@ -47,7 +47,7 @@ class SimTape:
     def waiting(self) -> int:
         return len(self._pending)
 
-    def record(self, event: Event, ts_ns: TsNs) -> None:
+    def record(self, event: Event, ts_ns: TsNs, matching: int = -1) -> None:
         self._pending.append(entry_of(event, ts_ns))
 
     def decided(self, outputs: Sequence[Output], ts_ns: TsNs) -> None:

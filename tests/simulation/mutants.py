@@ -171,7 +171,7 @@ def _postback_trusted() -> AbstractContextManager[Any]:
             seen = process.broker._shown(real)
             forged = msgspec.structs.replace(seen, status=BrokerStatus.COMPLETE, filled=seen.qty)
             trade = process.broker.trade_of(real, seen.qty - seen.filled, FillId(f"F{process.world.now_ns}"))
-            process.take(BrokerRead((forged,), (trade,) if trade.qty else (), TsNs(process.world.now_ns)))
+            process._apply(BrokerRead((forged,), (trade,) if trade.qty else (), TsNs(process.world.now_ns)))
         hint(process)
 
     return patch.object(Process, "hint", patched)

@@ -1,7 +1,7 @@
 """One process that trades the account, from its start to its death, with the I/O around it played by the world."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,19 +9,21 @@ from manjha.app.broker_reads import BrokerReads
 from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, order_of
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
-from manjha.domain.commands import CancelOrder, SubmitOrder
+from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import (
     AccountTaken,
+    Event,
     LinkLost,
     MarketAdvanced,
-    SessionClosed,
-    SessionOpened,
     TradingSwitched,
 )
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, RunId
+from manjha.engine.closing import KnownBars
+from manjha.engine.pump import Pump
 from manjha.orders.outcomes import Answer, outcome_of
+from manjha.simulator.tick_market import Clearing
 from tests.simulation.broker import FakeBroker
 from tests.simulation.disk import SimTape, begun, values_of
 from tests.simulation.world import World
@@ -90,7 +92,7 @@ class Process:
         self.reading = self.read_again = False
         self.planned_ns = 2**62
         self.state = day.new_state()
-        timers = restored(self.state, values_of(day.shared))
+        self.timers = restored(self.state, values_of(day.shared))
         desk = self.state.desk
         self.reads = BrokerReads(() if desk is None else (*desk.numbers, *desk.external_orders))
         self.seen: set[str] = set() if desk is None else {*desk.numbers, *desk.external_orders}
@@ -102,7 +104,16 @@ class Process:
             owner=self._owner, session=self._session, kill=lambda: day.kill, number=self._number
         )  # fmt: skip
         self.outbox = Outbox(conditions)
-        self.trader = Trader(self.state, self.tape, self.outbox, lambda: world.now_ns, timers)
+        self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
+        self.pump = Pump(
+            self.state,
+            KnownBars(self.state),
+            Clearing(self.state, has_notes=False),
+            [day.day],
+            self._answer,
+            self._take,
+        )
+        self.trader.drive(self.pump)
         self.logged_in_until = 0
         self.run = run
 
@@ -111,19 +122,16 @@ class Process:
         self.guard(self._begin)
 
     def _begin(self) -> None:
-        now_ns = TsNs(self.world.now_ns)
-        self.trader.now_ns = now_ns
-        self.take(AccountTaken(self.run, self.epoch, "build", "settings", now_ns))
-        day = self.day
-        if day.open_ns <= now_ns < day.close_ns and self.state.day != day.day:
-            self.take(SessionOpened(day.day, now_ns))
-        missed = day.closed_by(now_ns)
-        if self.state.reached < missed:
-            self.take(TradingSwitched(False, now_ns, "bars were missed"))
-            while self.state.reached < missed:
-                self.take(MarketAdvanced(self.state.reached, self.state.reached + 1))
-            self.take(TradingSwitched(True, now_ns, "caught up"))
-        self.pump()
+        now_ns, state = TsNs(self.world.now_ns), self.state
+        self.pump.go_on(self.timers, now_ns)
+        self._apply(AccountTaken(self.run, self.epoch, "build", "settings", now_ns))
+        missed = self.day.closed_by(now_ns)
+        if state.reached < missed:
+            self._apply(TradingSwitched(False, now_ns, "bars were missed"))
+            while state.reached < missed:
+                self._apply(MarketAdvanced(state.reached, state.reached + 1))
+            self._apply(TradingSwitched(True, now_ns, "caught up"))
+        self.turn()
 
     # ---- what the world does with it
 
@@ -162,57 +170,56 @@ class Process:
         for action in waiting:
             action()
 
-    def bar_closed(self, position: int) -> None:
-        """Hear of a bar, or of the end of the day."""
-        if self.state.reached <= position:
-            self.take(MarketAdvanced(position, position + 1))
-            self.pump()
-
-    def open_session(self) -> None:
-        """Hear that the day begins."""
-        if self.state.day != self.day.day:
-            self.take(SessionOpened(self.day.day, TsNs(self.world.now_ns)))
-            self.pump()
-
-    def close_session(self) -> None:
-        """Hear that the day is over."""
-        self.take(SessionClosed(self.day.day, TsNs(self.world.now_ns)))
-        self.pump()
-
     def hint(self) -> None:
         """Hear that something happened at the broker."""
         self._read()
 
     def lose_link(self) -> None:
         """Lose the order stream for a moment."""
-        self.take(LinkLost("order stream", "connection reset", TsNs(self.world.now_ns)))
-        self.pump()
+        self._apply(LinkLost("order stream", "connection reset", TsNs(self.world.now_ns)))
+        self.turn()
 
     # ---- the loop
 
-    def take(self, event: object) -> None:
-        """Let the trader see an event."""
-        self.trader.take(event, TsNs(self.world.now_ns))  # type: ignore[arg-type]
+    def turn(self) -> None:
+        """Let time come to now; everything that is due happens."""
+        self._maybe_die("crash")
+        self.pump.advance_to(TsNs(self.world.now_ns))
+        due_ns = self.pump.next_ns
+        if due_ns < self.planned_ns or self.planned_ns <= self.world.now_ns:
+            self.planned_ns = due_ns
+            self.world.at(due_ns, self.alive(self.turn))
         self.day.check(self)
 
-    def pump(self) -> None:
-        """Fire what is due, send what may be sent, ask what is to be asked."""
-        self._maybe_die("crash")
-        self.trader.advance(TsNs(self.world.now_ns))
-        leaving = self.trader.outgoing()
-        self._maybe_die("crash_between")
-        for outgoing in leaving:
-            self._send(outgoing)
-            self._maybe_die("crash_between")
-        if self.trader.reads:
-            self.trader.reads.clear()
-            self._read()
-        self.trader.calls.clear()
-        due_ns = self.trader.timers.next_ns()
-        if due_ns is not None and (due_ns < self.planned_ns or self.planned_ns <= self.world.now_ns):
-            self.planned_ns = due_ns
-            self.world.at(due_ns, self.alive(self.pump))
+    def _apply(self, event: Event) -> None:
+        self.pump.apply(event)
+
+    def _take(self, event: Event) -> list[Output]:
+        outputs = self.trader.take(event)
         self.day.check(self)
+        return outputs
+
+    def _answer(self, output: Output, now_ns: TsNs) -> Iterator[Event]:
+        for event in self.trader.answer(output, now_ns):
+            self._maybe_die("crash_between")
+            yield event
+        self._maybe_die("crash_between")
+
+    # ---- the link: `app.trader.Link`
+
+    def send(self, outgoing: Outgoing, now_ns: TsNs) -> tuple[Event, ...]:
+        """Send a command into the world; what comes of it comes later."""
+        self._maybe_die("crash_between")
+        self._send(outgoing)
+        return ()
+
+    def read(self, asked: ReadBroker, now_ns: TsNs) -> tuple[Event, ...]:
+        """Read the broker; the answer comes later."""
+        self._read()
+        return ()
+
+    def call(self, person: CallPerson) -> None:
+        """Call nobody."""
 
     def _maybe_die(self, fault: str) -> None:
         if self.world.chance(fault):
@@ -280,9 +287,9 @@ class Process:
 
     def _answered(self, command: Command, outcome: Outcome) -> None:
         self.day.evidence(order_of(command), command, outcome)
+        self.pump.advance_to(TsNs(self.world.now_ns))
         self.trader.answered(command, outcome, TsNs(self.world.now_ns))
-        self.day.check(self)
-        self.pump()
+        self.turn()
 
     # ---- reading
 
@@ -321,8 +328,8 @@ class Process:
         ids = {one.broker_id for one in shown}
         is_fresh, self.seen = self.seen <= ids, self.seen | ids
         self.day.checkers.read(self, is_fresh=is_fresh)
-        self.take(self.reads.event(shown, trades, held, TsNs(self.world.now_ns)))
+        self._apply(self.reads.event(shown, trades, held, TsNs(self.world.now_ns)))
         if self.read_again:
             self.read_again = False
             self._read()
-        self.pump()
+        self.turn()

@@ -1,19 +1,20 @@
-"""One account's trading, without its sockets: events in, everything written down, commands out through the outbox.
+"""One account's trading around the engine: everything is written down, and what leaves goes through the outbox.
 
-The loop (or a test) tells it what happened and when; it owns the engine's state, the timers and the order in which
-things are written: an event and what was decided on it are durable before a command may leave.
+A trader is what a `Pump` takes events with and answers outputs with. It does no I/O of its own: a `Link` carries
+commands and questions to the broker and brings events back, at once where the exchange is simulated in this process,
+later where it is a network away. What was decided is durable before a command may leave.
 """
 
-import heapq
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from manjha.app.outbox import Command, Outbox, Outgoing, order_of
 from manjha.domain.broker import Outcome
 from manjha.domain.commands import Approved, CallPerson, CancelOrder, Output, ReadBroker, Refused, SetTimer, SubmitOrder
-from manjha.domain.events import ChangeAnswered, Event, SubmitAnswered, TimerFired
+from manjha.domain.errors import InvariantBroken
+from manjha.domain.events import ChangeAnswered, Event, MarketAdvanced, OrderFilled, SubmitAnswered, TimerFired
 from manjha.domain.moments import TsNs
+from manjha.engine.pump import Pump
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 
@@ -22,14 +23,14 @@ WAITING_MAX = 500
 
 
 class Tape(Protocol):
-    """Writes down what goes in and comes out; nothing is durable before `commit`."""
+    """Writes down what goes in and comes out; nothing is durable before `commit`. See `services.recorder`."""
 
     @property
     def waiting(self) -> int:
         """How many rows are not durable yet."""
         ...
 
-    def record(self, event: Event, ts_ns: TsNs) -> object:
+    def record(self, event: Event, ts_ns: TsNs, matching: int = -1) -> object:
         """Write an event down before the engine sees it."""
         ...
 
@@ -42,132 +43,111 @@ class Tape(Protocol):
         ...
 
 
-class Timers:
-    """What is due when. At one moment timers fire in the order in which they were set."""
+class Link(Protocol):
+    """Carries what leaves. What it returns has happened; what takes time comes back through `Trader.answered`."""
 
-    def __init__(self) -> None:
-        self._due: list[tuple[int, int, str]] = []
-        self._number = 0
+    def send(self, outgoing: Outgoing, now_ns: TsNs) -> Iterable[Event]:
+        """Send a command."""
+        ...
 
-    def set(self, timer: SetTimer) -> None:
-        """Remember a timer."""
-        self._number += 1
-        heapq.heappush(self._due, (timer.ts_ns, self._number, timer.key))
+    def read(self, asked: ReadBroker, now_ns: TsNs) -> Iterable[Event]:
+        """Read the broker."""
+        ...
 
-    def next_ns(self) -> TsNs | None:
-        """Return when the next one is due."""
-        return TsNs(self._due[0][0]) if self._due else None
-
-    def pop(self) -> tuple[TsNs, str]:
-        """Take out the next one."""
-        ts_ns, _, key = heapq.heappop(self._due)
-        return TsNs(ts_ns), key
-
-    def fired(self, key: str, ts_ns: int) -> None:
-        """Take out a timer that an earlier process has fired at `ts_ns`, when or after it was due."""
-        for number, (due_ns, _, name) in enumerate(sorted(self._due)):
-            if name == key and due_ns <= ts_ns:
-                self._due = [each for at, each in enumerate(sorted(self._due)) if at != number]
-                heapq.heapify(self._due)
-                return
+    def call(self, person: CallPerson) -> None:
+        """Call a person."""
+        ...
 
 
 class Trader:
-    """Runs one account.
+    """Takes events and answers outputs for the pump of one account, which it is given by `drive`."""
 
-    Attributes
-    ----------
-    reads, calls
-        Questions to the broker and calls for a person that wait for whoever carries them out.
-    now_ns
-        The time of the engine: that of the last event, which never goes back.
-    """
-
-    def __init__(
-        self, state: EngineState, tape: Tape, outbox: Outbox, mono_ns: Callable[[], int], timers: Timers | None = None
-    ) -> None:
+    def __init__(self, state: EngineState, tape: Tape, outbox: Outbox, link: Link, mono_ns: Callable[[], int]) -> None:
         self.state = state
-        self.timers = timers or Timers()
-        self.reads: deque[ReadBroker] = deque()
-        self.calls: deque[CallPerson] = deque()
-        self.now_ns = TsNs(0)
         self._tape = tape
         self._outbox = outbox
+        self._link = link
         self._mono_ns = mono_ns
-        self._decided: list[Command] = []
+        self._pump: Pump | None = None
 
-    def take(self, event: Event, ts_ns: TsNs) -> list[Output]:
-        """Let the engine see an event; what it decides waits for `outgoing`. Its time never goes back."""
-        self.now_ns = max(self.now_ns, ts_ns)
-        self._tape.record(event, self.now_ns)
+    def drive(self, pump: Pump) -> None:
+        """Be told who owns the order of time."""
+        self._pump = pump
+
+    @property
+    def pump(self) -> Pump:
+        """Who owns the order of time. Raises `InvariantBroken` before `drive`."""
+        if self._pump is None:
+            raise InvariantBroken("a trader was asked before it had a pump")
+        return self._pump
+
+    def take(self, event: Event) -> list[Output]:
+        """Write an event down, let the engine see it, and write down what it decides."""
+        ts_ns = self._ts_of(event)
+        self._tape.record(event, ts_ns, self.state.matching)
         outputs = step(self.state, event)
-        self._tape.decided(outputs, self.now_ns)
-        for output in outputs:
-            if isinstance(output, Approved):
-                self._decided.append(output)
-            elif isinstance(output, SetTimer):
-                self.timers.set(output)
-            elif isinstance(output, ReadBroker):
-                self.reads.append(output)
-            elif isinstance(output, CallPerson):
-                self.calls.append(output)
+        self._tape.decided(outputs, ts_ns)
+        if self._tape.waiting >= WAITING_MAX:
+            self._tape.commit()
         return outputs
 
-    def advance(self, to_ns: TsNs) -> None:
-        """Fire the timers that are due by a moment, in order."""
-        while (due_ns := self.timers.next_ns()) is not None and due_ns <= to_ns:
-            _, key = self.timers.pop()
-            at_ns = max(due_ns, self.now_ns)
-            self.take(TimerFired(key, at_ns), at_ns)
+    def answer(self, output: Output, now_ns: TsNs) -> Iterator[Event]:
+        """Carry out what the engine wants done, and yield what has come of it at once."""
+        if isinstance(output, Approved):
+            self._tape.commit()
+            self._outbox.put(output, self._mono_ns())
+            yield from self.leave(now_ns)
+        elif isinstance(output, ReadBroker):
+            yield from self._link.read(output, now_ns)
+        elif isinstance(output, CallPerson):
+            self._link.call(output)
 
-    def outgoing(self) -> list[Outgoing]:
-        """Make durable what was decided and return what may be sent now; whatever is vetoed is decided on again.
-
-        Raises
-        ------
-        JournalHalted
-            It cannot be written down: nothing leaves.
-        """
-        leaving: list[Outgoing] = []
-        while True:
-            if self._decided or self._tape.waiting >= WAITING_MAX:
-                self._tape.commit()
-            for command in self._decided:
-                self._outbox.put(command, self._mono_ns())
-            self._decided = []
-            ready, vetoed = self._outbox.ready(self._mono_ns(), self.now_ns)
-            leaving += ready
-            for veto in vetoed:
-                self.take(veto, self.now_ns)
-            if not self._decided:
-                return leaving
+    def leave(self, now_ns: TsNs) -> Iterator[Event]:
+        """Send what may be sent now, and yield what has come of it at once; a veto is an event too."""
+        leaving, vetoed = self._outbox.ready(self._mono_ns(), now_ns)
+        yield from vetoed
+        for outgoing in leaving:
+            for event in self._link.send(outgoing, now_ns):
+                if isinstance(event, SubmitAnswered | ChangeAnswered):
+                    self._outbox.answered(event.order_id)
+                yield event
 
     def answered(self, command: Command, outcome: Outcome, ts_ns: TsNs) -> None:
-        """Take how sending a command ended."""
-        order_id, asked, at_ns = order_of(command), command.command, max(ts_ns, self.now_ns)
+        """Take how sending a command ended, which took a while; then the order's next command may go."""
+        order_id, asked, now_ns = order_of(command), command.command, max(ts_ns, self.pump.now_ns)
         self._outbox.answered(order_id)
         if isinstance(asked, SubmitOrder):
-            self.take(SubmitAnswered(order_id, outcome, at_ns), at_ns)
+            self.pump.apply(SubmitAnswered(order_id, outcome, now_ns))
         else:
-            self.take(ChangeAnswered(order_id, isinstance(asked, CancelOrder), outcome, at_ns), at_ns)
+            self.pump.apply(ChangeAnswered(order_id, isinstance(asked, CancelOrder), outcome, now_ns))
+        for event in self.leave(now_ns):
+            self.pump.apply(event)
 
     def rest(self) -> None:
         """Make durable what waits, while nothing else is to be done."""
         if self._tape.waiting:
             self._tape.commit()
 
+    def _ts_of(self, event: Event) -> TsNs:
+        """Return when an event was; the time of the run never goes back."""
+        if isinstance(event, MarketAdvanced):
+            return TsNs(self.state.timeline.close_ns[event.last - 1])
+        return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
 
-def restored(state: EngineState, values: Iterable[Event | Output]) -> Timers:
-    """Step a new state through what a journal has, and return the timers that are still to fire.
+
+def restored(state: EngineState, values: Iterable[Event | Output]) -> list[SetTimer]:
+    """Step a new state through what a journal has, and return the timers that are still to fire, in the order set.
 
     Of what was decided only timers are taken: the engine decides the same again, or the replay is not one.
     """
-    timers = Timers()
+    timers: list[SetTimer] = []
     for value in values:
         if isinstance(value, SetTimer):
-            timers.set(value)
+            timers.append(value)
         elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson):
             if isinstance(value, TimerFired):
-                timers.fired(value.key, value.ts_ns)
+                due = [timer for timer in timers if timer.key == value.key and timer.ts_ns <= value.ts_ns]
+                if due:
+                    timers.remove(min(due, key=lambda timer: timer.ts_ns))
             step(state, value)
     return timers

@@ -157,6 +157,15 @@ class Pump:
         if ts_ns != NEVER:
             self.now_ns = max(self.now_ns, ts_ns)
 
+    def go_on(self, timers: Iterable[SetTimer], now_ns: TsNs) -> None:
+        """Take up a run that an earlier process began: its timers, and the time to which it had come.
+
+        A day that is open is not opened again, but for what surrounds the engine.
+        """
+        self.now_ns = max(self.now_ns, now_ns)
+        for timer in timers:
+            self._plan(timer.ts_ns, partial(self._timer, timer.key))
+
     def finish(self) -> None:
         """Carry out all that is still due, to the end of the last day. Only for days that end."""
         self.advance_to(TsNs(NEVER))
@@ -193,7 +202,8 @@ class Pump:
         heapq.heappush(self._due, (ts_ns, is_timer, self._seq, action))
 
     def _timer(self, key: str, ts_ns: TsNs) -> None:
-        self.apply(TimerFired(key, ts_ns))
+        # One that came due while nobody ran fires now: time does not go back.
+        self.apply(TimerFired(key, max(ts_ns, self.now_ns)))
 
     def _plan_next_day(self) -> None:
         for day in self._days:
@@ -206,6 +216,13 @@ class Pump:
 
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
+        if state.day == day:
+            # An earlier process has opened it.
+            self._closing.open_day(day)
+            for moment in self._around.opened(state.gate.today):
+                self._plan(moment, self._at, is_timer=False)
+            return
+        ts_ns = max(ts_ns, self.now_ns)
         for event in self._around.before_open(day, ts_ns):
             # An action counts from the bar to come.
             state.matching = self._closing.coming() if type(event) is ActionEffective else -1
