@@ -164,7 +164,7 @@ def test_the_journal_of_a_take_over_is_whole(start: Start, where: str, account: 
     journal.begin(RunId("after"))
     head = journal.append([Entry("TimerFired", TsNs(2), b"")])
     order(old)
-    _, err = old.communicate()
+    old.communicate()
     assert (old.returncode, head.seq, list(faults(journal.rows(), journal.head()))) == (HALTED, 2, [])
     journal.close()
 

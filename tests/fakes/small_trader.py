@@ -19,12 +19,17 @@ def trade(where: str, account: str, sent: Path) -> None:
     lock.acquire()
     journal = journal_to_write(where, account)
     journal.begin(RunId("small"))
-    print("ready", flush=True)
+    say("ready")
     for order in sys.stdin:
         journal.append([Entry("Approved", TsNs(1), order.encode())])
         with sent.open("a") as out:
             out.write(order)
-        print("sent", flush=True)
+        say("sent")
+
+
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
