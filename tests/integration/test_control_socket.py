@@ -16,45 +16,12 @@ from manjha.adapters.system import control_socket
 from manjha.adapters.system.control_socket import FRAME_MAX, ControlSocket, SocketControls
 from manjha.domain.controls import Answer, AskStatus, Request, StopTrading
 from manjha.domain.errors import AccountHeld, SettingsError, SourceError
-
-
-class Trader:
-    """A loop in a thread of its own that answers every request with a number, and counts how often it turned."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.seen, self.turns = path, list[Request](), 0
-        self.is_open = threading.Event()
-        self._ends: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def run(self) -> None:
-        asyncio.run(self._trade())
-
-    def end(self) -> None:
-        assert self._loop is not None
-        assert self._ends is not None
-        self._loop.call_soon_threadsafe(self._ends.set)
-
-    async def _trade(self) -> None:
-        listening = ControlSocket(self.path)
-        self._loop, self._ends = asyncio.get_running_loop(), asyncio.Event()
-        await listening.open()
-        answering = asyncio.ensure_future(self._answer(listening))
-        self.is_open.set()
-        await self._ends.wait()
-        answering.cancel()
-        await listening.close()
-
-    async def _answer(self, listening: ControlSocket) -> None:
-        while True:
-            request = await listening.inbox.next()
-            self.seen.append(request)
-            listening.inbox.answer(Answer(request.key, len(self.seen)))
+from tests.fakes.answering_trader import AnsweringTrader
 
 
 @contextmanager
-def trading(path: Path) -> Iterator[Trader]:
-    trader = Trader(path)
+def trading(path: Path) -> Iterator[AnsweringTrader]:
+    trader = AnsweringTrader(path)
     thread = threading.Thread(target=trader.run)
     thread.start()
     assert trader.is_open.wait(20)

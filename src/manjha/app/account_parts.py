@@ -11,6 +11,11 @@ from manjha.domain.errors import UsageError
 from manjha.domain.orders import AccountId
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from manjha.adapters.system.control_socket import ControlSocket
+    from manjha.domain.controls import Answer, Request
+    from manjha.ports.control_inbox import Controls
     from manjha.ports.leader_lock import LeaderLock
 
 ACCOUNT_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -58,3 +63,19 @@ def leader_lock(journal: str, account: AccountId) -> "LeaderLock":
     from manjha.adapters.system.leader_lock import FileLeaderLock
 
     return FileLeaderLock(Path(journal.removeprefix("sqlite:///")).with_name("leader.lock"), system_clock())
+
+
+def control_socket(
+    settings: Settings, account: str, answered: "Iterable[tuple[Request, Answer]]" = ()
+) -> "ControlSocket":
+    """Return where an account's trader listens; `answered` are the controls of earlier runs, oldest first."""
+    from manjha.adapters.system.control_socket import ControlSocket
+
+    return ControlSocket(places(settings, account).control, answered)
+
+
+def controls(settings: Settings, account: str) -> "Controls":
+    """Return the way to an account's running trader."""
+    from manjha.adapters.system.control_socket import SocketControls
+
+    return SocketControls(places(settings, account).control)

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "journal": ("manjha.app.cli.journal", "The journal of an account: is it whole, what is in it?"),
     "leader": ("manjha.app.cli.leader", "Who trades an account; take it away from a process that is stopped."),
+    "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
