@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from manjha.domain.controls import Answer, Request
     from manjha.ports.control_inbox import Controls
     from manjha.ports.leader_lock import LeaderLock
+    from manjha.ports.vitals import Vitals
 
 ACCOUNT_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -79,3 +80,10 @@ def controls(settings: Settings, account: str) -> "Controls":
     from manjha.adapters.system.control_socket import SocketControls
 
     return SocketControls(places(settings, account).control)
+
+
+def vitals(settings: Settings, account: str) -> "Vitals":
+    """Return where an account's trader leaves its vital signs."""
+    from manjha.adapters.files.vitals import VitalsFolder
+
+    return VitalsFolder(places(settings, account).vitals)
