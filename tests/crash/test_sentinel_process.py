@@ -75,7 +75,16 @@ def test_a_trader_that_goes_silent_leaves_no_open_order(
 
 def test_the_command_watches_until_it_is_interrupted(tmp_path: Path) -> None:
     environment = {**os.environ, "MANJHA_HOME": str(tmp_path / "home")}
-    words = [sys.executable, "-m", "manjha", "sentinel", "--account", "AB1234", "--exchange", "mcx"]
+    words = [
+        sys.executable,
+        "-c",
+        "from manjha.app.cli import main; main()",
+        "sentinel",
+        "--account",
+        "AB1234",
+        "--exchange",
+        "mcx",
+    ]
     with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "watching the trader of AB1234; ^C ends it\n"

@@ -11,7 +11,12 @@ from manjha.domain.vitals import Heartbeat, LedgerCopy
 
 if __name__ == "__main__":
     vitals, ends = VitalsFolder(Path(sys.argv[1])), threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ends.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        ends.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     vitals.copy(LedgerCopy(TsNs(1), (), {}))
     for number in count(1):
         vitals.beat(Heartbeat(number, TsNs(number), has_risk=True, reconciled_ns=TsNs(1)))

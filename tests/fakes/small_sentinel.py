@@ -1,6 +1,6 @@
 """A sentinel with little patience, as a process, against a broker that is a folder of open orders.
 
-Run as `python -m tests.fakes.small_sentinel ACCOUNT BROKER`: BROKER is a folder; a file in it named by the broker's number
+Run as `python -m tests.fakes.small_sentinel ACCOUNT BROKER`: a file in the folder BROKER, named by the broker's number,
 is an open order, its text the tag. A cancel takes the file away.
 """
 

@@ -71,7 +71,9 @@ def test_a_letter_is_taken_by_a_mail_server(mail: Mail) -> None:
     assert post(letters(mail)) == ""
     letter = email.message_from_string(mail.letters[0], policy=email.policy.default)
     assert (letter["Subject"], letter["To"]) == (CALL.title, "b@x.in")
-    assert CALL.text in letter.get_body(("plain",)).get_content()
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert CALL.text in body.get_content()
 
 
 def test_a_letter_that_is_refused_is_said(mail: Mail) -> None:

@@ -27,7 +27,7 @@ from manjha.domain.orders import (
     Side,
     StrategyId,
 )  # fmt: skip
-from manjha.services.notes import daily_note, masked, note_of
+from manjha.services.notes import Happened, daily_note, masked, note_of
 
 PACE = 10 * SECOND_NS
 AT = TsNs(5)
@@ -199,7 +199,7 @@ ORDER = Order(
     OrderId("o1"), ORIGIN, INFY, Side.SELL, Qty(1_500), OrderType.SL, Product.MIS, AT, Px(15_000_500), Px(15_010_000)
 )
 FILL = Fill(FillId("f"), OrderId("o1"), ORIGIN, INFY, Side.BUY, Qty(5), Px(15_000_500), Px(15_000_500), Product.MIS, AT)
-SAYS = [
+SAYS: list[tuple[Happened, str, str]] = [
     (
         Approved(SubmitOrder(ORDER)),
         "order",
@@ -219,7 +219,7 @@ SAYS = [
 
 
 @pytest.mark.parametrize(("value", "kind", "text"), SAYS, ids=lambda value: type(value).__name__)
-def test_what_happened_in_a_few_words(value: OrderFilled, kind: str, text: str) -> None:
+def test_what_happened_in_a_few_words(value: Happened, kind: str, text: str) -> None:
     found = note_of(value, AccountId("AB1234"), lambda _id: "INFY")
     assert found is not None
     assert (found.kind, found.text, found.ts_ns) == (kind, text, AT)
@@ -227,7 +227,7 @@ def test_what_happened_in_a_few_words(value: OrderFilled, kind: str, text: str) 
 
 
 def test_what_nobody_needs_to_be_told() -> None:
-    quiet = [
+    quiet: list[Happened] = [
         TimerFired("x", AT),
         TradingSwitched(True, AT, ""),
         SubmitAnswered(OrderId("o"), Sent("1"), AT),

@@ -104,8 +104,10 @@ def notifier(settings: Settings, environment: Mapping[str, str]) -> "Notifier":
     from manjha.domain.notes import NoteKind, NoteLevel
 
     chosen = settings.notify
-    least = {kind: getattr(chosen, kind) for kind in NoteKind if kind is not NoteKind.CALL}
-    levels = {kind: None if name == "off" else NoteLevel[name.upper()] for kind, name in least.items()}
+    levels: dict[NoteKind, NoteLevel | None] = {}
+    for kind in NoteKind:
+        name = getattr(chosen, kind, "info")
+        levels[kind] = None if name == "off" else NoteLevel[name.upper()]
     return QueuedNotifier(receivers(settings, environment), levels, chosen.pace_s)
 
 

@@ -95,7 +95,8 @@ class ControlSocket:
         task = asyncio.ensure_future(self._served(connection))
         self._tasks.add(task)
         # A task that is cancelled before its first step does not even begin, so it cannot close its socket itself.
-        task.add_done_callback(lambda done: (self._tasks.discard(done), connection.close()))
+        task.add_done_callback(lambda _done: connection.close())
+        task.add_done_callback(self._tasks.discard)
 
     async def _served(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=connection)

@@ -23,7 +23,8 @@ def send_test(*, json: Annotated[bool, typer.Option("--json", help="Write JSON t
     from manjha.app.cli.output import print_json, print_table
     from manjha.app.settings import load_settings
     from manjha.domain.errors import SettingsError
-    from manjha.domain.notes import Note, NoteKind, NoteLevel
+    from manjha.domain.notes import NoteLevel
+    from manjha.services.notes import health_note
 
     found = receivers(load_settings(), os.environ)
     if not found:
@@ -31,8 +32,8 @@ def send_test(*, json: Annotated[bool, typer.Option("--json", help="Write JSON t
             "no address is set that notes could go to",
             hint='Write [notify] and below it urls = ["…"] into manjha.toml, or set MANJHA_NOTIFY_URLS.',
         )
-    text = "If you read this, notes from Manjha arrive here."
-    note = Note(NoteKind.HEALTH, NoteLevel.INFO, "A test", text, system_clock().now_ns())
+    words = "If you read this, notes from Manjha arrive here."
+    note = health_note(words, system_clock().now_ns(), NoteLevel.INFO)
     answers = [(receiver.name, receiver.post(note)) for receiver in found]
     if json:
         print_json([{"receiver": name, "delivered": not why, "answer": why} for name, why in answers])
