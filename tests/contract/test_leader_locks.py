@@ -1,6 +1,7 @@
 """What every lock of an account does, whatever is under it."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -116,6 +117,26 @@ def test_a_foreign_holder_is_in_the_way_without_a_name(postgres: str) -> None:
         connection.execute("SELECT pg_advisory_lock(%(class)s, %(account)s)", lock._key)
         with pytest.raises(AccountHeld, match="has not said who it is"):
             lock.acquire()
+
+
+def test_whoever_only_looks_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "leader.lock"
+    ends = threading.Event()
+
+    def looks() -> None:
+        while not ends.is_set():
+            FileLeaderLock(path, SystemClock()).holder()
+
+    thread = threading.Thread(target=looks)
+    thread.start()
+    try:
+        for _ in range(200):
+            lock = FileLeaderLock(path, SystemClock())
+            lock.acquire()
+            lock.release()
+    finally:
+        ends.set()
+        thread.join()
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from manjha.adapters.system import control_socket
 from manjha.app.account_parts import places
 from manjha.app.cli import main
 from manjha.app.settings import load_settings
@@ -107,6 +108,13 @@ def test_the_status_is_a_table_or_json(trader: AnsweringTrader, capsys: pytest.C
     ]
     _, out, _ = said(capsys, "status", *ACCOUNT, "--json")
     assert json.loads(out) == trader.status
+
+
+def test_a_status_that_is_refused_is_said(
+    trader: AnsweringTrader, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "CONNECTIONS_MAX", 0)
+    assert said(capsys, "status", *ACCOUNT) == (1, "", "refused: 0 connections ask already: ask later\n")
 
 
 def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from manjha.adapters.system import control_socket
 from manjha.adapters.system.control_socket import FRAME_MAX, ControlSocket, SocketControls
 from manjha.domain.controls import Answer, AskStatus, Request, StopTrading
-from manjha.domain.errors import AccountHeld, SettingsError, SourceError
+from manjha.domain.errors import AccountHeld, SettingsError, SourceError, UsageError
 from tests.fakes.answering_trader import AnsweringTrader
 
 
@@ -74,6 +74,7 @@ def test_another_user_is_refused_by_both_sides(path: Path, monkeypatch: pytest.M
         mine = os.geteuid()
         monkeypatch.setattr(control_socket, "_asker", lambda _connection: "")
         with connected(path) as connection:
+            connection.sendall(frame(msgspec.json.encode(Request("k", StopTrading()))))
             assert said(connection).refused == "only the trader's own user may ask"
         with pytest.raises(SettingsError, match="another user listens"):
             SocketControls(path).ask(Request("k", StopTrading()))
@@ -138,6 +139,7 @@ def test_too_many_connections_are_refused(path: Path, monkeypatch: pytest.Monkey
         first.sendall(frame(msgspec.json.encode(Request("k", StopTrading()))))
         assert said(first).seq == 1
         with connected(path) as second:
+            second.sendall(frame(msgspec.json.encode(Request("k", StopTrading()))))
             assert "connections ask already" in said(second).refused
 
 
@@ -174,6 +176,12 @@ def test_a_long_path_is_no_matter(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 120) / "control" / "socket"
     with trading(path):
         assert SocketControls(path).ask(Request("k", StopTrading())).seq == 1
+
+
+def test_a_request_that_is_too_long_is_not_sent(path: Path) -> None:
+    with trading(path) as trader, pytest.raises(UsageError, match="at most 65536 bytes"):
+        SocketControls(path).ask(Request("k", StopTrading("x" * FRAME_MAX)))
+    assert trader.seen == []
 
 
 def test_nobody_listens(path: Path) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from manjha.adapters.system.control_desk import ControlDesk
 from manjha.domain.controls import Answer, Request
-from manjha.domain.errors import AccountHeld, SettingsError, SourceError
+from manjha.domain.errors import AccountHeld, SettingsError, SourceError, UsageError
 
 FRAME_MAX = 1 << 16
 """Bytes of a frame: an order has 300, a status a few thousand."""
@@ -26,6 +26,8 @@ CONNECTIONS_MAX = 32
 """At once; one person needs one."""
 SILENCE_S = 30.0
 """How long a connection may ask nothing, or leave a frame unfinished."""
+TURN_AWAY_S = 1.0
+"""How long somebody who is turned away may take to say the first word."""
 ADDRESS_MAX = 103
 """Bytes of a socket's path that every system takes (Linux 107)."""
 _LENGTH = struct.Struct(">I")
@@ -108,9 +110,9 @@ class ControlSocket:
         try:
             by = _asker(connection)
             if not by:
-                await _write(writer, Answer("", refused="only the trader's own user may ask"))
+                await _turn_away(reader, writer, "only the trader's own user may ask")
             elif len(self._tasks) > CONNECTIONS_MAX:
-                await _write(writer, Answer("", refused=f"{CONNECTIONS_MAX} connections ask already: ask later"))
+                await _turn_away(reader, writer, f"{CONNECTIONS_MAX} connections ask already: ask later")
             else:
                 await self._converse(reader, writer, by)
         except (OSError, EOFError, TimeoutError):
@@ -147,6 +149,8 @@ class SocketControls:
     def ask(self, request: Request) -> Answer:
         """Ask, and wait for the answer; see the port."""
         frame = msgspec.json.encode(request)
+        if len(frame) > FRAME_MAX:
+            raise UsageError(f"a request has at most {FRAME_MAX} bytes, this one {len(frame)}")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(self._timeout_s)
             try:
@@ -182,6 +186,14 @@ def _read(connection: socket.socket, count: int) -> bytes:
             raise EOFError("it hung up")
         out += got
     return bytes(out)
+
+
+async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str) -> None:
+    """Refuse without looking at what is asked. What is not read before a socket is closed takes the answer with it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TURN_AWAY_S):
+            await reader.read(FRAME_MAX)
+    await _write(writer, Answer("", refused=why))
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:

@@ -24,10 +24,14 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for the journal.")]
 @app.command()
 def status(account: Account, *, json: Json = False) -> None:
     """Tell how things stand."""
+    from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
     from manjha.domain.controls import AskStatus
 
     answer = _asked(account, AskStatus(), "")
+    if answer.refused:
+        say(f"refused: {answer.refused}")
+        raise typer.Exit(FAULTY)
     if json:
         print_json(answer.status)
     else:
