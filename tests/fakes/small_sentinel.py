@@ -57,7 +57,8 @@ class Said:
 
 
 def main(account: str, broker: Path) -> None:
-    watching.SILENT_NS = 300_000_000
+    # Ten times what the heart takes for a beat and more, so that a busy machine is not taken for a dead trader.
+    watching.SILENT_NS = 1_500_000_000
     settings = load_settings()
     parts = sentinel_parts(settings, account, Said(), market_rules(settings), [])
     always = msgspec.structs.replace(parts, gateway=FolderBroker(broker), in_session=lambda _ts: True)

@@ -22,6 +22,8 @@ NAME_BYTES = 63
 """PostgreSQL cuts the name of a session here."""
 DEAD_HOST = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 5", "tcp_keepalives_count = 3")
 """The server notices within half a minute that the holder's machine is gone; without, in two hours."""
+DEAD_SERVER = {"connect_timeout": 10, "tcp_user_timeout": 10_000}
+"""Seconds, and milliseconds, after which a server that says nothing is given up: a trader must not hang on it."""
 
 _HOLDERS = text(
     "SELECT a.pid AS backend, a.application_name AS name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid "
@@ -101,7 +103,9 @@ class SqlLeaderLock:
 
     def _made_engine(self) -> Engine:
         try:
-            engine = create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+            engine = create_engine(
+                self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=DEAD_SERVER
+            )
         except ModuleNotFoundError as error:
             raise SettingsError(
                 f"PostgreSQL needs the package {error.name}", hint="Install it: pip install 'manjha[postgres]'."
