@@ -50,7 +50,7 @@ class Stated(Strategy):
         vars(self).update(unit=unit, product=product)
 
     def targets(self, history: History) -> Floats:
-        return self.wanted(history) if callable(self.wanted) else self.wanted
+        return self.wanted(history) if callable(self.wanted) else self.wanted[: len(history.ts_ns)]
 
 
 class StatedEntries(Strategy):
@@ -68,7 +68,16 @@ class StatedEntries(Strategy):
     def entries(self, history: History) -> Entries:
         if self.made is None:
             self.made = self.make(history)
-        return self.made
+        return _first_rows(self.made, len(history.ts_ns))
+
+
+def _first_rows(made: Entries, count: int) -> Entries:
+    """Return what is stated on the first bars: a timeline that grows asks again and again."""
+    given: dict[str, Any] = {name: getattr(made, name) for name in Entries.__struct_fields__}
+    kept: dict[str, Any] = {
+        name: value if value is None else np.asarray(value)[:count] for name, value in given.items()
+    }
+    return Entries(**kept)
 
 
 def random_run(seed: int) -> BacktestSpec:
@@ -230,6 +239,10 @@ def random_targets(rng: Generator, shape: tuple[int, int], share: float, product
         TargetUnit.QTY: rng.integers(-300, 800, shape).astype(float),
     }[unit]
     return Stated(np.where(rng.random(shape) < share, wanted, np.nan), unit, product)
+
+
+def random_entries(rng: Generator, share: float, product: Product) -> Strategy:
+    return StatedEntries(_entries(rng, share, product), product)
 
 
 def _entries(

@@ -1,4 +1,4 @@
-"""What the engine knows of its broker. Exists from `RunBegan` on; a backtest has none and pays for none.
+"""What the engine knows of its broker. Exists from `AccountTaken` on; a backtest has none and pays for none.
 
 While the books are not compared nothing that adds risk leaves; what is frozen waits for a person. Times are those of
 events, so that a replay asks the same questions at the same places.
@@ -12,7 +12,7 @@ from manjha.domain.broker import OrderSeen, TradeSeen
 from manjha.domain.commands import CallPerson, Output, ReadBroker, SetTimer
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
-from manjha.domain.orders import FillId, Order, OrderId, Product, RunId
+from manjha.domain.orders import FillId, Order, OrderId, Product, Purpose, RunId
 from manjha.orders.tags import tag_of
 
 Held: TypeAlias = tuple[InstrumentId, Product]
@@ -37,6 +37,15 @@ CANCEL_AGAIN_NS = 5 * SECOND_NS
 PROTECT_TRIES = 3
 
 
+class Closing(msgspec.Struct, frozen=True, gc=False):
+    """A position that is being closed, and for what."""
+
+    instrument: InstrumentId
+    product: Product
+    purpose: Purpose
+    since_ns: int
+
+
 class External(msgspec.Struct, gc=False):
     """An order that no intent of ours made, and how much of it is counted."""
 
@@ -44,7 +53,7 @@ class External(msgspec.Struct, gc=False):
     counted: int = 0
 
 
-class Desk:
+class Desk(msgspec.Struct, kw_only=True):
     """The broker's side of one account.
 
     Attributes
@@ -69,31 +78,41 @@ class Desk:
         Instruments whose difference a person has accepted: the next comparison takes it as external.
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
+    closing
+        Positions that are being closed (`engine.flatten`). `closers` are orders that are to close and nothing else.
+    unprotected
+        Entries whose protection is missing and will be tried again. `waived`: those whose strategy has cancelled it.
     protect_tries
         How often protection of an entry was placed again.
     """
 
-    def __init__(self) -> None:
-        self.run = RunId("")
-        self.epoch = 0
-        self.number = 0
-        self.day = 0
-        self.tags: dict[str, OrderId] = {}
-        self.numbers: dict[str, OrderId] = {}
-        self.unconfirmed: dict[OrderId, None] = {}
-        self.changing: dict[OrderId, None] = {}
-        self.short: dict[OrderId, None] = {}
-        self.loose: dict[str, list[TradeSeen]] = {}
-        self.external_orders: dict[str, External] = {}
-        self.external: dict[Held, int] = {}
-        self.trades: set[FillId] = set()
-        self.suspects: dict[Held, int] = {}
-        self.frozen: dict[InstrumentId, str] = {}
-        self.thawed: dict[InstrumentId, None] = {}
-        self.is_compared = self.was_compared = False
-        self.polls = 0
-        self.poll_due = self.check_due = 0
-        self.protect_tries: dict[OrderId, int] = {}
+    run: RunId = RunId("")
+    epoch: int = 0
+    number: int = 0
+    day: int = 0
+    tags: dict[str, OrderId] = {}
+    numbers: dict[str, OrderId] = {}
+    unconfirmed: dict[OrderId, None] = {}
+    changing: dict[OrderId, None] = {}
+    short: dict[OrderId, None] = {}
+    loose: dict[str, list[TradeSeen]] = {}
+    external_orders: dict[str, External] = {}
+    external: dict[Held, int] = {}
+    trades: set[FillId] = set()
+    suspects: dict[Held, int] = {}
+    frozen: dict[InstrumentId, str] = {}
+    thawed: dict[InstrumentId, None] = {}
+    is_compared: bool = False
+    was_compared: bool = False
+    polls: int = 0
+    poll_due: int = 0
+    check_due: int = 0
+    look_due: int = 0
+    closing: dict[Held, Closing] = {}
+    closers: set[OrderId] = set()
+    unprotected: dict[OrderId, None] = {}
+    waived: set[OrderId] = set()
+    protect_tries: dict[OrderId, int] = {}
 
     def tag_for(self, order: Order) -> str:
         """Return the tag under which an order is to go out, and remember whose it is."""
@@ -115,6 +134,7 @@ class Desk:
             [(key, one.seen, one.counted) for key, one in sorted(self.external_orders.items())],
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             sorted(self.frozen.items()), self.is_compared, self.was_compared,
+            list(self.closing.values()), sorted(self.closers), sorted(self.waived),
         )  # fmt: skip
 
 

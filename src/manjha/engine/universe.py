@@ -45,4 +45,6 @@ def choose_universe(state: EngineState, day: TradingDay, today: Mapping[Instrume
 
 
 def _first_day(state: EngineState, instrument: InstrumentId) -> TradingDay:
-    return day_of(state.timeline.series[instrument, state.setup.interval].columns.ts_open_ns[0])
+    columns = state.timeline.series[instrument, state.setup.interval].columns
+    # What has no bar yet may have its first one today.
+    return day_of(columns.ts_open_ns[0]) if len(columns) else TradingDay(0)

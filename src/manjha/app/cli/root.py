@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
     "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),
     "notify": ("manjha.app.cli.notify", "Send a test message to every address that notes go to."),
+    "db": ("manjha.app.cli.db", "The database of records: its state, its migrations, its read models."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
