@@ -108,6 +108,7 @@ def test_a_killed_holder_leaves_the_account_free(start: Start, where: str, accou
     lock.release()
 
 
+@pytest.mark.failure("F45")
 def test_a_second_start_ends_at_once_and_sends_nothing(start: Start, sent: Path) -> None:
     first = start()
     assert line_of(first) == "ready"
@@ -121,6 +122,7 @@ def test_a_second_start_ends_at_once_and_sends_nothing(start: Start, sent: Path)
     assert sent.read_text() == "buy\n"
 
 
+@pytest.mark.failure("F47")
 def test_who_was_stopped_and_overtaken_sends_nothing(
     start: Start, where: str, account: AccountId, sent: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from manjha.domain.orders import AccountId, RunId
 def trade(where: str, account: str, sent: Path) -> None:
     lock = leader_lock(where, AccountId(account))
     lock.acquire()
-    journal = journal_to_write(where, account)
+    journal = journal_to_write(where, AccountId(account))
     journal.begin(RunId("small"))
     say("ready")
     for order in sys.stdin:

@@ -292,14 +292,6 @@ def _journal_url(where: str) -> str:
     return where if "://" in where else f"sqlite:///{where}"
 
 
-def journal_to_write(where: str, account: str) -> "Journal":
-    """Return an account's journal, by its file or its database's URL, made where it is new. Raises as `SqlJournal`."""
-    from manjha.adapters.sql.journal import SqlJournal
-    from manjha.domain.orders import AccountId
-
-    return SqlJournal(where if "://" in where else f"sqlite:///{where}", AccountId(account))
-
-
 def history_source(name: str, settings: Settings) -> "HistorySource":
     """Return a source of history by the name that `--source` takes. Raises `UsageError` with the names there are."""
     if name not in SOURCES:

@@ -58,7 +58,7 @@ def take_away(
     say(MEANING.format(account=account, holder=held.display))
     if (confirm or typer.prompt("Type the account's id to go on", err=True)) != account:
         raise UsageError("that is not the account's id: nothing was changed", hint=f"Say --confirm {account}.")
-    journal = journal_to_write(where, account)
+    journal = journal_to_write(where, AccountId(account))
     try:
         # First the fence, then the lock: whoever takes the lock next must find the old one unable to write.
         head = journal.begin(RunId(f"take-away-{system_clock().now_ns()}"))
