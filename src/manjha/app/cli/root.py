@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("manjha.app.cli.validate", "How much of the best of all trials is luck?"),
     "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "journal": ("manjha.app.cli.journal", "The journal of an account: is it whole, what is in it?"),
+    "leader": ("manjha.app.cli.leader", "Who trades an account; take it away from a process that is stopped."),
+    "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
+    "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),
+    "notify": ("manjha.app.cli.notify", "Send a test message to every address that notes go to."),
     "db": ("manjha.app.cli.db", "The database of records: its state, its migrations, its read models."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
