@@ -42,6 +42,8 @@ from manjha.strategy.views import Timeline
 
 COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
+NO_ACCOUNT = AccountId("backtest")
+"""Whose orders a backtest's are."""
 SQUARE_OFF_LEAD_NS = 60_000_000_000
 """How long before the broker's square-off time ours acts: a minute, so that the broker's fee is not paid."""
 
@@ -144,9 +146,7 @@ def prepare(spec: BacktestSpec) -> EngineState:
     return state
 
 
-def engine_over(
-    spec: BacktestSpec, timeline: Timeline, run: RunId, account: AccountId = AccountId("backtest")
-) -> EngineState:
+def engine_over(spec: BacktestSpec, timeline: Timeline, run: RunId, account: AccountId = NO_ACCOUNT) -> EngineState:
     """Return the state of a run over a timeline after the strategy's `init`. Raises `UsageError` for orders in it."""
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)

@@ -7,7 +7,7 @@ import numpy as np
 from manjha.domain.orders import AccountId, RunId
 from manjha.engine.closing import GrowingBars, hours_of
 from manjha.engine.state import EngineState
-from manjha.research.backtest import BacktestSpec, engine_over
+from manjha.research.backtest import NO_ACCOUNT, BacktestSpec, engine_over
 from manjha.research.targets import (
     ColumnHistory,
     entries_asked,
@@ -20,9 +20,7 @@ from manjha.strategy.interface import is_entry_strategy, is_target_strategy, req
 from manjha.strategy.numba_start import defer_blas
 
 
-def prepare_growing(
-    spec: BacktestSpec, run: RunId, account: AccountId = AccountId("backtest")
-) -> tuple[EngineState, GrowingBars]:
+def prepare_growing(spec: BacktestSpec, run: RunId, account: AccountId = NO_ACCOUNT) -> tuple[EngineState, GrowingBars]:
     """Return the state after the history, and what makes bars of ticks and lets the timeline grow by them.
 
     `spec.bars` and `spec.further` are the history, one of each series, which may be empty: indicators see it, nothing
