@@ -169,3 +169,19 @@ def test_a_function_of_ones_own_needs_a_first_bar() -> None:
     with pytest.raises(UsageError, match="own is asked for before there is any bar"):
         grown(spec)
     assert grown(spec_of(_Own(), minutes(ALPHA, [flat(100)] * 5)), history=1).reached == 5
+
+
+def test_a_line_that_is_asked_for_late_has_room_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing, "ROOM", 3)
+    bars = minutes(ALPHA, random_rows(np.random.default_rng(3), 70, 100.0))
+    timeline = GrowingTimeline([cut(bars, 0, 10)])
+    ctx = Context(timeline, (ALPHA,), Interval(300), Product.CNC, NoAccount())
+    timeline.begin()
+    lines: list[Line] = []
+    for row in range(10, 70):
+        if row % 9 == 0:
+            lines.append(ctx.indicator(sma, "close", length=2))
+        timeline.append(bars.ts_close_ns[row], [((ALPHA.id, 300), bars.bar(row))])
+        timeline.cursor.at = row
+        assert {line[-1] for line in lines} <= {(bars.close[row - 1] + bars.close[row]) / 20_000}
+    assert len(lines) == 6

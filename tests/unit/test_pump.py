@@ -6,7 +6,7 @@ import pytest
 
 from manjha.domain.bars import Interval
 from manjha.domain.commands import Approved, Output, SubmitOrder
-from manjha.domain.errors import InvariantBroken
+from manjha.domain.errors import InvariantBroken, UsageError
 from manjha.domain.events import (
     Event,
     MarketAdvanced,
@@ -25,7 +25,7 @@ from manjha.engine.bars import empty_bars
 from manjha.engine.closing import Closed, GrowingBars, hours_of
 from manjha.engine.pump import Pump
 from manjha.engine.step import step
-from manjha.research.backtest import BACKTEST
+from manjha.research.backtest import BACKTEST, origin_of
 from manjha.research.growing_run import prepare_growing
 from manjha.simulator.tick_market import Clearing
 from manjha.strategy.context import Context
@@ -145,3 +145,20 @@ def test_a_tick_of_an_instrument_beside_the_run_makes_no_bar() -> None:
     owner = Owner()
     owner.pump.on_tick(Tick(InstrumentId("NSE:OTHER"), OPENS, Px(1), Qty(1)))
     assert owner.pump.next_ns == CLOSES
+
+
+def test_timers_that_stand_are_told_and_can_be_set_again() -> None:
+    owner = Owner()
+    owner.pump.set_timer("own", TsNs(OPENS + 90 * SECOND_NS))
+    owner.tick(0)
+    owner.tick(60)
+    assert owner.pump.timers() == [(OPENS + 90 * SECOND_NS, "own"), (OPENS + 3 * MINUTE_NS, "third")]
+    owner.tick(100)
+    assert owner.events[-1] == TimerFired("own", TsNs(OPENS + 90 * SECOND_NS))
+    assert owner.pump.timers() == [(OPENS + 3 * MINUTE_NS, "third")]
+
+
+def test_sessions_of_data_that_has_not_come_are_refused() -> None:
+    spec = spec_of(Minder(), empty_bars(ALPHA.id, Interval(60)), sessions_from_data=True)
+    with pytest.raises(UsageError, match="exchange's calendar"):
+        prepare_growing(spec, origin_of(spec))

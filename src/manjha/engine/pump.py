@@ -164,7 +164,7 @@ class Pump:
         """
         self.now_ns = max(self.now_ns, now_ns)
         for timer in timers:
-            self._plan(timer.ts_ns, partial(self._timer, timer.key))
+            self.set_timer(timer.key, timer.ts_ns)
 
     def finish(self) -> None:
         """Carry out all that is still due, to the end of the last day. Only for days that end."""
@@ -175,6 +175,16 @@ class Pump:
         outputs = self._take(event)
         if outputs:
             self._send(outputs, event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns)  # type: ignore[union-attr]
+
+    def set_timer(self, key: str, ts_ns: TsNs) -> None:
+        """Have a timer fire, beside those that the engine asks for: one that stood when a run is taken up again."""
+        self._plan(ts_ns, partial(self._timer, key))
+
+    def timers(self) -> list[tuple[TsNs, str]]:
+        """Return the timers that stand, as (moment, key) in the order in which they will fire."""
+        standing = [(ts_ns, action.args[0]) for ts_ns, is_timer, _, action in sorted(self._due, key=_turn)
+                    if is_timer and isinstance(action, partial)]  # fmt: skip
+        return [(TsNs(ts_ns), key) for ts_ns, key in standing]
 
     # ---- inside
 
@@ -241,6 +251,10 @@ class Pump:
         for event in self._around.close_day(day, ts_ns):
             self.apply(event)
         self._plan_next_day()
+
+
+def _turn(due: tuple[int, bool, int, object]) -> tuple[int, bool, int]:
+    return due[:3]
 
 
 def _nothing(ts_ns: TsNs) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from manjha.domain.errors import UsageError
 from manjha.domain.orders import Origin
 from manjha.engine.closing import GrowingBars, hours_of
 from manjha.engine.state import EngineState
@@ -29,8 +30,14 @@ def prepare_growing(spec: BacktestSpec, origin: Origin) -> tuple[EngineState, Gr
     Raises
     ------
     UsageError
-        Too few or too many instruments; a strategy that reads whole columns or asks for orders in `init`.
+        Too few or too many instruments; a strategy that reads whole columns or asks for orders in `init`; sessions
+        taken from the data, which has not come yet.
     """
+    if spec.sessions_from_data:
+        raise UsageError(
+            "a run whose bars are yet to come takes its sessions from the exchange's calendar, not from the data",
+            hint="Leave out sessions_from_data.",
+        )
     defer_blas()
     require_instruments(spec.strategy, len(spec.instruments))
     timeline = GrowingTimeline(spec.bars, spec.further, spec.actions, spec.strategy.name)

@@ -105,7 +105,8 @@ class GrowingSeries(Series):
             )
         columns = [self.input(name) for name in inputs]
         out = function(*columns, **params)
-        held = [Column(_roomy(np.asarray(each, dtype=np.float64))) for each in in_tuple(out)]
+        room = len(self._ints["close"]) - self.count
+        held = [Column(_roomy(np.asarray(each, dtype=np.float64), room)) for each in in_tuple(out)]
         made = continued(function, tuple(inputs), dict(params), columns, (held, self.count))
         self._continued.append(made)
         lines = [self._line_over(each, price=price) for each in held]
@@ -320,9 +321,9 @@ class GrowingTimeline(Timeline):
 _COLUMN = {"ts": "ts_close_ns"}
 
 
-def _roomy(values: NDArray[Any], more: int = 0) -> NDArray[Any]:
-    """Return a copy with room for as many rows again as are given, or for some at first."""
-    made = np.zeros(len(values) + (more or ROOM), values.dtype)
+def _roomy(values: NDArray[Any], more: int | None = None) -> NDArray[Any]:
+    """Return a copy with room for so many rows more, or for some at first."""
+    made = np.zeros(len(values) + (ROOM if more is None else more), values.dtype)
     made[: len(values)] = values
     return made
 
