@@ -227,8 +227,7 @@ class Pump:
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
         if state.day == day:
-            # An earlier process has opened it.
-            self._closing.open_day(day)
+            # An earlier process has opened it; who took the run up has told the bars.
             for moment in self._around.opened(state.gate.today):
                 self._plan(moment, self._at, is_timer=False)
             return
