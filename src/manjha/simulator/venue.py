@@ -60,6 +60,7 @@ class Venue:
         self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
+        self._opening: list[InstrumentBook] | None = None
         self._reach = reach_of(models.rules)
         self._participation = models.rules.participation_ppm
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
@@ -171,12 +172,15 @@ class Venue:
 
     def at_open(self, position: int) -> Iterator[Event]:
         """Match what rests against the opens of the bars that close at this position."""
-        for book in list(self.active.values()):
+        # The list grows while it is gone through: what an instrument's fill brings into another one trades here too.
+        self._opening = list(self.active.values())
+        for book in self._opening:
             row = self._row_at(book, position)
             if row < 0 or book.is_quiet_open(row):
                 continue
             if not (self.has_auctions and is_after_trading(book, row, self.today)):
                 yield from self._match(book, row, self._open_candidate, book.series.columns.ts_open_ns[row])
+        self._opening = None
 
     def in_range(self, position: int) -> Iterator[Event]:
         """Match what rests against the ranges of the bars that close at this position."""
@@ -318,6 +322,8 @@ class Venue:
         book.orders[order.id] = resting
         book.touch_row = -1
         self.active[order.instrument] = book
+        if self._opening is not None and book not in self._opening:
+            self._opening.append(book)
         if order.validity is _IOC:
             self._immediate = True
 

@@ -17,6 +17,7 @@ from manjha.domain.events import (
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
 from manjha.domain.orders import OrderId, Phase
 from manjha.engine import desk as desks
+from manjha.engine import legs
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
 from manjha.engine.exits import protect_again
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
@@ -53,6 +54,8 @@ def run_began(state: EngineState, event: RunBegan, out: list[Output]) -> None:
         _asked(state.book.records[order_id], event.ts_ns)
     soon = TsNs(event.ts_ns + SECOND_NS)
     out.extend(SetTimer(f"{desks.PROTECT}:{entry_id}", soon) for entry_id in state.protections)
+    if state.sagas:
+        legs.run_began(state, event.ts_ns, out)
     doubt(state, "the run begins", event.ts_ns, out)
     plan_check(desk, event.ts_ns, out)
 

@@ -5,9 +5,11 @@ from manjha.domain.commands import Output, SetTimer
 from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
+from manjha.engine import legs
 from manjha.engine.carried import put_back
 from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
+from manjha.engine.groups import group_in
 from manjha.engine.handlers import broker
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.state import EngineState
@@ -34,6 +36,8 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
             for ts_ns in sorted({rules.square_off_ns for rules in today.values()})
         )
         _square_off_carried(state, event.ts_ns, out)
+    if state.sagas:
+        legs.open_day(state, event.ts_ns, out)
     if state.protections:
         rearm(state, event.ts_ns, out)
     if state.calls_on_session and state.gate.trading_on and event.day >= state.held_until:
@@ -46,7 +50,9 @@ def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> 
     for position in list(state.portfolio.open_positions()):
         if position.key.product is Product.MIS:
             state.carried_intraday += 1
-            close_out(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
+            # A group of legs ends as one, which `engine.legs` does.
+            if group_in(state, position.key.instrument, Product.MIS) is None:
+                close_out(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
@@ -62,11 +68,15 @@ def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
 def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> None:
     """Square off, exit by time, or hand the timer to the strategy that set it."""
     if event.key == SQUARE_OFF_TIMER:
+        if state.sagas:
+            legs.square_off(state, event.ts_ns, out)
         for instrument, rules in state.gate.today.items():
-            if rules.square_off_ns <= event.ts_ns:
+            if rules.square_off_ns <= event.ts_ns and group_in(state, instrument, Product.MIS) is None:
                 close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(BROKER_TIMER):
         broker.timer_fired(state, event.key, event.ts_ns, out)
+    elif event.key.startswith(legs.LEGS_TIMER):
+        legs.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     else:
