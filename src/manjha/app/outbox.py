@@ -5,7 +5,7 @@ account, the broker's session, how long ago the decision was written down, and w
 intended. An order's commands go one after the other; orders go beside each other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
@@ -68,13 +68,14 @@ class Outbox:
         """Let the next command of an order go: the one before has its outcome."""
         self._busy.discard(order_id)
 
-    def ready(self, now_ns: int, event_ns: TsNs) -> Iterator[Outgoing | SendVetoed]:
-        """Yield what may leave now and what may not, cancels first; each is then out of the box.
+    def ready(self, now_ns: int, event_ns: TsNs) -> tuple[list[Outgoing], list[SendVetoed]]:
+        """Return what is to leave now and what may not, cancels first; each is then out of the box.
 
         `now_ns` is by the clock of `put`, `event_ns` the time of the engine.
         """
         queue, self._waiting = sorted(self._waiting, key=_cancels_first), []
-        for number, one in enumerate(queue):
+        leaving, vetoed = list[Outgoing](), list[SendVetoed]()
+        for one in queue:
             order_id = order_of(one.command)
             # What follows a command of the same order must not overtake it.
             if order_id in self._busy:
@@ -82,14 +83,11 @@ class Outbox:
                 continue
             why = self._objection(one, now_ns)
             if why:
-                yield SendVetoed(order_id, *_kind(one.command), why, event_ns)
-                continue
-            self._busy.add(order_id)
-            try:
-                yield self._leaves(one.command, order_id)
-            except GeneratorExit:
-                self._waiting += queue[number + 1 :]
-                raise
+                vetoed.append(SendVetoed(order_id, *_kind(one.command), why, event_ns))
+            else:
+                self._busy.add(order_id)
+                leaving.append(self._leaves(one.command, order_id))
+        return leaving, vetoed
 
     def _leaves(self, command: Command, order_id: OrderId) -> Outgoing:
         asked = command.command

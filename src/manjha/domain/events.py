@@ -125,10 +125,10 @@ class TradingSwitched(msgspec.Struct, frozen=True, gc=False, tag=True):
     reason: str
 
 
-class RunBegan(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """A process took the account over: the journal's epoch, and what it is made of. The first event of its term.
+class AccountTaken(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A process took the account over at its broker: the journal's epoch, and what the process is made of.
 
-    Whatever an earlier term had sent without hearing of it is unconfirmed now.
+    Whatever an earlier process had sent without hearing of it is unconfirmed now.
     """
 
     run: RunId
@@ -212,7 +212,7 @@ Event = (
     | ActionEffective
     | DayChargesSettled
     | TradingSwitched
-    | RunBegan
+    | AccountTaken
     | SubmitAnswered
     | ChangeAnswered
     | SendVetoed

@@ -1,4 +1,4 @@
-"""What the engine knows of its broker. Exists from `RunBegan` on; a backtest has none and pays for none.
+"""What the engine knows of its broker. Exists from `AccountTaken` on; a backtest has none and pays for none.
 
 While the books are not compared nothing that adds risk leaves; what is frozen waits for a person. Times are those of
 events, so that a replay asks the same questions at the same places.
@@ -12,7 +12,7 @@ from manjha.domain.broker import OrderSeen, TradeSeen
 from manjha.domain.commands import CallPerson, Output, ReadBroker, SetTimer
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
-from manjha.domain.orders import FillId, Order, OrderId, Product, RunId
+from manjha.domain.orders import FillId, Order, OrderId, Product, Purpose, RunId
 from manjha.orders.tags import tag_of
 
 Held: TypeAlias = tuple[InstrumentId, Product]
@@ -35,6 +35,15 @@ READS_MIN = 2
 CANCELS_MAX = 3
 CANCEL_AGAIN_NS = 5 * SECOND_NS
 PROTECT_TRIES = 3
+
+
+class Closing(msgspec.Struct, frozen=True, gc=False):
+    """A position that is being closed, and for what."""
+
+    instrument: InstrumentId
+    product: Product
+    purpose: Purpose
+    since_ns: int
 
 
 class External(msgspec.Struct, gc=False):
@@ -69,6 +78,10 @@ class Desk:
         Instruments whose difference a person has accepted: the next comparison takes it as external.
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
+    closing
+        Positions that are being closed (`engine.flatten`). `closers` are orders that are to close and nothing else.
+    unprotected
+        Entries whose protection is missing and will be tried again. `waived`: those whose strategy has cancelled it.
     protect_tries
         How often protection of an entry was placed again.
     """
@@ -93,6 +106,11 @@ class Desk:
         self.is_compared = self.was_compared = False
         self.polls = 0
         self.poll_due = self.check_due = 0
+        self.look_due = 0
+        self.closing: dict[Held, Closing] = {}
+        self.closers: set[OrderId] = set()
+        self.unprotected: dict[OrderId, None] = {}
+        self.waived: set[OrderId] = set()
         self.protect_tries: dict[OrderId, int] = {}
 
     def tag_for(self, order: Order) -> str:
@@ -115,6 +133,7 @@ class Desk:
             [(key, one.seen, one.counted) for key, one in sorted(self.external_orders.items())],
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             sorted(self.frozen.items()), self.is_compared, self.was_compared,
+            list(self.closing.values()), sorted(self.closers), sorted(self.waived),
         )  # fmt: skip
 
 

@@ -318,14 +318,9 @@ def square_off(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
             note(state, saga, End(Turn.ENDING, "square-off", Purpose.SQUARE_OFF), now_ns, out)
 
 
-def run_began(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
-    """Set the timers again that died with an earlier process; what was on its way goes on when its orders are known."""
+def account_taken(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    """Give legs that were on their way when a process ended the time again that they had; reads show their orders."""
     for saga in state.sagas.values():
-        combined = saga.group.combined
+        saga.failures = saga.retry_ns = 0
         if saga.phase in ON_THE_WAY and saga.deadline_ns:
             _set_deadline(state, saga, now_ns, out)
-        if combined is not None and combined.exit_ns:
-            out.append(SetTimer(_EXIT + saga.id, TsNs(max(combined.exit_ns, now_ns))))
-        if saga.expiry_ns:
-            out.append(SetTimer(_EXPIRY + saga.id, TsNs(max(saga.expiry_ns, now_ns))))
-        saga.failures = saga.retry_ns = 0

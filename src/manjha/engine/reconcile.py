@@ -21,6 +21,7 @@ from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Phase
 from manjha.engine.desk import CANCEL_AGAIN_NS, CANCELS_MAX, QUARANTINE_NS, READS_MIN, Desk, call, plan_poll
 from manjha.engine.external import external_order, external_trade
+from manjha.engine.flatten import fit_fill, look_again
 from manjha.engine.handlers import orders
 from manjha.engine.handlers.broker import bind, desk_of, freeze
 from manjha.engine.holdings import compare
@@ -54,6 +55,7 @@ def broker_read(state: EngineState, event: BrokerRead, out: list[Output]) -> Non
         _settle(state, record, now_ns, out)
     if event.whole:
         _whole(state, event, out)
+    look_again(state, now_ns, out)
     if desk.poll_due <= now_ns:
         desk.polls = 0
         plan_poll(desk, now_ns, out)
@@ -107,6 +109,7 @@ def _book_trade(state: EngineState, trade: TradeSeen, now_ns: TsNs, out: list[Ou
         order.product, trade.ts_ns,
     )  # fmt: skip
     orders.filled(state, OrderFilled(fill), out)
+    fit_fill(state, fill, now_ns, out)
     if was in LATE or was is Phase.CANCELLED:
         _late(state, record, was, now_ns, out)
     return record

@@ -5,6 +5,7 @@ from typing import Any
 
 from manjha.domain.commands import Output
 from manjha.domain.events import (
+    AccountTaken,
     ActionEffective,
     BrokerRead,
     ChangeAnswered,
@@ -20,7 +21,6 @@ from manjha.domain.events import (
     OrderFilled,
     OrderModified,
     OrderRejected,
-    RunBegan,
     SendVetoed,
     SessionClosed,
     SessionOpened,
@@ -44,7 +44,7 @@ HANDLERS: dict[type, Handler] = {
     OrderModified: orders.modified,
     ModifyRejected: orders.modify_rejected,
     OrderRejected: orders.rejected,
-    RunBegan: broker.run_began,
+    AccountTaken: broker.account_taken,
     SubmitAnswered: broker.submit_answered,
     ChangeAnswered: broker.change_answered,
     SendVetoed: broker.vetoed,
@@ -70,8 +70,8 @@ def step(state: EngineState, event: Event) -> list[Output]:
     HANDLERS[type(event)](state, event, out)
     if state.sagas:
         follow(state, _moment(state, event), out)
-    if state.desk is not None and out:
-        broker.note_outputs(state, out)
+    if state.desk is not None:
+        broker.note_outputs(state, event, out)
     return out
 
 

@@ -4,13 +4,15 @@ from manjha.domain.broker import Outcome, OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, RefusalReason, SetTimer
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import (
+    AccountTaken,
+    BrokerRead,
     ChangeAnswered,
     DifferenceAccepted,
+    Event,
     LinkLost,
     ModifyRejected,
     OrderAccepted,
     OrderRejected,
-    RunBegan,
     SendVetoed,
     SubmitAnswered,
 )
@@ -19,21 +21,24 @@ from manjha.domain.orders import OrderId, Phase
 from manjha.engine import desk as desks
 from manjha.engine import legs
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
-from manjha.engine.exits import protect_again
+from manjha.engine.exits import protect_again, unprotected
+from manjha.engine.flatten import FLATTEN, look_again
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.orders.lifecycle import Happening
 
+_BROKERS = (AccountTaken, BrokerRead, ChangeAnswered, OrderRejected, SendVetoed, SubmitAnswered)
+
 
 def desk_of(state: EngineState) -> Desk:
     """Return the desk. Raises `InvariantBroken` where no run has begun at a broker."""
     if state.desk is None:
-        raise InvariantBroken("the broker answers a run that did not begin with RunBegan")
+        raise InvariantBroken("the broker answers a run that did not begin with AccountTaken")
     return state.desk
 
 
-def run_began(state: EngineState, event: RunBegan, out: list[Output]) -> None:
+def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) -> None:
     """Take the account over: what was sent without an answer is unconfirmed, nothing is compared."""
     if state.desk is None:
         state.desk = Desk()
@@ -42,7 +47,7 @@ def run_began(state: EngineState, event: RunBegan, out: list[Output]) -> None:
         raise InvariantBroken(f"a run began in epoch {event.epoch}, after one in epoch {desk.epoch}")
     desk.run, desk.epoch, desk.number = event.run, event.epoch, 0
     # Timers of an earlier process died with it.
-    desk.poll_due = desk.check_due = 0
+    desk.poll_due = desk.check_due = desk.look_due = 0
     state.gate.tags = desk.tag_for
     for record in state.book.open_orders():
         if record.phase is Phase.SENT:
@@ -52,10 +57,9 @@ def run_began(state: EngineState, event: RunBegan, out: list[Output]) -> None:
             record.at_broker.uncertain_ns, record.at_broker.absent = event.ts_ns, 0
     for order_id in desk.changing:
         _asked(state.book.records[order_id], event.ts_ns)
-    soon = TsNs(event.ts_ns + SECOND_NS)
-    out.extend(SetTimer(f"{desks.PROTECT}:{entry_id}", soon) for entry_id in state.protections)
     if state.sagas:
-        legs.run_began(state, event.ts_ns, out)
+        legs.account_taken(state, event.ts_ns, out)
+    desk.unprotected.clear()
     doubt(state, "the run begins", event.ts_ns, out)
     plan_check(desk, event.ts_ns, out)
 
@@ -185,9 +189,20 @@ def freeze(state: EngineState, instrument: str, why: str, now_ns: int, out: list
     call(instrument, why, now_ns, out)
 
 
-def note_outputs(state: EngineState, out: list[Output]) -> None:
-    """Remember which changes are on their way, so that they are asked after."""
+def guard(state: EngineState, now_ns: int, out: list[Output]) -> None:
+    """See that whatever should protect a position and does not is tried again soon."""
     desk = desk_of(state)
+    for entry_id in unprotected(state):
+        if entry_id not in desk.unprotected:
+            desk.unprotected[entry_id] = None
+            out.append(SetTimer(f"{desks.PROTECT}:{entry_id}", TsNs(now_ns + SECOND_NS)))
+
+
+def note_outputs(state: EngineState, event: Event, out: list[Output]) -> None:
+    """After a step: see to protection where the broker has spoken, and remember which changes are on their way."""
+    desk = desk_of(state)
+    if isinstance(event, _BROKERS):
+        guard(state, event.ts_ns, out)
     for output in out:
         if isinstance(output, Approved) and isinstance(output.command, CancelOrder | ModifyOrder):
             record = state.book.records[output.command.order_id]
@@ -204,6 +219,8 @@ def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -
     desk = desk_of(state)
     if key == desks.POLL:
         ask_again(desk, now_ns, out)
+    elif key == FLATTEN:
+        look_again(state, now_ns, out)
     elif key == desks.CHECK:
         ask(desk, "a comparison is due", now_ns, out)
         plan_check(desk, now_ns, out)
@@ -235,11 +252,10 @@ def _unsent(state: EngineState, record: OrderRecord, reason: str, now_ns: TsNs, 
 
 
 def _protection_failed(state: EngineState, record: OrderRecord, why: str, now_ns: TsNs, out: list[Output]) -> None:
-    """Try protection again in a second: a position must not stay without."""
+    """Tell a person; `guard` sees to it that it is tried again."""
     entry_id = record.order.group
     if entry_id is not None and entry_id in state.protections:
         call(record.order.instrument, f"protection did not reach the exchange: {why}", now_ns, out)
-        out.append(SetTimer(desks.PROTECT + ":" + entry_id, TsNs(now_ns + SECOND_NS)))
 
 
 def _terms_refused(state: EngineState, record: OrderRecord, reason: str, now_ns: TsNs, out: list[Output]) -> None:

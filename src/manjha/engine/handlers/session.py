@@ -9,9 +9,9 @@ from manjha.engine import legs
 from manjha.engine.carried import put_back
 from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
-from manjha.engine.groups import group_in
+from manjha.engine.flatten import flatten
 from manjha.engine.handlers import broker
-from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
+from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
 
@@ -50,9 +50,7 @@ def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> 
     for position in list(state.portfolio.open_positions()):
         if position.key.product is Product.MIS:
             state.carried_intraday += 1
-            # A group of legs ends as one, which `engine.legs` does.
-            if group_in(state, position.key.instrument, Product.MIS) is None:
-                close_out(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
+            flatten(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
@@ -71,8 +69,8 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
         if state.sagas:
             legs.square_off(state, event.ts_ns, out)
         for instrument, rules in state.gate.today.items():
-            if rules.square_off_ns <= event.ts_ns and group_in(state, instrument, Product.MIS) is None:
-                close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+            if rules.square_off_ns <= event.ts_ns:
+                flatten(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(BROKER_TIMER):
         broker.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(legs.LEGS_TIMER):
