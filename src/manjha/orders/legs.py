@@ -215,5 +215,5 @@ def combined_exit(saga: Saga, profit: int) -> tuple[Purpose, str] | None:
 
 
 def is_back_at_cost(leg: LegState, px: Px) -> bool:
-    """Tell whether a price is again where the leg was opened, or better for who opens it."""
-    return bool(leg.entered) and (px * leg.entered - leg.paid) * int(leg.leg.side) <= 0
+    """Tell whether a price, which a stop has seen on the losing side, is again at the average of the last opening."""
+    return bool(leg.entered) and (px * leg.entered - leg.paid) * int(leg.leg.side) >= 0
