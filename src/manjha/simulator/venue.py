@@ -156,7 +156,8 @@ class Venue:
             close_ns = session.close_ns
             end_ns = session.auction_end_ns or close_ns
             for resting in list(book.orders.values()):
-                if resting.since_ns < close_ns:
+                # What is swept may bring the cancel of another order with it.
+                if resting.since_ns < close_ns and resting.order.id in book.orders:
                     self._leave(book, resting)
                     self._resting_entries.pop(resting.order.id, None)
                     yield OrderCancelled(resting.order.id, TsNs(end_ns), DAY_END)
