@@ -219,7 +219,7 @@ def test_the_storms_meet_every_phase() -> None:
     assert over == OVER
     for _, watch, state in watched:
         failed = [saga for saga in state.groups.values() if saga.phase is GroupPhase.UNWOUND]
-        assert watch.calls >= sum(saga.reason != "asked for" for saga in failed)
+        assert watch.calls >= sum(saga.reason != "asked for" and any(leg.entries for leg in saga.legs) for saga in failed)
 
 
 def test_the_same_storm_gives_the_same_state() -> None:

@@ -126,11 +126,8 @@ def _taken_by_others(state: EngineState, fill: Fill, after: int) -> None:
     """Count what another's trade, like the broker's own, took from a leg: it holds no more than there is."""
     saga = group_in(state, fill.instrument, fill.product)
     leg = None if saga is None else saga.leg_in(fill.instrument)
-    if leg is None:
-        return
-    there = max(0, after * int(leg.leg.side))
-    if there < leg.held:
-        leg.fill(leg.held - there, fill.px, enters=False)
+    if leg is not None:
+        leg.fit(after * int(leg.leg.side), fill.px)
 
 
 def note(state: EngineState, saga: Saga, end: End, now_ns: int, out: list[Output]) -> None:
@@ -143,7 +140,9 @@ def note(state: EngineState, saga: Saga, end: End, now_ns: int, out: list[Output
             leg.is_closing = False
     if verdict is Verdict.ALARM:
         state.book.alarms.append(f"group {saga.id}, {was}: {end.turn}")
-    if verdict is Verdict.ALARM or (end.turn is Turn.FAILED and saga.phase is not was):
+    # Where nothing was ordered, the refusal on record says it all.
+    failed = end.turn is Turn.FAILED and saga.phase is not was and any(leg.entries for leg in saga.legs)
+    if failed or verdict is Verdict.ALARM:
         call(saga.id, f"{end.turn} while {was}: {end.reason}; the group is {saga.phase}", now_ns, out)
 
 

@@ -13,7 +13,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS, TsNs, day_of
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import GroupPhase, Order, OrderType, Phase, Product, Purpose
-from manjha.engine.desk import BACKOFF, call
+from manjha.engine.desk import BACKOFF, CANCEL_AGAIN_NS, CANCELS_MAX, call
 from manjha.engine.exits import forget
 from manjha.engine.groups import End, id_of, note, open_orders
 from manjha.engine.requests import MarketWish, market, place
@@ -198,7 +198,7 @@ def _leave(state: EngineState, saga: Saga, now_ns: TsNs, out: list[Output]) -> b
         if protection.entry.group == saga.id:
             forget(state, entry_id)
     busy = [record for leg in saga.legs for record in open_orders(state, saga, leg)]
-    _cancel(state, saga, busy, out)
+    _cancel(state, saga, busy, now_ns, out)
     if saga.group.hedge_first:
         sides = [[leg for leg in saga.legs if not leg.is_bought], [leg for leg in saga.legs if leg.is_bought]]
     else:
@@ -213,13 +213,22 @@ def _leave(state: EngineState, saga: Saga, now_ns: TsNs, out: list[Output]) -> b
     return True
 
 
-def _cancel(state: EngineState, saga: Saga, records: Iterable[OrderRecord], out: list[Output]) -> None:
-    """Cancel once what rests; what was only sent when it has been answered; what is in doubt is awaited."""
+def _cancel(
+    state: EngineState, saga: Saga, records: Iterable[OrderRecord], now_ns: TsNs, out: list[Output]
+) -> None:
+    """Cancel what rests, again where it stays; what was only sent when it is answered; what is in doubt is awaited."""
     for record in records:
-        order = record.order
-        if record.phase is Phase.WORKING and order.id not in saga.leaving and not _closes(saga, order):
-            saga.leaving[order.id] = None
-            out.append(state.gate.cancel(record))
+        order, at = record.order, record.at_broker
+        if record.phase is not Phase.WORKING or _closes(saga, order):
+            continue
+        if order.id in saga.leaving and (at is None or now_ns < saga.leaving[order.id] + CANCEL_AGAIN_NS):
+            continue
+        saga.leaving[order.id] = now_ns
+        out.append(state.gate.cancel(record))
+        if at is not None:
+            out.append(SetTimer(_RETRY + saga.id, TsNs(now_ns + CANCEL_AGAIN_NS)))
+            if at.cancels == CANCELS_MAX:
+                call(saga.id, f"{CANCELS_MAX} cancels have not taken order {order.id} out of the market", now_ns, out)
 
 
 def _closes(saga: Saga, order: Order) -> bool:

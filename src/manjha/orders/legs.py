@@ -140,6 +140,12 @@ class LegState(msgspec.Struct, gc=False):
         else:
             self.held -= qty
 
+    def fit(self, there: int, px: int) -> None:
+        """Count what another's trade took: no more is open than is there, in the leg's direction."""
+        kept = max(min(self.held, there), 0) if self.held > 0 else min(max(self.held, there), 0)
+        self.cash -= int(self.leg.side) * (kept - self.held) * px
+        self.held = kept
+
     def open_again(self) -> None:
         """Forget the last opening; the next one begins."""
         self.entered = self.paid = 0
@@ -151,7 +157,7 @@ class Saga(msgspec.Struct, gc=False):
 
     `deadline_ns` is until when what was ordered may fill (0: not before the next session opens), `expiry_ns` when it
     ends because a leg expires (0: not today), `retry_ns` before when a close that failed is not tried again. `best` is
-    the largest profit at a close; `leaving` are orders that a cancel was sent for; `failures` counts failed closes.
+    the largest profit at a close; `leaving` are orders that a cancel was sent for, and when; `failures` counts failed closes.
     """
 
     id: OrderId
@@ -166,7 +172,7 @@ class Saga(msgspec.Struct, gc=False):
     failures: int = 0
     reason: str = ""
     purpose: Purpose = Purpose.LEGS_END
-    leaving: dict[OrderId, None] = msgspec.field(default_factory=dict)
+    leaving: dict[OrderId, int] = msgspec.field(default_factory=dict)
 
     def leg_in(self, instrument: InstrumentId) -> LegState | None:
         """Return the leg in an instrument; there is one at most."""
