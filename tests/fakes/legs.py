@@ -1,4 +1,4 @@
-"""An index and contracts on it in five-minute bars, written down as closes, and strategies of groups of legs on them."""
+"""An index and contracts on it in five-minute bars, written down as closes; strategies of groups of legs on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar

@@ -157,7 +157,8 @@ class Saga(msgspec.Struct, gc=False):
 
     `deadline_ns` is until when what was ordered may fill (0: not before the next session opens), `expiry_ns` when it
     ends because a leg expires (0: not today), `retry_ns` before when a close that failed is not tried again. `best` is
-    the largest profit at a close; `leaving` are orders that a cancel was sent for, and when; `failures` counts failed closes.
+    the largest profit at a close; `leaving` are orders that a cancel was sent for, and when; `failures` counts closes
+    that failed.
     """
 
     id: OrderId

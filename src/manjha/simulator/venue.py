@@ -60,7 +60,7 @@ class Venue:
         self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
-        self._opening: list[InstrumentBook] | None = None
+        self._taking_turns: list[InstrumentBook] | None = None
         self._reach = reach_of(models.rules)
         self._participation = models.rules.participation_ppm
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE
@@ -173,19 +173,17 @@ class Venue:
 
     def at_open(self, position: int) -> Iterator[Event]:
         """Match what rests against the opens of the bars that close at this position."""
-        # The list grows while it is gone through: what an instrument's fill brings into another one trades here too.
-        self._opening = list(self.active.values())
-        for book in self._opening:
+        for book in self._turns():
             row = self._row_at(book, position)
             if row < 0 or book.is_quiet_open(row):
                 continue
             if not (self.has_auctions and is_after_trading(book, row, self.today)):
                 yield from self._match(book, row, self._open_candidate, book.series.columns.ts_open_ns[row])
-        self._opening = None
+        self._taking_turns = None
 
     def in_range(self, position: int) -> Iterator[Event]:
         """Match what rests against the ranges of the bars that close at this position."""
-        for book in list(self.active.values()):
+        for book in self._turns():
             row = self._row_at(book, position)
             if row < 0:
                 continue
@@ -193,6 +191,12 @@ class Venue:
                 yield from self._auction(book, row)
             else:
                 yield from self._match(book, row, self._range_candidate, book.series.columns.ts_close_ns[row])
+        self._taking_turns = None
+
+    def _turns(self) -> list[InstrumentBook]:
+        """Return the books to match; the list grows, as what one instrument's fill brings into another trades too."""
+        self._taking_turns = list(self.active.values())
+        return self._taking_turns
 
     # ---- matching
 
@@ -323,8 +327,8 @@ class Venue:
         book.orders[order.id] = resting
         book.touch_row = -1
         self.active[order.instrument] = book
-        if self._opening is not None and book not in self._opening:
-            self._opening.append(book)
+        if self._taking_turns is not None and book not in self._taking_turns:
+            self._taking_turns.append(book)
         if order.validity is _IOC:
             self._immediate = True
 
