@@ -99,7 +99,14 @@ def test_unknown_names_get_a_suggestion(tmp_path: Path) -> None:
 
 def test_intraday_strategies_say_so() -> None:
     intraday = {name for name, found in LIBRARY.items() if found.product is Product.MIS}
-    assert intraday == {"opening-range-breakout", "vwap-reversion", "gap-fade", "pairs-spread", "nifty-intraday-trend", "iron-condor"}
+    assert intraday == {
+        "opening-range-breakout",
+        "vwap-reversion",
+        "gap-fade",
+        "pairs-spread",
+        "nifty-intraday-trend",
+        "iron-condor",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))

@@ -1,5 +1,7 @@
 """The life of a group of legs: every pair of phase and turn, and what is counted of its legs."""
 
+from pathlib import Path
+
 import pytest
 
 from manjha.domain.instrument import InstrumentId
@@ -18,6 +20,7 @@ from manjha.orders.legs import (
 )
 from manjha.orders.lifecycle import Verdict
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "legs.md"
 CALL, PUT = InstrumentId("CALL"), InstrumentId("PUT")
 MOVES = {
     ("hedging", "HEDGED"): "entering",
@@ -59,6 +62,12 @@ def test_the_table_has_every_pair_and_the_phases_are_of_three_kinds() -> None:
     assert len(TURNS) == len(GroupPhase) * len(Turn)
     assert ON_THE_WAY | LEAVING | OVER | {GroupPhase.HELD} == set(GroupPhase)
     assert len(ON_THE_WAY) + len(LEAVING) + len(OVER) + 1 == len(GroupPhase)
+
+
+def test_the_table_is_the_one_in_the_document() -> None:
+    rows = [f"| {phase} | {turn} | {after} | {verdict} |" for (phase, turn), (after, verdict) in TURNS.items()]
+    table = DOCUMENT.read_text(encoding="utf-8").split("## The life of a group")[1]
+    assert [line for line in table.splitlines() if line.startswith("| ")][2:] == rows
 
 
 def test_from_every_phase_a_group_comes_to_an_end() -> None:

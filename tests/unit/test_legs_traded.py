@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from manjha.domain.commands import RefusalReason
+from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, Right
 from manjha.domain.moments import MINUTE_NS, SECOND_NS
 from manjha.domain.money import RUPEE, Cash
@@ -16,6 +17,7 @@ from manjha.research.result import BacktestResult
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, MarketFill
 from manjha.strategy.context import Context
+from manjha.strategy.library.iron_condor import IronCondor
 from tests.fakes.hand_made import minutes
 from tests.fakes.legs import HEDGE, HEDGE_PUT, LOT, MONDAY, NIFTY, SOLD, SOLD_PUT, contract, spec_for, spread
 
@@ -309,3 +311,30 @@ def test_too_many_slices_are_refused_and_nothing_is_held() -> None:
     assert [refusal.reason for refusal in result.refusals] == [RefusalReason.ABOVE_FREEZE]
     never(result, because="above the freeze limit")
     assert contract("21800", Right.PUT).lot == LOT
+
+
+# ---- the library's iron condor
+
+
+def condor(order: list[Instrument], **params: Any) -> BacktestResult:
+    closes = {SOLD: [100.0] * 5 + [130.0] * 70, HEDGE: [20.0] * 75, SOLD_PUT: [90.0] * 75, HEDGE_PUT: [15.0] * 75}
+    spec = spec_for({}, {one: closes[one] for one in order})
+    # The contracts come first, the index that margin is counted from last.
+    bars, names = (*spec.bars[1:], spec.bars[0]), (*spec.instruments[1:], spec.instruments[0])
+    return run_backtest(msgspec.structs.replace(spec, strategy=IronCondor(**params), bars=bars, instruments=names))
+
+
+def test_the_library_sells_an_iron_condor_and_ends_it_at_its_combined_stop() -> None:
+    result = condor([SOLD, HEDGE, SOLD_PUT, HEDGE_PUT], lots=2, stop_pct=15.0)
+    rows = fills(result)
+    assert {row[0] for row in rows} == {3, 6}
+    assert [row[2] for row in rows] == ["BUY", "BUY", "SELL", "SELL", "BUY", "BUY", "SELL", "SELL"]
+    assert {row[3] for row in rows} == {2 * LOT}
+    # 30 rupees of 190 is more than 15 per cent.
+    assert gained(result) == -30 * 2 * LOT
+    assert purposes(result)[4:] == ["stop"] * 4
+
+
+def test_options_in_another_order_are_refused_with_what_to_do() -> None:
+    with pytest.raises(UsageError, match="expects the sold call, a farther call"):
+        condor([HEDGE, SOLD, SOLD_PUT, HEDGE_PUT])

@@ -213,9 +213,7 @@ def _leave(state: EngineState, saga: Saga, now_ns: TsNs, out: list[Output]) -> b
     return True
 
 
-def _cancel(
-    state: EngineState, saga: Saga, records: Iterable[OrderRecord], now_ns: TsNs, out: list[Output]
-) -> None:
+def _cancel(state: EngineState, saga: Saga, records: Iterable[OrderRecord], now_ns: TsNs, out: list[Output]) -> None:
     """Cancel what rests, again where it stays; what was only sent when it is answered; what is in doubt is awaited."""
     for record in records:
         order, at = record.order, record.at_broker
