@@ -105,8 +105,8 @@ class Groups(Strategy):
         legs = tuple(self._leg(ctx, contract.symbol, LEGS[contract], rng) for contract in contracts)
         combined = ctx.combined(stop=rng.uniform(300, 3_000)) if rng.random() < 0.5 else None
         patience = rng.choice((1, 6, 30)) * MINUTE_NS
-        terms = {"units": rng.randint(1, 3), "reentries": rng.randint(0, 2), "patience_ns": patience}
-        return LegGroup(legs, combined=combined, **terms)
+        units, again = rng.randint(1, 3), rng.randint(0, 2)
+        return LegGroup(legs, units, combined=combined, reentries=again, patience_ns=patience)
 
     def _leg(self, ctx: Context, name: str, side: Side, rng: random.Random) -> Leg:
         close, exits = ctx[name].close[-1], {}

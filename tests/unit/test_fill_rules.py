@@ -13,7 +13,7 @@ from manjha.domain.errors import DataError
 from manjha.domain.instrument import Kind
 from manjha.domain.moments import day_of, format_ts, parse_day
 from manjha.domain.money import RUPEE, Px
-from manjha.domain.orders import Fill, Phase, Product, Purpose, Validity
+from manjha.domain.orders import Phase, Product, Purpose, Validity
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
 from manjha.simulator.fills import FillRules, LimitFill, MarketFill
@@ -332,26 +332,6 @@ def test_slippage_on_market_and_stop(model: Any, px: float) -> None:
     assert trades(result)[0] == ("BUY", 10, px)
     assert trades(result)[1][2] < 96.0
     assert trades(play([flat(100), (100, 100, 98, 99)], {0: buy(limit=99)}, slippage=model)) == [("BUY", 10, 99.0)]
-
-
-class Following(Scripted):
-    """Buy as much of the first instrument as was bought of the last one, when that fills."""
-
-    instruments_max: ClassVar[int] = 0
-    script: ClassVar[Script] = {0: lambda ctx: ctx["BETA"].buy(10)}
-
-    def on_fill(self, ctx: Context, fill: Fill) -> None:
-        """Follow."""
-        if fill.instrument == ctx["BETA"].instrument.id:
-            ctx["ALPHA"].buy(fill.qty)
-
-
-def test_fill_across_instruments() -> None:
-    rows = [flat(100), (101, 103, 100, 102), flat(102)]
-    for names in (["ALPHA", "BETA"], ["BETA", "ALPHA"]):
-        result = run_backtest(spec_of(Following(), *(days(share_named(name), rows) for name in names)))
-        assert trades(result) == [("BUY", 10, 101.0)] * 2
-        assert result.fills[0].ts_ns == result.fills[1].ts_ns
 
 
 def test_latency() -> None:

@@ -63,6 +63,9 @@ class Account:
     def saga(self) -> Saga:
         return next(iter(self.state.groups.values()))
 
+    def phase(self) -> GroupPhase:
+        return self.saga.phase
+
     def take(self, event: Event) -> list[Output]:
         self.events.append(event)
         self.out = step(self.state, event)
@@ -148,7 +151,7 @@ def held(**terms: Any) -> tuple[Account, Order, Order]:
     (sold,) = orders(account.fills(hedge))
     account.answer(sold)
     account.fills(sold)
-    assert account.saga.phase is GroupPhase.HELD
+    assert account.phase() is GroupPhase.HELD
     return account, hedge, sold
 
 
@@ -176,7 +179,7 @@ def test_a_sold_leg_that_never_gets_there_unwinds_the_hedge_and_calls_a_person(o
     assert "a leg has failed while entering" in calls(out)[0]
     account.answer(close)
     account.fills(close)
-    assert account.saga.phase is GroupPhase.UNWOUND
+    assert account.phase() is GroupPhase.UNWOUND
     assert account.same_after_replay()
 
 
@@ -185,10 +188,10 @@ def test_an_order_in_doubt_is_waited_for_beyond_the_deadline() -> None:
     (hedge,) = orders(account.ask())
     account.answer(hedge, OutcomeUnknown("read timed out"))
     out = account.wait(60, late(account))
-    assert account.saga.phase is GroupPhase.HEDGING
+    assert account.phase() is GroupPhase.HEDGING
     assert [o.key for o in out if isinstance(o, SetTimer)] == [late(account)]
     assert len(orders(account.fills(hedge))) == 1
-    assert account.saga.phase is GroupPhase.ENTERING
+    assert account.phase() is GroupPhase.ENTERING
 
 
 def test_an_order_that_is_written_off_fails_and_its_late_fill_is_closed() -> None:
@@ -199,15 +202,15 @@ def test_an_order_that_is_written_off_fails_and_its_late_fill_is_closed() -> Non
     account.read()
     out = account.read()
     assert account.state.book.records[hedge.id].phase is Phase.WRITTEN_OFF
-    assert account.saga.phase is GroupPhase.UNWOUND
+    assert account.phase() is GroupPhase.UNWOUND
     assert any("written off" in what for what in calls(out))
     out = account.fills(hedge)
-    assert account.saga.phase is GroupPhase.UNWINDING
+    assert account.phase() is GroupPhase.UNWINDING
     (close,) = orders(out)
     assert (close.side, close.qty) == (Side.SELL, LOT)
     account.answer(close)
     account.fills(close)
-    assert account.saga.phase is GroupPhase.UNWOUND
+    assert account.phase() is GroupPhase.UNWOUND
     assert not account.state.held(HEDGE.id, Product.NRML)
     assert account.same_after_replay()
 
@@ -218,10 +221,10 @@ def test_a_restart_in_the_middle_waits_for_the_books_and_goes_on() -> None:
     account.begin()
     assert account.state.book.records[hedge.id].phase is Phase.UNCONFIRMED
     account.wait(50, late(account))
-    assert account.saga.phase is GroupPhase.HEDGING
+    assert account.phase() is GroupPhase.HEDGING
     (sold,) = orders(account.fills(hedge))
     assert sold.instrument == SOLD.id
-    assert account.saga.phase is GroupPhase.ENTERING
+    assert account.phase() is GroupPhase.ENTERING
     assert account.same_after_replay()
 
 
@@ -233,9 +236,9 @@ def test_after_a_restart_a_hedge_without_its_sold_leg_waits_and_is_unwound_at_it
     seen, filled = account.shown(hedge, BrokerStatus.COMPLETE, LOT), (FillId("f"), f"B{hedge.id}", HEDGE.id)
     trade = TradeSeen(*filled, Side.BUY, Qty(LOT), Px(200_000), Product.NRML, account.ts)
     assert not orders(account.take(BrokerRead((seen,), (trade,), account.ts)))
-    assert account.saga.phase is GroupPhase.ENTERING
+    assert account.phase() is GroupPhase.ENTERING
     out = account.wait(60, late(account))
-    assert account.saga.phase is GroupPhase.UNWINDING
+    assert account.phase() is GroupPhase.UNWINDING
     (close,) = orders(out)
     assert (close.instrument, close.side, close.qty) == (HEDGE.id, Side.SELL, LOT)
     assert account.same_after_replay()
@@ -261,7 +264,7 @@ def test_an_end_cancels_the_stop_first_and_closes_only_when_it_is_gone() -> None
     assert (hedge_close.instrument, hedge_close.side) == (HEDGE.id, Side.SELL)
     account.answer(hedge_close)
     account.fills(hedge_close)
-    assert account.saga.phase is GroupPhase.CLOSED
+    assert account.phase() is GroupPhase.CLOSED
     assert account.same_after_replay()
 
 
@@ -292,5 +295,5 @@ def test_a_timer_of_a_group_that_is_over_does_nothing() -> None:
     account = Account()
     (hedge,) = orders(account.ask())
     account.answer(hedge, Turned("no"))
-    assert account.saga.phase is GroupPhase.UNWOUND
+    assert account.phase() is GroupPhase.UNWOUND
     assert account.wait(60, late(account)) == []

@@ -138,12 +138,25 @@ def test_a_sold_leg_is_back_at_cost_below_its_average_and_a_bought_one_above() -
 def test_a_hedge_is_lost_only_while_something_sold_needs_it() -> None:
     group = saga()
     sold, bought = group.legs
+    lost = [group.has_lost_hedge]
     bought.fill(50, 300, enters=True)
-    assert not group.has_lost_hedge
+    lost.append(group.has_lost_hedge)
     bought.fill(25, 300, enters=False)
-    assert group.has_lost_hedge
+    lost.append(group.has_lost_hedge)
     sold.fill(50, 1_000, enters=True)
-    assert group.has_lost_hedge
+    lost.append(group.has_lost_hedge)
     sold.fill(50, 1_000, enters=False)
-    assert not group.has_lost_hedge
+    lost.append(group.has_lost_hedge)
+    assert lost == [False, False, True, True, False]
     assert not saga(hedge_first=False).has_lost_hedge
+
+
+@pytest.mark.parametrize(
+    ("held", "there", "kept"), [(50, 20, 20), (50, 70, 50), (50, -3, 0), (-5, 0, 0), (-5, -9, -5), (-5, -2, -2)]
+)
+def test_a_leg_holds_no_more_than_there_is(held: int, there: int, kept: int) -> None:
+    sold = saga().legs[0]
+    sold.held = held
+    sold.fit(there, 1_000)
+    assert sold.held == kept
+    assert sold.cash == (kept - held) * 1_000
