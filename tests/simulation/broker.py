@@ -147,14 +147,18 @@ class FakeBroker:
         slip = self.world.rng.randint(-4, 4) * 500
         px = placed.limit or max(500, self.marks[placed.instrument] + slip)
         placed.filled += qty
-        trade = TradeSeen(
-            FillId(f"T{placed.broker_id}-{len(placed.trades)}"), placed.broker_id, placed.instrument,
-            Side(placed.side), Qty(qty), Px(px), placed.product, TsNs(self.world.now_ns),
-        )  # fmt: skip
+        trade = self.trade_of(placed, qty, FillId(f"T{placed.broker_id}-{len(placed.trades)}"), px)
         placed.trades.append(trade)
         key = (placed.instrument, placed.product)
         self.positions[key] = self.positions.get(key, 0) + qty * placed.side
         self._change(placed, BrokerStatus.COMPLETE if placed.filled >= placed.qty else placed.status)
+
+    def trade_of(self, placed: Placed, qty: int, name: FillId, px: int = 5_000_000) -> TradeSeen:
+        """Return how a trade of an order is shown."""
+        return TradeSeen(
+            name, placed.broker_id, placed.instrument, Side(placed.side), Qty(qty), Px(px), placed.product,
+            TsNs(self.world.now_ns),
+        )  # fmt: skip
 
     def _cancelled(self, placed: Placed, reason: str) -> None:
         if not placed.is_live:

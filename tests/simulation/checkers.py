@@ -11,6 +11,7 @@ from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
 
 if TYPE_CHECKING:
+    from manjha.engine.desk import Held
     from tests.simulation.day import Day
     from tests.simulation.process import Process
 
@@ -96,6 +97,7 @@ class Checkers:
                 value = value_of(row.entry)
                 assert isinstance(value, Approved)
                 command = value.command
+                assert isinstance(command, SubmitOrder)
                 if command.tag in self.intents:
                     self.fail("05", f"tag {command.tag} is used a second time")
                 self.intents[command.tag] = command
@@ -155,13 +157,11 @@ class Checkers:
                 self.uncertain[order_id] = now_ns
             if record.phase == "written off" and before == "unconfirmed" and self.day.broker.is_open:
                 since = self.uncertain.get(order_id, 0)
-                reads = [
-                    ns for number, ns in self.fresh_reads if number == process.number and ns >= since + 180 * SECOND
-                ]
-                if now_ns < since + 180 * SECOND or len(reads) < 2:
-                    self.fail(
-                        "19", f"{order_id} is written off after {(now_ns - since) / SECOND:.0f} s, {len(reads)} reads"
-                    )
+                due = since + 180 * SECOND
+                reads = [ns for number, ns in self.fresh_reads if number == process.number and ns >= due]
+                if now_ns < due or len(reads) < 2:
+                    seconds = (now_ns - since) // SECOND
+                    self.fail("19", f"{order_id} is written off after {seconds} s and {len(reads)} reads")
 
     def _protected(self, process: "Process") -> None:
         """INV-22: a position that needs a stop is not without one, or being closed, for long."""
@@ -180,7 +180,7 @@ class Checkers:
     def _ledger(self, process: "Process") -> None:
         """INV-06: cash is what was there, less what was paid, and nothing else."""
         state = process.state
-        cash = state.setup.initial
+        cash = int(state.setup.initial)
         for position in state.portfolio.positions.values():
             cash += position.realised
         if state.portfolio.ledger.cash + state.portfolio.ledger.charges().total != cash:
@@ -232,12 +232,12 @@ class Checkers:
         """INV-04: positions are the broker's, but for what is frozen."""
         state, desk = process.state, process.state.desk
         assert desk is not None
-        here: Counter[object] = Counter(desk.external)
+        here: Counter[Held] = Counter(desk.external)
         for position in state.portfolio.open_positions():
             here[position.key.instrument, position.key.product] += position.qty
         for key in {*here, *self.day.broker.positions}:
-            ours, really = here.get(key, 0), self.day.broker.positions.get(key, 0)  # type: ignore[arg-type]
-            if ours != really and key[0] not in desk.frozen:  # type: ignore[index]
+            ours, really = here.get(key, 0), self.day.broker.positions.get(key, 0)
+            if ours != really and key[0] not in desk.frozen:
                 self.fail("04", f"{key}: ours {ours}, the broker's {really}")
 
     def _replay(self, process: "Process") -> None:
@@ -253,7 +253,7 @@ class Checkers:
 
     def _rows_by_rule(self) -> None:
         """INV-18: nothing that opens is approved between a doubt and the next comparison, judged by the rows."""
-        doubt, held, numbers = True, Counter[str](), set[str]()
+        doubt, held, numbers, counted = True, Counter[str](), set[str](), set[str]()
         for row in self.day.shared.rows:
             value = value_of(row.entry)
             if isinstance(value, AccountTaken | LinkLost):
@@ -261,7 +261,8 @@ class Checkers:
             elif isinstance(value, BrokerRead):
                 numbers |= {seen.broker_id for seen in value.orders if seen.tag in self.intents or seen.by_broker}
                 for trade in value.trades:
-                    if trade.broker_id in numbers:
+                    if trade.broker_id in numbers and trade.id not in counted:
+                        counted.add(trade.id)
                         held[trade.instrument] += trade.qty * int(trade.side)
                 doubt = doubt and not (value.whole and not value.missing)
             elif isinstance(value, Approved) and isinstance(value.command, SubmitOrder) and doubt:

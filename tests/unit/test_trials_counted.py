@@ -7,7 +7,7 @@ from manjha.domain.bars import BarColumns
 from manjha.domain.moments import parse_day
 from manjha.domain.trials import PICO
 from manjha.research.backtest import BacktestSpec, run_backtest
-from manjha.services.trial_records import count_again, record_run
+from manjha.services.trial_records import count_again, record_run, trial_of
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
 from manjha.strategy.params import param
@@ -51,11 +51,11 @@ def test_another_interval_raises_the_count() -> None:
     for length in (900, 300):
         for lots in (50, 60):
             spec = spec_at(length, lots=lots)
-            counts.append(record_run(ledger, spec, run_backtest(spec)).trials)
+            counts.append(record_run(ledger, trial_of(spec, run_backtest(spec))).trials)
     assert counts == [1, 2, 3, 4]
     spec = spec_at(900)
     result = run_backtest(spec)
-    assert record_run(ledger, spec, result).words == "4 variants of holds tried on NSE:ALPHA so far"
+    assert record_run(ledger, trial_of(spec, result)).words == "4 variants of holds tried on NSE:ALPHA so far"
     assert count_again(ledger, result).trials == 4
 
 
@@ -63,16 +63,16 @@ def test_another_interval_raises_the_count() -> None:
 def test_other_instruments_and_other_days_do_not(symbol: str, first: str) -> None:
     ledger = MemoryTrialLedger()
     spec = spec_at(900)
-    record_run(ledger, spec, run_backtest(spec))
+    record_run(ledger, trial_of(spec, run_backtest(spec)))
     other = spec_at(300, symbol=symbol, first=first)
-    assert record_run(ledger, other, run_backtest(other)).trials == 1
+    assert record_run(ledger, trial_of(other, run_backtest(other))).trials == 1
 
 
 def test_ratios_of_different_intervals_are_of_a_day() -> None:
     ledger = MemoryTrialLedger()
     for length in (900, 300):
         spec = spec_at(length)
-        record_run(ledger, spec, run_backtest(spec))
+        record_run(ledger, trial_of(spec, run_backtest(spec)))
     one, other = ledger.rows.values()
     assert one.outcome.moments.count == other.outcome.moments.count == DAYS
     ratios = [int(row.outcome.moments.sharpe or 0) / PICO for row in (one, other)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.adapters.sql.database import Database
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.journal import Journal
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from manjha.ports.study_journals import StudyJournal
     from manjha.ports.tasks import TaskRunner
     from manjha.ports.trials import TrialLedger
+    from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
+    from manjha.services.projection import Reference
 
 SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse", "bse", "yahoo", "kite")}
 """Where history can be downloaded: name to "module:function", called with the settings and the clock."""
@@ -163,13 +166,32 @@ def _ray_runner(address: str, jobs: int) -> "TaskRunner":
     return RayRunner(address, jobs)
 
 
+def database(settings: Settings) -> "Database":
+    """Return the database of records."""
+    from manjha.adapters.sql.database import Database
+
+    return Database(settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}")
+
+
 def trial_ledger(settings: Settings) -> "TrialLedger":
     """Return the trial ledger in the database of records."""
-    from manjha.adapters.sql.database import Database
     from manjha.adapters.sql.trial_ledger import SqlTrialLedger
 
-    url = settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}"
-    return SqlTrialLedger(Database(url), system_clock())
+    return SqlTrialLedger(database(settings), system_clock())
+
+
+def unit_of_work(settings: Settings) -> "UnitOfWork":
+    """Return transactions over the database of records."""
+    from manjha.adapters.sql.unit_of_work import SqlUnitOfWork
+
+    return SqlUnitOfWork(database(settings))
+
+
+def read_model_reference(settings: Settings) -> "Reference":
+    """Return whom read models are made with: the instruments that imports have brought, and the market's rules."""
+    from manjha.services.read_models import reference_of
+
+    return reference_of(market_rules(settings), instrument_book(settings).known)
 
 
 def study_storage(settings: Settings, study: str, asked: str) -> str:

@@ -137,8 +137,9 @@ def _settle(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Out
         _over(desk, record)
     elif status is BrokerStatus.COMPLETE:
         if record.filled < record.qty:
-            # It is over with less than its terms: somebody else has changed it.
+            # It is over with less than its terms, which were changed on the way.
             _terms(state, record, now_ns, out)
+            orders.ended(state, order.id, Happening.FULLY_FILLED, now_ns, "")
         _over(desk, record)
     else:
         _there(state, record, now_ns, out)

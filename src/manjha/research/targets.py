@@ -136,8 +136,9 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
     # No comparison holds for a NaN.
     fits = np.abs(values) <= bound
-    if fits.all():
-        return Stated(wakeups, np.ascontiguousarray(np.rint(values * NANO).astype(np.int64)))
+    if _every(fits):
+        scaled = np.multiply(values, NANO)
+        return Stated(wakeups, np.ascontiguousarray(np.rint(scaled, out=scaled), np.int64))
     said = ~np.isnan(values)
     wrong = said & ~fits
     if wrong.any():
@@ -180,7 +181,7 @@ def _changes(
             f"{strategy.name}.targets gave values of shape {values.shape} for {len(wakeups)} rows, expected "
             f"{(len(wakeups), shape[1])}"
         )
-    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and (wakeups[1:] > wakeups[:-1]).all()):
+    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and _every(wakeups[1:] > wakeups[:-1])):
         raise UsageError(f"{strategy.name}.targets gave rows that do not ascend within its {shape[0]} bars")
     return wakeups, values
 
@@ -199,6 +200,11 @@ def _numbers(strategy: Strategy, what: str, given: object) -> NDArray[Any]:
         f"{strategy.name}.{what} gave something else than real numbers",
         hint="Return arrays of numbers; NaN says nothing.",
     )
+
+
+def _every(flags: NDArray[np.bool_]) -> bool:
+    """Tell whether all are true; the method of that name is written in Python, and begins slowly where it is rare."""
+    return bool(np.logical_and.reduce(flags, axis=None))
 
 
 def _in_columns(values: NDArray[np.float64], instruments: int) -> NDArray[np.float64]:

@@ -80,10 +80,15 @@ def count_again(ledger: TrialLedger, result: BacktestResult) -> Counted:
     return Counted(result.strategy, scope.instruments, ledger.count(scope))
 
 
-def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
-    """Count a single run, with its daily returns, and say how many variants there are now."""
-    subject = subject_of(spec)
+def trial_of(spec: BacktestSpec, result: BacktestResult) -> Trial:
+    """Return a run as a trial, with its daily returns."""
     outcome = summarise(sample(result), Asked(with_returns=True)).outcome
+    return Trial(subject_of(spec), parameters_of(spec.strategy), outcome)
+
+
+def record_run(ledger: TrialLedger, trial: Trial) -> Counted:
+    """Count a single run, and say how many variants there are now."""
+    subject = trial.subject
     with Recorder(ledger, SINGLE) as recorder:
-        recorder.add(subject, parameters_of(spec.strategy), outcome)
+        recorder.add(subject, trial.parameters, trial.outcome)
     return Counted(subject.strategy, subject.instruments, ledger.count(subject.scope))

@@ -11,7 +11,8 @@ from manjha.domain.errors import ManjhaError
 
 if TYPE_CHECKING:
     from manjha.app.settings import Settings
-    from manjha.research.backtest import BacktestSpec
+    from manjha.domain.moments import TsNs
+    from manjha.domain.trials import Trial
     from manjha.research.metrics.analysis import Band
     from manjha.research.result import BacktestResult
     from manjha.services.backtests import BacktestRequest
@@ -58,41 +59,63 @@ def run_and_show(
 ) -> None:
     """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path.
 
-    The run is counted in the trial ledger. Where that cannot be, it is shown all the same, and then the error.
+    The run is counted in the trial ledger and recorded. Where that cannot be, it is shown all the same, and then the
+    error.
     """
-    from manjha.app.bootstrap import backtest_services
+    from manjha.app.bootstrap import backtest_services, system_clock
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.research.metrics.analysis import analyse, document
     from manjha.research.report import format_summary, write_report
     from manjha.services.backtests import plan_backtest, run_by, uncertainty
+    from manjha.services.trial_records import trial_of
 
+    started_ns = system_clock().now_ns()
     with progress_bar() as tell:
         tell("loading", 0, 0)
         spec = plan_backtest(backtest_services(settings), request)
         result = run_by(request)(spec, partial(tell, "backtest"))
         bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if with_band else []
-        counted = _count(settings, spec, result)
+        trial = trial_of(spec, result)
+        counted = _count(settings, trial)
         tell("report", 0, 0)
         analysis = analyse(result)
         tried = "" if isinstance(counted, ManjhaError) else counted.sentence
         page = write_report(analysis, _page(where, result), bands, trials=tried) if where is not None else None
+        failed = counted if isinstance(counted, ManjhaError) else _record(settings, result, trial, page, started_ns)
     if json:
         trials = counted.trials if not isinstance(counted, ManjhaError) else None
         print_json(document(analysis, bands) | {"report": str(page) if page else None, "trials": trials})
     else:
         _print(format_summary(analysis), bands, page, counted)
-    if isinstance(counted, ManjhaError):
-        raise counted
+    if failed is not None:
+        raise failed
 
 
-def _count(settings: "Settings", spec: "BacktestSpec", result: "BacktestResult") -> "Counted | ManjhaError":
+def _count(settings: "Settings", trial: "Trial") -> "Counted | ManjhaError":
     from manjha.app.bootstrap import trial_ledger
     from manjha.services.trial_records import record_run
 
     try:
-        return record_run(trial_ledger(settings), spec, result)
+        return record_run(trial_ledger(settings), trial)
     except ManjhaError as error:
         return error
+
+
+def _record(
+    settings: "Settings", result: "BacktestResult", trial: "Trial", page: Path | None, started_ns: "TsNs"
+) -> "ManjhaError | None":
+    from contextlib import closing
+
+    from manjha.app.bootstrap import system_clock, unit_of_work
+    from manjha.services.run_records import Execution, record_backtest
+
+    execution = Execution(started_ns, system_clock().now_ns(), str(page) if page is not None else "")
+    try:
+        with closing(unit_of_work(settings)) as work:
+            record_backtest(work, result, trial, execution)
+    except ManjhaError as error:
+        return error
+    return None
 
 
 def _print(summary: str, bands: "list[Band]", page: Path | None, counted: "Counted | ManjhaError") -> None:

@@ -43,7 +43,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
     out.extend(state.gate.cancel(record) for record in state.book.open_orders(event.instrument))
     for position in list(state.portfolio.open_positions(event.instrument)):
         before = position.qty
-        value = _settlement_value(instrument, event.settlement)
+        value = settlement_value(instrument, event.settlement)
         gain = position.apply(-before, value)
         paid = position.key in state.portfolio.paid
         cash = before * value if paid else gain
@@ -102,8 +102,8 @@ def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> No
         state.refresh(contract.id)
 
 
-def _settlement_value(instrument: Instrument, settlement: int) -> int:
-    """Return what one unit pays at expiry, in 1e-4 rupee."""
+def settlement_value(instrument: Instrument, settlement: int) -> int:
+    """Return what one unit of a future or option pays at expiry, in 1e-4 rupee; prices in the same."""
     if instrument.kind is Kind.FUTURE or instrument.strike is None:
         return settlement
     if instrument.right is Right.CALL:
@@ -116,7 +116,7 @@ def _settlement_charges(
 ) -> None:
     """Book what an expiry costs: tax of an exercised long option; the delivery fee of a single-stock contract."""
     tax = fee = Cash(0)
-    in_money = _settlement_value(contract, event.settlement) > 0
+    in_money = settlement_value(contract, event.settlement) > 0
     if contract.kind is Kind.OPTION and qty > 0:
         tax = exercise_tax(state.rules, contract, state.day, event.settlement, qty)
     if contract.asset is Asset.EQUITY and in_money:

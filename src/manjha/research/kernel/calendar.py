@@ -60,8 +60,10 @@ class Calendar:
                 margin = self._margin(day)
                 fee = self._delivery_fee(day)
             opens, closes = span(today)
-            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee)
+            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee, 0, 0)
             self.days[row]["next_day"] = _day_or_beyond(sessions.next_day, day)
+        for moment, position in (("open_ns", "opens_before"), ("close_ns", "closes_before")):
+            self.days[position] = np.searchsorted(np.asarray(timeline.close_ns), self.days[moment], side="right")
         closed = self.sessions["has_today"] == 0
         if closed.any():
             self.sessions[closed] = 0

@@ -55,8 +55,8 @@ BARS, SESSION_OPENS = range(2)
 ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
 EXPIRY, SPLIT, BONUS, DIVIDEND, SPECIAL_DIVIDEND, RIGHTS, DEMERGER = range(7)
-# Phases of an order.
-WORKING, FILLED, CANCELLED, REJECTED = range(4)
+# Phases of an order; one that is brief is filled.
+WORKING, FILLED, CANCELLED, REJECTED, BRIEF = range(5)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
 SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
@@ -119,15 +119,17 @@ underlying (-1: it is no future), whose row has the margin of all of them, `spot
 price, `delivers` whether its expiry pays a delivery fee.
 """
 
+ORDER_HEAD = "seq phase note_day note_back note_rest tag"
 ORDER = _record(
-    "seq instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved phase",
+    f"{ORDER_HEAD} instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved",
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest band_low band_high tag",
+    "band_low band_high",
 )
 """An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
-one is outside of."""
+one is outside of. Of one in the phase `BRIEF` only `ORDER_HEAD` was written, which is all that a run asks of it; the
+rest follows from its one fill, see `outcome.complete`."""
 
 PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
 """What protects an entry (`engine.state.Protection`)."""
@@ -150,7 +152,11 @@ KEPT = _record("order qty limit trigger stop target trail")
 CHANGE = _record("instrument ts_ns before after cash reason")
 """A position that changed without a trade (`engine.state.PositionChange`)."""
 
-DAY = _record("day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst")
+DAY = _record(
+    "day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst",
+    "opens_before closes_before",
+)
+"""A day of the run; `opens_before` and `closes_before` are the first positions that close after those moments."""
 SESSION = _record(
     "has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card scan exposure slab slabs"
     " auction_start_ns auction_end_ns"

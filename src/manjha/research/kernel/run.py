@@ -1,7 +1,7 @@
 """A backtest in compiled code: `KernelMarket` holds what strategies share, `run_kernel` runs one of them."""
 
 from collections.abc import Iterator
-from operator import is_
+from operator import attrgetter, is_
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from manjha.research.kernel.calendar import Calendar, bars_of
 from manjha.research.kernel.contracts import actions_table, enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal, target_refusal
-from manjha.research.kernel.tables import Tables
+from manjha.research.kernel.tables import PLACES, Tables
 from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
@@ -37,11 +37,12 @@ from manjha.strategy.views import Timeline
 NO_TIME = TsNs(0)
 MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies", "actions")
 """What a market has looked up, by the names of the account's addresses."""
-_DECISIVE = (
+_decisive = attrgetter(
     *("bars", "instruments", "rules", "initial", "sizing", "limits", "fills", "slippage", "latency_ns", "bands"),
     *("actions", "contract_notes"),
 )
 """What of a spec `new_tables` reads, beside the strategy's unit and kind."""
+_COUNT, _STATUS = PLACES["count"], PLACES["status"]
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -76,8 +77,12 @@ class KernelMarket:
 
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
         """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
-        first = first_position(self.timeline, trade_from_ns)
-        self.begun(strategy, max(strategy.history_needed() - 1, first))
+        first = first_position(self.timeline, trade_from_ns) if trade_from_ns else 0
+        needed = max(strategy.history_needed() - 1, first)
+        if overrides(strategy, "init"):
+            self.begun(strategy, needed)
+        else:
+            self._require(strategy, needed)
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
         return stated_from(ask(strategy, self.history), first)
 
@@ -89,10 +94,12 @@ class KernelMarket:
             strategy.init(ctx)
             if ctx.requests:
                 raise UsageError(f"{strategy.name} asked for an order in init, before any bar")
-        needed = max(needed, ctx.warmup)
+        self._require(strategy, max(needed, ctx.warmup))
+        return ctx
+
+    def _require(self, strategy: Strategy, needed: int) -> None:
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
-        return ctx
 
 
 def context_of(spec: BacktestSpec, timeline: Timeline) -> Context:
@@ -191,11 +198,10 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
     """Run to the end, with larger logs whenever they are full."""
     if on_compile is not None and not cache.is_compiled(cache.entry_name()):
         on_compile(cache.COMPILES)
-    run, account = cache.entries().run, tables.account
-    count = int(account["count"][0])
+    run, words = cache.entries().run, tables.words
     while True:
-        run(account, count, loop.TO_THE_END)
-        status = int(account["status"][0])
+        run(tables.account, words.item(_COUNT), loop.TO_THE_END)
+        status = words.item(_STATUS)
         if status == s.DONE:
             return
         if status != s.FULL:
@@ -243,9 +249,8 @@ def new_tables(
 
 def _terms(spec: BacktestSpec, market: KernelMarket) -> tuple[object, ...]:
     """Return what decides the state before the first bar, to be told apart by identity."""
-    strategy = spec.strategy
-    kind = (TargetUnit(strategy.unit), is_target_strategy(strategy), is_entry_strategy(strategy))
-    return (market, *kind, *(getattr(spec, name) for name in _DECISIVE))
+    # The class says which kind it is; a unit of an instance's own is told apart as well.
+    return (market, type(spec.strategy), spec.strategy.unit, *_decisive(spec))
 
 
 def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
