@@ -53,7 +53,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
         _settlement_charges(state, instrument, position, before, event)
         state.refresh(event.instrument)
     if state.sagas:
-        value = _settlement_value(instrument, event.settlement)
+        value = settlement_value(instrument, event.settlement)
         groups.settled(state, event.instrument, Px(value), event.ts_ns, out)
 
 
