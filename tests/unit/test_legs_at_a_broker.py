@@ -29,9 +29,11 @@ from manjha.domain.events import (
 )
 from manjha.domain.moments import SECOND_NS, TsNs, day_of
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import FillId, GroupPhase, Order, OrderType, Phase, Product, RunId, Side
+from manjha.domain.orders import FillId, GroupPhase, Order, OrderType, Phase, Product, Purpose, RunId, Side
 from manjha.engine.desk import QUARANTINE_NS
 from manjha.engine.digest import digest
+from manjha.engine.flatten import flatten
+from manjha.engine.legs import follow
 from manjha.engine.step import step
 from manjha.orders.legs import Saga
 from manjha.research.backtest import prepare
@@ -297,3 +299,58 @@ def test_a_timer_of_a_group_that_is_over_does_nothing() -> None:
     account.answer(hedge, Turned("no"))
     assert account.phase() is GroupPhase.UNWOUND
     assert account.wait(60, late(account)) == []
+
+
+# ---- what others do
+
+
+def by_broker(account: Account, instrument: str, side: Side) -> list[Output]:
+    """Let the broker's own risk management trade a lot."""
+    number = f"RMS{len(account.events)}"
+    seen = OrderSeen(
+        number, "", SOLD.id if instrument == SOLD.id else HEDGE.id, side, Qty(LOT), OrderType.MARKET, Product.NRML,
+        BrokerStatus.COMPLETE, Qty(LOT), account.ts, Source.BOOK, by_broker=True,
+    )  # fmt: skip
+    return account.read((seen, LOT))
+
+
+def test_a_hedge_that_the_broker_closes_takes_what_it_hedged_with_it() -> None:
+    account, _, _ = held()
+    (back,) = orders(by_broker(account, HEDGE.id, Side.SELL))
+    assert (back.instrument, back.side, back.qty) == (SOLD.id, Side.BUY, LOT)
+    assert account.phase() is GroupPhase.CLOSING
+    account.answer(back)
+    account.fills(back)
+    assert account.phase() is GroupPhase.CLOSED
+    assert account.same_after_replay()
+
+
+def test_a_sold_leg_that_the_broker_and_its_stop_both_close_is_put_right() -> None:
+    account, _, _ = held(sold={"stop": 120})
+    stop = next(r.order for r in account.state.book.open_orders(SOLD.id))
+    account.answer(stop)
+    by_broker(account, SOLD.id, Side.BUY)
+    assert account.phase() is GroupPhase.HELD
+    assert account.saga.legs[0].held == 0
+    out = account.fills(stop)
+    assert account.phase() is GroupPhase.CLOSING
+    assert "was to close, and has opened 75" in calls(out)[0]
+    (right,) = orders(out)
+    assert (right.instrument, right.side, right.qty) == (SOLD.id, Side.SELL, LOT)
+    account.answer(right)
+    (rest,) = orders(account.fills(right))
+    account.answer(rest)
+    account.fills(rest)
+    assert account.phase() is GroupPhase.CLOSED
+    assert not account.state.held(SOLD.id, Product.NRML)
+    assert account.same_after_replay()
+
+
+def test_who_closes_one_instrument_of_a_group_ends_all_of_it() -> None:
+    account, _, _ = held()
+    out: list[Output] = []
+    flatten(account.state, HEDGE.id, Product.NRML, Purpose.SQUARE_OFF, account.ts, out)
+    assert not out
+    follow(account.state, account.ts, out)
+    (back,) = orders(out)
+    assert (back.instrument, back.side, back.purpose) == (SOLD.id, Side.BUY, Purpose.SQUARE_OFF)

@@ -10,8 +10,8 @@ from manjha.domain.commands import RefusalReason
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, Right
 from manjha.domain.moments import MINUTE_NS, SECOND_NS
-from manjha.domain.money import RUPEE, Cash
-from manjha.domain.orders import GroupPhase, HeldGroup, Leg, LegGroup, Phase, Product, Side
+from manjha.domain.money import RUPEE, Cash, Px
+from manjha.domain.orders import Exits, GroupPhase, HeldGroup, Leg, LegGroup, Phase, Product, Side
 from manjha.research.backtest import run_backtest
 from manjha.research.result import BacktestResult
 from manjha.risk.limits import RiskLimits
@@ -237,6 +237,7 @@ def test_an_order_in_what_a_group_holds_is_refused_by_name() -> None:
         ({"legs": (Leg(SOLD.id, Side.SELL, 0),)}, "units and ratios"),
         ({"reentries": -1}, "re-entries"),
         ({"patience_ns": 0}, "patience"),
+        ({"combined": Exits(stop=Px(-1))}, "amounts above zero"),
         ({"legs": (Leg(HEDGE_PUT.id, Side.BUY, 1),)}, "is not in this run"),
     ],
 )
