@@ -15,7 +15,7 @@ from manjha.research.result import BacktestResult
 from manjha.simulator.fills import FillRules
 from manjha.strategy.context import Context
 from tests.fakes.hand_made import FIRST_DAY, Row, days, flat, share_named, spec_of
-from tests.fakes.legs import LOT, Scripted, contract, spec_for
+from tests.fakes.legs import HEDGE, LOT, SOLD, Scripted, contract, spec_for, spread
 
 KEPT = FillRules(orders_end_with_day=False)
 
@@ -73,3 +73,12 @@ def test_a_leg_that_waits_over_a_split_is_cancelled_and_not_placed_again() -> No
     (saga,) = state.groups.values()
     assert saga.phase is GroupPhase.UNWOUND
     assert "was cancelled at 0 of 7" in saga.reason
+
+
+@pytest.mark.parametrize("combined", [{"stop": 1_000}, {"target": 300}, {"trail": 500}])
+def test_bar_by_bar_and_in_long_stretches_the_state_is_the_same(combined: dict[str, float]) -> None:
+    prices = {SOLD: [100.0, 100, 100, 104, 108, 112, 116, 112, 95, 90, 90, 90], HEDGE: [20.0] * 12}
+    asked = spread(combined=combined, sold={"stop": 130})
+    one, other = (run_backtest(spec_for({1: asked}, prices, stride=stride)) for stride in (0, 1))
+    assert one.state_digest == other.state_digest
+    assert len(one.fills) == 4
