@@ -77,6 +77,7 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "api_tokens": [{"id": "t", "name": "bot", "salt": b"\x00", "hash": b"\xff", "scopes": "[]", "created_ns": AT}],
         "settings": [{"key": "k", "version": 1, "value": "1", "changed_ns": AT, "changed_by": "asha"}],
     },
+    "0006": {"trials": [TRIAL | {"key": "c" * 32, "instruments": "NSE:ALPHA", "chosen_from": "evolved"}]},
 }
 """By migration: rows of the tables and columns that it brought."""
 

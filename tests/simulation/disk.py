@@ -8,7 +8,9 @@ from manjha.domain.events import Event
 from manjha.domain.journal import Entry, Head
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import RunId
+from manjha.domain.segments import MarketWritten
 from manjha.engine.journaling import entry_of, value_of
+from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
 from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.simulation.world import World
 
@@ -59,7 +61,9 @@ class SimTape:
 def values_of(shared: SharedMemory) -> Iterator[Event | Output]:
     """Yield what was ever written down durably."""
     for row in shared.rows:
-        yield value_of(row.entry)
+        value = value_of(row.entry)
+        assert not isinstance(value, RunBegun | RunEnded | MarketWritten | MatchingMoved)
+        yield value
 
 
 def begun(shared: SharedMemory, world: World, run: RunId) -> FaultyJournal:

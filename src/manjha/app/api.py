@@ -49,8 +49,8 @@ def backtest(
     """Run a backtest on stored bars: `manjha.backtest("sma-cross", "NSE:RELIANCE", start="2020-01-01", fast=10)`.
 
     `terms` are the options of `manjha backtest` (interval, start, end, adjustment, cash, size, slippage, participation,
-    fill, limit, path, latency_ms, product, index_proxy, also, seed, bias_check); what is none of them is a parameter of
-    the strategy.
+    fill, limit, path, latency_ms, product, index_proxy, also, seed, bias_check, ticks); what is none of them is a
+    parameter of the strategy.
     The run is counted in the trial ledger and recorded.
 
     Raises

@@ -53,7 +53,7 @@ class External(msgspec.Struct, gc=False):
     counted: int = 0
 
 
-class Desk:
+class Desk(msgspec.Struct, kw_only=True):
     """The broker's side of one account.
 
     Attributes
@@ -86,32 +86,33 @@ class Desk:
         How often protection of an entry was placed again.
     """
 
-    def __init__(self) -> None:
-        self.run = RunId("")
-        self.epoch = 0
-        self.number = 0
-        self.day = 0
-        self.tags: dict[str, OrderId] = {}
-        self.numbers: dict[str, OrderId] = {}
-        self.unconfirmed: dict[OrderId, None] = {}
-        self.changing: dict[OrderId, None] = {}
-        self.short: dict[OrderId, None] = {}
-        self.loose: dict[str, list[TradeSeen]] = {}
-        self.external_orders: dict[str, External] = {}
-        self.external: dict[Held, int] = {}
-        self.trades: set[FillId] = set()
-        self.suspects: dict[Held, int] = {}
-        self.frozen: dict[InstrumentId, str] = {}
-        self.thawed: dict[InstrumentId, None] = {}
-        self.is_compared = self.was_compared = False
-        self.polls = 0
-        self.poll_due = self.check_due = 0
-        self.look_due = 0
-        self.closing: dict[Held, Closing] = {}
-        self.closers: set[OrderId] = set()
-        self.unprotected: dict[OrderId, None] = {}
-        self.waived: set[OrderId] = set()
-        self.protect_tries: dict[OrderId, int] = {}
+    run: RunId = RunId("")
+    epoch: int = 0
+    number: int = 0
+    day: int = 0
+    tags: dict[str, OrderId] = {}
+    numbers: dict[str, OrderId] = {}
+    unconfirmed: dict[OrderId, None] = {}
+    changing: dict[OrderId, None] = {}
+    short: dict[OrderId, None] = {}
+    loose: dict[str, list[TradeSeen]] = {}
+    external_orders: dict[str, External] = {}
+    external: dict[Held, int] = {}
+    trades: set[FillId] = set()
+    suspects: dict[Held, int] = {}
+    frozen: dict[InstrumentId, str] = {}
+    thawed: dict[InstrumentId, None] = {}
+    is_compared: bool = False
+    was_compared: bool = False
+    polls: int = 0
+    poll_due: int = 0
+    check_due: int = 0
+    look_due: int = 0
+    closing: dict[Held, Closing] = {}
+    closers: set[OrderId] = set()
+    unprotected: dict[OrderId, None] = {}
+    waived: set[OrderId] = set()
+    protect_tries: dict[OrderId, int] = {}
 
     def tag_for(self, order: Order) -> str:
         """Return the tag under which an order is to go out, and remember whose it is."""

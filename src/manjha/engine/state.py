@@ -84,11 +84,14 @@ PACKED_CHARGES, _PACKED_STEP = Struct(f"{CHARGED}q").pack, Struct(f"{STEP}q").pa
 
 
 class Marks(Mapping[InstrumentId, int]):
-    """Last closes by instrument, read from the timeline; an instrument before its first bar is absent."""
+    """Last closes by instrument, read from the timeline; an instrument before its first bar is absent.
+
+    `rebased` are those in the basis of after a corporate action: the row that they stand for, and the price.
+    """
 
     def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
         self._series = {instrument: timeline.series[instrument, interval] for instrument, interval in keys}
-        self._rebased: dict[InstrumentId, tuple[int, Px]] = {}
+        self.rebased: dict[InstrumentId, tuple[int, Px]] = {}
 
     def __getitem__(self, instrument: InstrumentId) -> int:
         found = self.get(instrument)
@@ -102,15 +105,15 @@ class Marks(Mapping[InstrumentId, int]):
         row = -1 if series is None else (series.cursor.at if series.rows_view is None else series.row())
         if series is None or row < 0:
             return default
-        if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:
-            return self._rebased[instrument][1]
+        if self.rebased and self.rebased.get(instrument, (-1, None))[0] == row:
+            return self.rebased[instrument][1]
         return series.close_e4[row]
 
     def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
         """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""
         series, px = self._series.get(instrument), self.get(instrument)
         if series is not None and px is not None:
-            self._rebased[instrument] = (series.row(), adjusted_px(px, by))
+            self.rebased[instrument] = (series.row(), adjusted_px(px, by))
 
     def __iter__(self) -> Iterator[InstrumentId]:
         return iter(self._series)

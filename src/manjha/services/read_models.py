@@ -48,7 +48,7 @@ def rebuild(
     UsageError
         Another process writes the same read models.
     """
-    found = verified(journal)
+    found = verified(journal, None)
     if found.faults:
         raise JournalHalted(
             f"the journal of {found.head.account} is not whole: {found.faults[0].what}",

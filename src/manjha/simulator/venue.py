@@ -44,6 +44,8 @@ Candidate = Callable[[InstrumentBook, int, set[OrderId]], tuple[Resting, int] | 
 class Venue:
     """Implements `ports.venue.Venue` over the bars of the run's timeline; `dry` are orders that met no volume."""
 
+    _taking_turns: list[InstrumentBook] | None = None
+
     def __init__(
         self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval, models: VenueModels
     ) -> None:
@@ -60,7 +62,6 @@ class Venue:
         self.has_auctions = False
         self._resting_entries: dict[OrderId, OrderType] = {}
         self._immediate = False
-        self._taking_turns: list[InstrumentBook] | None = None
         self._reach = reach_of(models.rules)
         self._participation = models.rules.participation_ppm
         self._plain_close = models.rules.market is MarketFill.DECIDING_CLOSE

@@ -1,12 +1,14 @@
 """What is not traded but happens to what is held: corporate actions, expiry, the contract note."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.charges import ChargeLines
 from manjha.domain.commands import Output
 from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSettled
-from manjha.domain.instrument import Asset, Instrument, Kind, Right
+from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind, Right
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine import groups
@@ -86,20 +88,28 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
 
 def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> None:
     """Scale lots, strikes and positions of contracts on the share, so that their value stays (section 6)."""
-    share = state.instruments.get(action.instrument)
-    if share is None:
-        return
-    for contract in [i for i in state.instruments.values() if i.is_derivative and i.underlying == share.symbol]:
-        strike = contract.strike
-        state.instruments[contract.id] = msgspec.structs.replace(
-            contract,
-            lot=Qty(contract.lot * action.new_shares // action.old_shares),
-            strike=None if strike is None else Px(strike * action.old_shares // action.new_shares),
-        )
+    for contract in contracts_after(state.instruments, action):
+        state.instruments[contract.id] = contract
         for position in list(state.portfolio.open_positions(contract.id)):
             _adjust(state, position, msgspec.structs.replace(action, instrument=contract.id), ts_ns)
         state.marks.rebase(contract.id, ratio(action.old_shares, action.new_shares))
         state.refresh(contract.id)
+
+
+def contracts_after(instruments: Mapping[InstrumentId, Instrument], action: CorporateAction) -> list[Instrument]:
+    """Return the contracts on a share as they are after its split or bonus: lot and strike in the new shares."""
+    share = instruments.get(action.instrument)
+    if share is None:
+        return []
+    return [
+        msgspec.structs.replace(
+            one,
+            lot=Qty(one.lot * action.new_shares // action.old_shares),
+            strike=None if one.strike is None else Px(one.strike * action.old_shares // action.new_shares),
+        )
+        for one in instruments.values()
+        if one.is_derivative and one.underlying == share.symbol
+    ]
 
 
 def settlement_value(instrument: Instrument, settlement: int) -> int:

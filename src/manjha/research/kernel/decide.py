@@ -1,6 +1,7 @@
 """What a strategy has stated becomes orders in a compiled run, as `engine.requests` carries requests out."""
 
 from manjha.research.kernel.account import equity
+from manjha.research.kernel.closes import qty_by_volatility
 from manjha.research.kernel.gate import ENTRIES, EVERYTHING, cancel_open, draft, market, place
 from manjha.research.kernel.plain import fits, is_quiet, trade, trade_plainly
 from manjha.research.kernel.records import (
@@ -13,6 +14,7 @@ from manjha.research.kernel.records import (
     SIGNAL,
     SIZE_FIXED,
     SIZE_FRACTION,
+    SIZE_VOLATILITY,
     SL,
     SL_M,
     SPARE,
@@ -92,6 +94,8 @@ def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
         return int(to_lots(k.size_by, x.lot))
     if k.size_kind == SIZE_FRACTION:
         return int(qty_for_fraction(worth, k.size_by, px, x.lot))
+    if k.size_kind == SIZE_VOLATILITY:
+        return qty_by_volatility(k, x, px, worth)
     return int(qty_for_risk(worth, k.size_by, px, stop, x.lot))
 
 
@@ -111,7 +115,12 @@ def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int, alone: boo
     if goal == 0 and x.qty:
         cancel_open(k, i, now_ns, EVERYTHING)
         working = 0
-    change = needed(goal, x.qty, working)
+    change: int = needed(goal, x.qty, working)
+    if x.outside and ((x.qty > 0 and goal < 0) or (x.qty < 0 and goal > 0)):
+        # Outside the universe a turn is refused, but the close that is half of it is not.
+        cancel_open(k, i, now_ns, EVERYTHING)
+        market(k, i, -x.qty, SIGNAL, now_ns, NOTHING)
+        change = goal
     if not (alone and k.plain and trade_plainly(k, i, change, now_ns)):
         market(k, i, change, SIGNAL, now_ns, instead)
 

@@ -43,7 +43,7 @@ SIGNAL, STOP, TARGET, TIME_EXIT, SQUARE_OFF = range(5)
 REFUSED_QUANTITY, REFUSED_TICK, REFUSED_SQUARE_OFF, REFUSED_SESSION, REFUSED_OPEN_ORDERS = range(1, 6)
 REFUSED_STOP_SIDE, REFUSED_NO_PRICE, REFUSED_SHORT, REFUSED_ORDER_VALUE, REFUSED_POSITION_VALUE = range(6, 11)
 REFUSED_DAY_LOSS, REFUSED_MARGIN, REFUSED_FREEZE, REFUSED_PRODUCT, REFUSED_INDEX = range(11, 16)
-REFUSED_PROTECTED, REFUSED_EXPIRED = range(16, 18)
+REFUSED_PROTECTED, REFUSED_EXPIRED, REFUSED_UNIVERSE = range(16, 19)
 # What is placed instead of a refused order (`engine.requests.Instead`).
 NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
@@ -59,7 +59,7 @@ EXPIRY, SPLIT, BONUS, DIVIDEND, SPECIAL_DIVIDEND, RIGHTS, DEMERGER = range(7)
 WORKING, FILLED, CANCELLED, REJECTED, BRIEF = range(5)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
-SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
+SIZE_FIXED, SIZE_FRACTION, SIZE_RISK, SIZE_VOLATILITY = range(4)
 SLIP_NONE, SLIP_TICKS, SLIP_BPS, SLIP_VOLUME = range(4)
 
 
@@ -76,9 +76,9 @@ ACCOUNT = _record(
     "carried dry count instruments days exchanges contracts bands changes actions kept auctions slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
-    "contract_notes paisa rupee plain",
+    "contract_notes paisa rupee plain lookback annual_days chooses",
     "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
-    "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at",
+    "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at dailies_at day_ends_at universe_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
     "acts_at acts_on_session warmup held_until own_at lines_at asked asked_at tag stopped",
@@ -98,7 +98,7 @@ HOLDING = _record(
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
     "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
-    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns",
+    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns outside",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
@@ -111,6 +111,7 @@ the exchange's book), today's rates. `opened_at` and the like are the addresses 
 the side that the bar in hand has nobody for.
 
 `auction_start_ns` and `auction_end_ns` bound today's closing auction (0: none).
+`outside` is 1 where the strategy's universe of today does not name it.
 `venue_lot` is the lot that orders trade in at the exchange, as before any action. `rebased` is the last close in the
 basis of after a corporate action, as long as the bar is that of `rebased_row`.
 
@@ -168,6 +169,9 @@ SLAB = _record("above up_to fraction amount")
 CARD = _record(" ".join(RateCard.__struct_fields__))
 ASKED = _record("side qty limit trigger stop target trail exit_ns kind instrument unit tag")
 """What a compiled `on_bar` asks for, carried out after it; a target's number is its `qty`."""
+DAILY = _record("first count basis_at")
+"""An instrument's days, for sizing by volatility: the rows of their last bars lie in `day_ends` from `first` on, the
+address of its basis (`strategy.views.Series`) is 0 for none."""
 LINE = _record("data_at rows_at basis_at")
 """A line that a compiled `on_bar` reads: addresses of its column, of its rows and of its basis; 0 for none."""
 

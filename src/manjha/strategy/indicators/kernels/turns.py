@@ -1,11 +1,14 @@
 """Kernels of what a strategy states: numbers at the bars at which they change, NaN at all others."""
 
 import math
+from typing import Any
 
-from numba.cpython.unsafe.numbers import trailing_zeros
+from numba.cpython.unsafe.numbers import trailing_zeros as _trailing_zeros
 
 from manjha.strategy.indicators.kernels.compiled import Floats, Ints, njit
 
+trailing_zeros: Any = _trailing_zeros
+"""Compiled code calls it with one number; its Python form has an argument more."""
 WORD = 64
 """Rows that have their bits in one integer."""
 
