@@ -106,7 +106,7 @@ def limited(**limits: Any) -> dict[str, Any]:
     return {"limits": RiskLimits(**limits)}
 
 
-GROUP = LegGroup(OrderId("g"), None, ())  # type: ignore[arg-type]  # never reaches an account
+GROUP = LegGroup(())
 IN_A_BACKTEST: dict[RefusalReason, Case] = {
     RefusalReason.UNIVERSE: Case({1: buy()}, base=Choosing),
     RefusalReason.NOT_TRADABLE: Case({1: buy()}, INDEX),

@@ -40,6 +40,8 @@ def digest(state: EngineState) -> str:
         "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],
         "refusals": state.record_refusals,
     }
+    if state.groups:
+        content["legs"] = list(state.groups.values())
     if state.desk is not None:
         content["broker"] = state.desk.content()
     sha.update(_ENCODER.encode(content))

@@ -49,7 +49,7 @@ def broker_read(state: EngineState, event: BrokerRead, out: list[Output]) -> Non
         record = _book_trade(state, trade, now_ns, out)
         if record is not None:
             touched[record.order.id] = record
-    for order_id in list(desk.short):
+    for order_id in (*desk.short, *(desk.changing if event.whole else ())):
         touched.setdefault(order_id, state.book.records[order_id])
     for record in touched.values():
         _settle(state, record, now_ns, out)

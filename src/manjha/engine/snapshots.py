@@ -18,6 +18,7 @@ from manjha.engine.desk import Desk
 from manjha.engine.remembered import CannotBeKept, StrategyMemory
 from manjha.engine.state import EngineState, PositionChange, Protection
 from manjha.orders.book import OrderRecord
+from manjha.orders.legs import Saga
 from manjha.portfolio.positions import Position, PositionKey
 from manjha.portfolio.settlement import Holding
 from manjha.risk.gate import DayRules
@@ -58,6 +59,8 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     protections: dict[OrderId, Protection]
     trailing: list[OrderId]
     carried_orders: list[Order]
+    groups: list[Saga]
+    sagas: list[OrderId]
     record_fills: list[Fill]
     record_charges: bytes
     record_refusals: list[Refused]
@@ -112,6 +115,8 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             numbers=(*_read(state, _NUMBERS), state.cursor.at),
             protections=state.protections,
             trailing=sorted(state.trailing),
+            groups=list(state.groups.values()),
+            sagas=list(state.sagas),
             record_charges=bytes(state.record_charges),
             record_steps=bytes(state.record_steps),
             strategy=remembered,
@@ -135,6 +140,8 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     _write(state, _NUMBERS, tuple(numbers))
     state.protections.update(kept.protections)
     state.trailing.update(kept.trailing)
+    state.groups.update((saga.id, saga) for saga in kept.groups)
+    state.sagas.update((group_id, state.groups[group_id]) for group_id in kept.sagas)
     for name in _RECORDS:
         getattr(state, name)[:] = getattr(kept, name)
     state.record_charges[:] = kept.record_charges

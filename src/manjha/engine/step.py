@@ -28,7 +28,9 @@ from manjha.domain.events import (
     TimerFired,
     TradingSwitched,
 )
+from manjha.domain.moments import TsNs
 from manjha.engine.handlers import broker, market, orders, session, settlement
+from manjha.engine.legs import follow
 from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
 
@@ -66,6 +68,15 @@ def step(state: EngineState, event: Event) -> list[Output]:
     """
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
+    if state.sagas:
+        follow(state, _moment(state, event), out)
     if state.desk is not None:
         broker.note_outputs(state, event, out)
     return out
+
+
+def _moment(state: EngineState, event: Event) -> TsNs:
+    """Return when an event happened."""
+    if isinstance(event, MarketAdvanced):
+        return TsNs(state.timeline.close_ns[state.reached - 1])
+    return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
