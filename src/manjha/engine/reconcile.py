@@ -28,7 +28,7 @@ from manjha.engine.holdings import compare
 from manjha.engine.state import EngineState
 from manjha.orders.book import AtBroker, OrderRecord
 from manjha.orders.lifecycle import Happening
-from manjha.orders.sight import joined, sight_of
+from manjha.orders.sight import NOTHING_SEEN, joined, sight_of
 from manjha.orders.tags import read_tag
 
 LATE = frozenset({Phase.WRITTEN_OFF, Phase.UNSENT, Phase.REJECTED})
@@ -118,7 +118,7 @@ def _book_trade(state: EngineState, trade: TradeSeen, now_ns: TsNs, out: list[Ou
 def _settle(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
     """Take over what the broker says of one of our orders, once all its trades are booked."""
     desk, order, at = desk_of(state), record.order, record.at_broker
-    if at is None:
+    if at is None or at.sight == NOTHING_SEEN:
         return
     sight = at.sight
     if sight.filled > record.filled:

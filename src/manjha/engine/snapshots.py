@@ -69,6 +69,7 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     record_steps: bytes
     strategy: list[Any]
     closed: dict[str, tuple[RefusalReason, str]]
+    squares_off: bool
     desk: Desk | None
 
 
@@ -121,6 +122,7 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             record_steps=bytes(state.record_steps),
             strategy=remembered,
             closed=gate.closed,
+            squares_off=state.squares_off,
             desk=state.desk,
             **{name: getattr(state, name) for name in _RECORDS},
         )
@@ -148,7 +150,7 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     state.record_steps[:] = kept.record_steps
     memory.put_back(kept.strategy)
     state.gate.closed.update(kept.closed)
-    state.desk = kept.desk
+    state.desk, state.squares_off = kept.desk, kept.squares_off
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 
