@@ -133,14 +133,20 @@ def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
             _place_both(state, protection, now_ns, out)
 
 
-def unprotected(state: EngineState) -> list[OrderId]:
-    """Return the entries whose stop or target should rest at the exchange and does not, while nothing closes them."""
+def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
+    """Return the entries whose stop or target should rest at the exchange and does not, while nothing closes them.
+
+    None outside the hours of trading: what is carried over night is protected again when the next session opens.
+    """
     found, desk = list[OrderId](), state.desk
     if desk is None:
         return found
     for entry_id, protection in state.protections.items():
         entry = protection.entry
         if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
+            continue
+        today = state.gate.today.get(entry.instrument)
+        if today is None or not today.open_ns <= now_ns < today.close_ns:
             continue
         if not _lacks(state, protection) or not state.held(entry.instrument, entry.product):
             continue
@@ -163,7 +169,7 @@ def protect_again(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list
     if desk is None or protection is None:
         return
     desk.unprotected.pop(entry_id, None)
-    if entry_id not in unprotected(state):
+    if entry_id not in unprotected(state, now_ns):
         if not _lacks(state, protection):
             desk.protect_tries.pop(entry_id, None)
         return

@@ -85,11 +85,17 @@ def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, o
     if not held and not records:
         del desk.closing[key]
         return
+    today = state.gate.today.get(instrument)
+    if today is None or now_ns >= max(today.close_ns, today.auction_end_ns):
+        # Nothing trades any more; what is left of an intraday position is closed when the next session opens.
+        del desk.closing[key]
+        if held:
+            call(instrument, f"{held} held as {product} could not be closed before the market was", now_ns, out)
+        return
     if others and now_ns < wish.since_ns + PATIENCE_NS:
         return
     change = -held - sum(record.left * int(record.order.side) for record in exits)
-    today = state.gate.today.get(instrument)
-    if not change or today is None or now_ns >= today.close_ns:
+    if not change:
         return
     before = len(out)
     market(state, state.instruments[instrument], MarketWish(Qty(change), product, wish.purpose), now_ns, out)

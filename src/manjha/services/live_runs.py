@@ -38,11 +38,21 @@ _SAME = ("strategy", "source_hash", "parameters", "product", "interval", "furthe
 
 
 class LivePlan(msgspec.Struct, frozen=True):
-    """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found."""
+    """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found.
+
+    Bars that opened before `history_until_ns` are history: indicators see them, nothing is decided on them.
+    """
 
     spec: BacktestSpec
     origin: Origin
     found_as: str
+    history_until_ns: TsNs
+
+    @property
+    def terms(self) -> RunBegun:
+        """What a journal says of how the run is made."""
+        terms = terms_of(self.spec, self.origin, self.found_as)
+        return msgspec.structs.replace(terms, history_until_ns=self.history_until_ns)
 
 
 class LiveRun(NamedTuple):
@@ -130,7 +140,7 @@ def open_run(
     runs = recorded_runs(journal)
     if runs and not _has_ended(journal, runs[-1]):
         last = runs[-1]
-        differs = _differs(last.terms, terms_of(plan.spec, plan.origin, plan.found_as))
+        differs = _differs(last.terms, plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
         if not is_flat():
@@ -144,7 +154,7 @@ def open_run(
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     spec = plan.spec
-    recorder = open_recorder(journal, segments, terms_of(spec, plan.origin, plan.found_as), now_ns)
+    recorder = open_recorder(journal, segments, plan.terms, now_ns)
     state, bars = prepare_growing(spec, plan.origin)
     tape = LiveTape(recorder)
     tape.history((*spec.bars, *spec.further), now_ns)
@@ -158,16 +168,22 @@ def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: R
     """Go on with a run: nobody else can write from now on, and what was written is stepped through once more."""
     origin = run.terms.origin
     recorder = go_on_recording(journal, segments, origin.run, run.first)
-    state, bars, timers, now_ns = _stepped(plan, journal, segments, run)
+    taken = _stepped(plan, journal, segments, run)
     tape = LiveTape(recorder)
-    bars.watch(tape.closed)
-    recorder.begun(state, StrategyMemory(state))
-    return LiveRun(state, bars, tape, timers, now_ns, is_new=False)
+    taken.bars.watch(tape.closed)
+    recorder.begun(taken.state, taken.memory)
+    return LiveRun(taken.state, taken.bars, tape, taken.timers, taken.now_ns, is_new=False)
 
 
-def _stepped(
-    plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded
-) -> tuple[EngineState, GrowingBars, list[SetTimer], TsNs]:
+class _Taken(NamedTuple):
+    state: EngineState
+    bars: GrowingBars
+    memory: StrategyMemory
+    timers: list[SetTimer]
+    now_ns: TsNs
+
+
+def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> _Taken:
     last = journal.head().seq
     seen = market_of(journal, segments, Recorded(run.first, last, run.terms))
     spec, names = plan.spec, run.terms
@@ -177,10 +193,11 @@ def _stepped(
     if any(columns is None for columns in every):
         raise DataError("the journal ends before the market data of its last run", hint="Begin a new journal.")
     whole = [columns for columns in every if columns is not None]
-    history = [first_bars(columns, _before(columns, names.trade_from_ns)) for columns in whole]
+    history = [first_bars(columns, _before(columns, names.history_until_ns)) for columns in whole]
     past = msgspec.structs.replace(spec, bars=tuple(history[: len(keys)]), further=tuple(history[len(keys) :]))
     state, bars = prepare_growing(past, names.origin)
-    coming = iter(bars_by_moment(whole, names.trade_from_ns))
+    memory = StrategyMemory(state)
+    coming = iter(bars_by_moment(whole, names.history_until_ns))
     timers: list[SetTimer] = []
     now_ns = TsNs(0)
     for row in journal.rows(run.first):
@@ -200,7 +217,7 @@ def _stepped(
     if state.day and len(state.timeline):
         bars.open_day(state.day)
         _ticks_again(bars, seen.ticks.values(), int(state.timeline.close_ns[len(state.timeline) - 1]))
-    return state, bars, timers, now_ns
+    return _Taken(state, bars, memory, timers, now_ns)
 
 
 def _ticks_again(bars: GrowingBars, ticks: Iterable[TickColumns], from_ns: int) -> None:
