@@ -41,7 +41,7 @@ class Paper:
         plan = LivePlan(spec, origin, "strategy", from_ns)
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
-        around = Around(self._mono, self.calls.append, lambda: "", lambda: True, self._seen)
+        around = Around(self._mono, self.calls.append, lambda: "", self._seen)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
         return paper_session(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 

@@ -25,14 +25,12 @@ class Around(NamedTuple):
     """What a paper trader asks of the outside.
 
     `mono_ns` is a clock that never jumps; `tell` calls a person; `kill` says why nothing that adds risk may leave,
-    empty for no objection; `is_flat` tells whether the account holds nothing, as far as its journal says; `seen` hears
-    of every event and what was decided on it.
+    empty for no objection; `seen` hears of every event and what was decided on it.
     """
 
     mono_ns: Callable[[], int]
     tell: Callable[[CallPerson], None]
     kill: Callable[[], str]
-    is_flat: Callable[[], bool]
     seen: Callable[[Event, Iterable[object]], None]
 
 
@@ -75,7 +73,7 @@ def paper_session(
     `days` are the trading days to come, today's included. Raises as `services.live_runs.open_run`.
     """
     journal, segments = storage
-    run = open_run(plan, journal, segments, now_ns, around.is_flat)
+    run = open_run(plan, journal, segments, now_ns)
     state = run.state
     venue = TickVenue(plan.spec.instruments, models)
     broker = PaperBroker(venue, around.tell)

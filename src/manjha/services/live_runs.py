@@ -1,17 +1,18 @@
 """Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from manjha.domain.bars import Bar, BarColumns, Interval
-from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer
+from manjha.domain.broker import ENDED, Turned, Unsent
+from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder
 from manjha.domain.errors import DataError, UsageError
-from manjha.domain.events import Event, MarketAdvanced, TimerFired
+from manjha.domain.events import BrokerRead, Event, MarketAdvanced, SendVetoed, SubmitAnswered, TimerFired
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import Origin
+from manjha.domain.orders import OrderId, Origin
 from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column, first_bars
@@ -123,12 +124,8 @@ class LiveTape:
             ticks = ticks[count:]
 
 
-def open_run(
-    plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs, is_flat: Callable[[], bool]
-) -> LiveRun:
+def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     """Take up the account's last run where it is the same one and has not ended; begin a new one else.
-
-    `is_flat` tells whether the account holds nothing and has no open order, as far as its journal says.
 
     Raises
     ------
@@ -143,7 +140,7 @@ def open_run(
         differs = _differs(last.terms, plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
-        if not is_flat():
+        if not holds_nothing(journal, last):
             raise UsageError(
                 f"the account's last run, of {last.terms.strategy}, still holds something, and the new one differs in "
                 f"{differs}",
@@ -233,6 +230,52 @@ def _fired(timers: list[SetTimer], fired: TimerFired) -> None:
     due = [timer for timer in timers if timer.key == fired.key and timer.ts_ns <= fired.ts_ns]
     if due:
         timers.remove(min(due, key=lambda timer: timer.ts_ns))
+
+
+class _Holds:
+    """What an account holds, by what its journal says of the broker alone."""
+
+    def __init__(self) -> None:
+        self.open: set[OrderId] = set()
+        self.held: dict[tuple[str, str], int] = {}
+        self._by_tag: dict[str, OrderId] = {}
+        self._numbers: dict[str, OrderId] = {}
+        self._counted: set[str] = set()
+
+    def take(self, value: object) -> None:
+        """Take what one row says."""
+        if isinstance(value, Approved) and isinstance(value.command, SubmitOrder):
+            self.open.add(value.command.order.id)
+            self._by_tag[value.command.tag] = value.command.order.id
+        elif isinstance(value, SubmitAnswered | SendVetoed) and _never_there(value):
+            self.open.discard(value.order_id)
+        elif isinstance(value, BrokerRead):
+            self._shown(value)
+
+    def _shown(self, read: BrokerRead) -> None:
+        for seen in read.orders:
+            order_id = self._by_tag.get(seen.tag)
+            if order_id is not None:
+                self._numbers[seen.broker_id] = order_id
+                if seen.status in ENDED:
+                    self.open.discard(order_id)
+        for trade in read.trades:
+            if trade.broker_id in self._numbers and trade.id not in self._counted:
+                self._counted.add(trade.id)
+                key = (trade.instrument, str(trade.product))
+                self.held[key] = self.held.get(key, 0) + trade.qty * int(trade.side)
+
+
+def holds_nothing(journal: Journal, run: Recorded) -> bool:
+    """Tell whether a run holds no position and has no open order."""
+    holds = _Holds()
+    for row in journal.rows(run.first):
+        holds.take(value_of(row.entry))
+    return not holds.open and not any(holds.held.values())
+
+
+def _never_there(value: SubmitAnswered | SendVetoed) -> bool:
+    return value.is_order if isinstance(value, SendVetoed) else isinstance(value.outcome, Unsent | Turned)
 
 
 def _has_ended(journal: Journal, run: Recorded) -> bool:
