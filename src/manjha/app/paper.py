@@ -95,7 +95,7 @@ def paper_session(
         around.seen(event, outputs)
         return list(outputs)
 
-    left = [day for day in days if day >= state.day]
+    left = [day for day in days if day >= state.day and day > state.ended_day]
     pump = Pump(state, run.bars, market, left, trader.answer, take)  # type: ignore[arg-type]
     trader.drive(pump)
     if not run.is_new:

@@ -142,6 +142,8 @@ class EngineState:
         Every group of legs by id, and those that have not ended.
     desk
         The broker's side of the account; None until a run begins at one.
+    ended_day
+        The last day whose session has closed.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -180,7 +182,7 @@ class EngineState:
         self.calls_on_session = overrides(setup.strategy, "on_session")
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
-        self.universe_day = self.held_until = TradingDay(0)
+        self.universe_day = self.held_until = self.ended_day = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None

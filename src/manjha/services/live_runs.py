@@ -135,7 +135,7 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
         The journal does not do its part, or what it has cannot be read.
     """
     runs = recorded_runs(journal)
-    if runs and not _has_ended(journal, runs[-1]):
+    if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
         last = runs[-1]
         differs = _differs(last.terms, plan.terms)
         if not differs:
@@ -280,6 +280,11 @@ def _never_there(value: SubmitAnswered | SendVetoed) -> bool:
 
 def _has_ended(journal: Journal, run: Recorded) -> bool:
     return any(row.seq > run.first for row in journal.of_kind(RunEnded.__name__, newest_first=True))
+
+
+def _is_bare(journal: Journal, run: Recorded) -> bool:
+    """Tell whether a process died before anything happened in its run: there is nothing to go on with then."""
+    return all(row.entry.kind == MarketWritten.__name__ for row in journal.rows(run.first))
 
 
 def _differs(before: RunBegun, now: RunBegun) -> str:
