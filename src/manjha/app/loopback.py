@@ -174,6 +174,8 @@ class PaperBroker:
             key = (position.key.instrument, position.key.product)
             self._held[key] = self._held.get(key, 0) + position.qty
         self._count = len(self._orders)
+        # A trade's name is its own: one that is given twice would be taken for one that was booked already.
+        self._venue.fill_seq = len(state.record_fills)
 
     def _rest_again(self, record: OrderRecord, now_ns: TsNs) -> None:
         terms = {"qty": record.qty, "limit": record.limit, "trigger": record.trigger}
