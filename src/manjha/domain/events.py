@@ -5,6 +5,7 @@ import msgspec
 from manjha.domain.actions import CorporateAction
 from manjha.domain.charges import ChargeLines
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, OrderId, StrategyId
@@ -124,6 +125,34 @@ class TradingSwitched(msgspec.Struct, frozen=True, gc=False, tag=True):
     reason: str
 
 
+class KillSwitched(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The kill switch was thrown for a scope, or (level OFF) lifted for it and all within it; why, and by whom."""
+
+    level: KillLevel
+    scope: Scope
+    reason: str
+    who: str
+    ts_ns: TsNs
+
+
+class InstrumentFrozen(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Nothing may be opened in an instrument until a person has looked; `on` false is that the person has."""
+
+    instrument: InstrumentId
+    on: bool
+    ts_ns: TsNs
+    reason: str
+
+
+class BandChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The exchange takes orders in an instrument from `low` to `high` only, both included, in 1e-4 rupee."""
+
+    instrument: InstrumentId
+    low: Px
+    high: Px
+    ts_ns: TsNs
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -139,4 +168,7 @@ Event = (
     | ActionEffective
     | DayChargesSettled
     | TradingSwitched
+    | KillSwitched
+    | InstrumentFrozen
+    | BandChanged
 )

@@ -40,5 +40,7 @@ def digest(state: EngineState) -> str:
         "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],
         "refusals": state.record_refusals,
     }
+    if state.controls is not None:
+        content["controls"] = state.controls.memory()
     sha.update(_ENCODER.encode(content))
     return sha.hexdigest()

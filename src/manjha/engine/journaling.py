@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, get_args
 
 import msgspec
 
-from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, Refused, SetTimer, SubmitOrder
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import Event
 from manjha.domain.journal import Entry
@@ -17,7 +17,7 @@ from manjha.domain.moments import TsNs
 Journaled: TypeAlias = Event | Output
 _APPROVED = "Approved"
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
-_PLAIN: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Event), Refused, SetTimer)}
+_PLAIN: dict[str, type] = {kind.__name__: kind for kind in (*get_args(Event), Refused, SetTimer, Tripped)}
 _COMMANDS: dict[str, type] = {f"{_APPROVED}.{kind.__name__}": kind for kind in (SubmitOrder, ModifyOrder, CancelOrder)}
 _DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in (_PLAIN | _COMMANDS).items()

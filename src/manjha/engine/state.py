@@ -19,6 +19,9 @@ from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import PositionKey
+from manjha.risk.control_limits import NO_LIMITS, ControlLimits
+from manjha.risk.controlled_gate import ControlledGate
+from manjha.risk.controls import Controls
 from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
-    """What a run is made of. `rates` forces one rate card for every fill (None: by instrument and date)."""
+    """What a run is made of. `rates` forces one rate card for every fill (None: by instrument and date).
+
+    `controls` None is a run without them. `bands` are daily price bands by instrument in 1e-9, where one is known.
+    """
 
     origin: Origin
     strategy: Strategy
@@ -46,6 +52,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
     sizing: SizingPolicy
     limits: RiskLimits = RiskLimits()
     rates: RateCard | None = None
+    controls: ControlLimits | None = None
+    bands: Mapping[InstrumentId, int] = {}
 
 
 class Protection(msgspec.Struct, gc=False):
@@ -104,6 +112,12 @@ class Marks(Mapping[InstrumentId, int]):
             return self._rebased[instrument][1]
         return series.close_e4[row]
 
+    def seen_ns(self, instrument: InstrumentId) -> int:
+        """Return when the last close was seen (UTC ns); 0 before the first bar."""
+        series = self._series[instrument]
+        row = series.row()
+        return int(series.columns.ts_close_ns[row]) if row >= 0 else 0
+
     def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
         """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""
         series, px = self._series.get(instrument), self.get(instrument)
@@ -133,6 +147,10 @@ class EngineState:
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
         Orders in the terms of after a corporate action, to be placed at the open.
+    controls
+        What the controls remember; None in a run without them. See `control`.
+    every_close
+        Whether the controls look at each close, so that no run of bars is quiet.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -142,14 +160,15 @@ class EngineState:
         after the other, because there are many and Python's own objects take six times the memory.
     """
 
+    controls: Controls | None
+
     def __init__(self, setup: EngineSetup) -> None:
         self.setup = setup
         self.origin = setup.origin
         self.strategy = setup.strategy
         self.timeline = setup.timeline
         self.cursor = setup.timeline.cursor
-        self.rules = setup.rules
-        self.rates = setup.rates
+        self.rules, self.rates = setup.rules, setup.rates
         self.sessions = setup.sessions
         self.instruments = {instrument.id: instrument for instrument in setup.instruments}
         self.marks = Marks(setup.timeline, [(i.id, setup.interval) for i in setup.instruments])
@@ -160,15 +179,15 @@ class EngineState:
         self.ctx = Context(setup.timeline, setup.instruments, setup.interval, setup.strategy.product, self)
         self.day = TradingDay(0)
         self._asked: tuple[TradingDay, Mapping[InstrumentId, DayRules]] = (self.day, {})
-        self.reached = 0
-        self.matching = -1
+        self.reached, self.matching = 0, -1
         self.order_seq = 0
         self._id_prefix = f"{setup.origin.run}-"
         self.protections: dict[OrderId, Protection] = {}
         self.trailing, self.carried_orders = set[OrderId](), list[Order]()
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
-        self.calls_on_fill = overrides(setup.strategy, "on_fill")
-        self.calls_on_session = overrides(setup.strategy, "on_session")
+        self.calls_on_fill, self.calls_on_session = (
+            overrides(setup.strategy, f"on_{at}") for at in ("fill", "session")
+        )
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
         self.universe_day = self.held_until = TradingDay(0)
@@ -183,6 +202,17 @@ class EngineState:
         self.record_steps = bytearray()
         self.recorded_at = 0
         self.today_fills = 0
+        self.controls, self.every_close = None, False
+        if setup.controls is not None:
+            self.control(setup.controls)
+
+    def control(self, limits: ControlLimits = NO_LIMITS) -> Controls:
+        """Put the gate under controls; a run that began without them gets those that a kill switch needs."""
+        if self.controls is None:
+            self.controls = Controls(limits, self.marks.seen_ns)
+            self.gate = ControlledGate(self.gate, self.controls)
+            self.every_close = bool(limits.profit or limits.price_jump_max or self.setup.bands)
+        return self.controls
 
     def equity(self) -> Cash:
         """Return cash and positions at the last closes."""

@@ -6,9 +6,12 @@ from typing import Any
 from manjha.domain.commands import Output
 from manjha.domain.events import (
     ActionEffective,
+    BandChanged,
     ContractExpired,
     DayChargesSettled,
     Event,
+    InstrumentFrozen,
+    KillSwitched,
     MarketAdvanced,
     ModifyRejected,
     OrderAccepted,
@@ -21,7 +24,8 @@ from manjha.domain.events import (
     TimerFired,
     TradingSwitched,
 )
-from manjha.engine.handlers import market, orders, session, settlement
+from manjha.engine.controlling import settle
+from manjha.engine.handlers import control, market, orders, session, settlement
 from manjha.engine.state import EngineState
 
 Handler = Callable[[EngineState, Any, list[Output]], None]
@@ -38,6 +42,9 @@ HANDLERS: dict[type, Handler] = {
     SessionClosed: session.closed,
     TimerFired: session.timer_fired,
     TradingSwitched: session.switched,
+    KillSwitched: control.kill_switched,
+    InstrumentFrozen: control.instrument_frozen,
+    BandChanged: control.band_changed,
     ActionEffective: settlement.action_effective,
     ContractExpired: settlement.contract_expired,
     DayChargesSettled: settlement.day_charges_settled,
@@ -45,10 +52,12 @@ HANDLERS: dict[type, Handler] = {
 
 
 def step(state: EngineState, event: Event) -> list[Output]:
-    """Apply one event; return approved commands, timers to set and refusals, in order.
+    """Apply one event; return approved commands, timers to set, refusals and trips, in order.
 
     The same events in the same order give the same state and the same outputs, always.
     """
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
+    if state.controls is not None:
+        settle(state, state.controls, event, out)
     return out

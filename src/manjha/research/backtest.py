@@ -32,6 +32,7 @@ from manjha.research.curve import equity_curve
 from manjha.research.drive import Drive, Driven, Progress
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
 from manjha.research.targets import plan_entries, plan_targets
+from manjha.risk.control_limits import ControlLimits
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
@@ -57,6 +58,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
         Bars of other intervals that the strategy may look at; each is visible at its own close.
     sessions_from_data
         Take days and hours from the bars instead of the exchange's calendar (data of no exchange).
+    controls
+        The control set of an account that trades; None, as usual in a backtest, is a run without it.
     rates
         One rate card for every fill instead of the dated table.
     bands
@@ -79,6 +82,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     initial: Cash = Cash(10_000_000_000)
     sizing: SizingPolicy = CapitalFraction(NANO * 95 // 100)
     limits: RiskLimits = RiskLimits()
+    controls: ControlLimits | None = None
     fills: FillRules = FillRules()
     slippage: SlippageModel = NoSlippage()
     latency_ns: int = 0
@@ -141,6 +145,8 @@ def prepare(spec: BacktestSpec) -> EngineState:
             sizing=spec.sizing,
             limits=spec.limits,
             rates=spec.rates,
+            controls=spec.controls,
+            bands=spec.bands,
         )
     )
     spec.strategy.init(state.ctx)
@@ -199,6 +205,8 @@ def run_id(spec: BacktestSpec) -> RunId:
     digest.update(repr((spec.slippage, spec.latency_ns, spec.seed, spec.rules.hash, spec.rates, spec.limits)).encode())
     if spec.trade_from_ns:
         digest.update(repr(spec.trade_from_ns).encode())
+    if spec.controls is not None:
+        digest.update(repr(spec.controls).encode())
     for columns in spec.bars:
         digest.update(columns.instrument.encode())
         digest.update(columns.close)

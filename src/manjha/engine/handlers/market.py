@@ -10,7 +10,7 @@ from manjha.engine.state import EngineState
 
 def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
     """Let the strategy see bar after bar until it asks for something or the run of bars ends."""
-    if state.trailing:
+    if state.trailing or state.every_close:
         _one_bar(state, event.first, out)
     elif state.wakeups is not None:
         _to_wakeup(state, event)

@@ -10,6 +10,7 @@ from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
+from manjha.risk.governor import RATE_TIMER
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
@@ -63,7 +64,7 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
                 close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
-    else:
+    elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits
         state.strategy.on_timer(state.ctx, event.key)
         carry_out(state, event.ts_ns, out)
 

@@ -98,6 +98,7 @@ REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
     "the strategy is called back beside what it states": _calls,
     "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
     "an option, or a future on a currency or commodity": _exotic,
+    "the run has controls": lambda spec: spec.controls is not None,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
     "the same share twice": _one_isin_twice,
     "sizing by volatility": _sized_otherwise,
