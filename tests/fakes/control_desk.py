@@ -9,7 +9,6 @@ from manjha.domain.events import Event, MarketAdvanced, OrderAccepted, OrderFill
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, FillId, Order, OrderId, OrderType, Product, Purpose, Side
-from manjha.engine.state import EngineState
 from manjha.engine.step import step
 from manjha.research.backtest import BacktestSpec, prepare
 from manjha.risk.control_limits import NO_LIMITS, ControlLimits
@@ -43,7 +42,7 @@ class Desk:
     """An engine at the close of bar `at`, and what it said to each event."""
 
     def __init__(self, limits: ControlLimits | None = NO_LIMITS, rows: list[Row] | None = None, at: int = 3) -> None:
-        self.state: EngineState = prepare(desk_spec(limits, rows))
+        self.state = prepare(desk_spec(limits, rows))
         self.count = 0
         self.feed(SessionOpened(FIRST_DAY, TsNs(self.state.timeline.open_ns[0])))
         self.advance(at)

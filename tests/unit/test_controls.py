@@ -7,10 +7,11 @@ import pytest
 
 from manjha.domain.commands import Approved, CancelOrder, RefusalReason, Refused, SubmitOrder
 from manjha.domain.events import BandChanged, InstrumentFrozen, KillSwitched
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import OrderType, Side
+from manjha.domain.orders import Fill, FillId, OrderId, OrderType, Product, Side
 from manjha.risk.control_checks import CHECKS, FOR_ALL
 from manjha.risk.control_limits import ControlLimits
 from manjha.risk.protections import Pause
@@ -29,19 +30,19 @@ class Control(NamedTuple):
     reason: RefusalReason
 
 
-def other_or_this(over: int) -> str:
+def other_or_this(over: int) -> InstrumentId:
     """Return the instrument that is asked for when over the limit, else another."""
     return ALPHA.id if over > 0 else BETA.id
 
 
 def kill(desk: Desk, over: int) -> Answer:
-    scope = Scope(instrument=other_or_this(over))  # type: ignore[arg-type]
+    scope = Scope(instrument=other_or_this(over))
     desk.feed(KillSwitched(KillLevel.REDUCE_ONLY, scope, "a test", "me", TsNs(desk.now)))
     return desk.submit()
 
 
 def freeze(desk: Desk, over: int) -> Answer:
-    desk.feed(InstrumentFrozen(other_or_this(over), True, TsNs(desk.now), "a test"))  # type: ignore[arg-type]
+    desk.feed(InstrumentFrozen(other_or_this(over), True, TsNs(desk.now), "a test"))
     return desk.submit()
 
 
@@ -61,8 +62,8 @@ def in_band(desk: Desk, over: int) -> Answer:
     return desk.submit(px=102 + over * 0.05)
 
 
-def after_one_of(desk: Desk, over: int, **changes: str) -> Answer:
-    desk.place(10, px=100, **changes)
+def after_one_of(desk: Desk, over: int, instrument: InstrumentId = ALPHA.id) -> Answer:
+    desk.place(10, px=100, instrument=instrument)
     return desk.submit(10 + over, px=100)
 
 
@@ -173,15 +174,19 @@ def test_without_a_control_what_it_refuses_goes_through(name: str, monkeypatch: 
 
 @pytest.mark.parametrize("name", [name for name in CONTROLS if name not in FOR_ALL])
 def test_no_limit_keeps_an_exit_back(name: str) -> None:
-    desk = Desk(limits_of())
-    desk.hold(5)
-    desk.state.controls = None
-    controls = desk.state.control(CONTROLS[name].limits)
+    desk = Desk(CONTROLS[name].limits)
+    terms = (
+        desk.state.origin,
+        ALPHA.id,
+        Side.BUY,
+        Qty(5),
+        Px(100 * RUPEE),
+        Px(100 * RUPEE),
+        Product.MIS,
+        TsNs(desk.now),
+    )
+    desk.state.portfolio.apply(Fill(FillId("f"), OrderId("o"), *terms), ALPHA)
     CONTROLS[name].asked(desk, 1)
-    assert desk.state.controls is controls
-    for record in desk.state.book.open_orders():
-        if record.order.side is Side.SELL:
-            desk.state.book.open_by_instrument[record.order.instrument].pop(record.order.id)
     assert isinstance(desk.submit(5, Side.SELL), Approved)
 
 

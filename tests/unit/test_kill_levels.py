@@ -144,8 +144,16 @@ def test_replaying_the_events_gives_the_same_switch() -> None:
     assert played() == played()
 
 
-@pytest.mark.parametrize(("journal", "file", "found"), [(OFF, OFF, OFF), (NO_NEW, OFF, NO_NEW), (OFF, CANCEL, CANCEL),
-                                                        (CANCEL, NO_NEW, CANCEL), (REDUCE, FLATTEN, FLATTEN)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("journal", "file", "found"),
+    [
+        (OFF, OFF, OFF),
+        (NO_NEW, OFF, NO_NEW),
+        (OFF, CANCEL, CANCEL),
+        (CANCEL, NO_NEW, CANCEL),
+        (REDUCE, FLATTEN, FLATTEN),
+    ],
+)
 def test_the_switch_is_on_where_journal_or_file_says_so(journal: KillLevel, file: KillLevel, found: KillLevel) -> None:
     levels = {EVERYTHING: journal} if journal else {}
     event = KillSwitched(file, EVERYTHING, "a test", "me", TsNs(1))
