@@ -61,15 +61,16 @@ def moment(state: EngineState, event: Event) -> TsNs:
     return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
 
 
+def look_at_close(state: EngineState, controls: Controls, out: list[Output]) -> None:
+    """Look at the prices of a close and at the day's profit, before the strategy decides on it."""
+    for instrument in state.marks:
+        px = state.marks.get(instrument)
+        if px is not None:
+            controls.watch(state.instruments[instrument], px)
+    _profits(state, controls, TsNs(state.timeline.close_ns[state.reached - 1]), out)
+
+
 # ---- what happened
-
-
-def _closed_bars(state: EngineState, controls: Controls, event: MarketAdvanced, out: list[Output]) -> None:
-    if state.every_close:
-        for instrument, px in state.marks.items():
-            if px is not None:
-                controls.watch(state.instruments[instrument], px)
-        _profits(state, controls, moment(state, event), out)
 
 
 def _opened(state: EngineState, controls: Controls, event: SessionOpened, out: list[Output]) -> None:
@@ -110,7 +111,6 @@ def _filled(state: EngineState, controls: Controls, event: OrderFilled, out: lis
 
 
 _LEARN: Mapping[type, Callable[[EngineState, Controls, Any, list[Output]], None]] = {
-    MarketAdvanced: _closed_bars,
     SessionOpened: _opened,
     OrderRejected: _rejected,
     OrderAccepted: _accepted,
