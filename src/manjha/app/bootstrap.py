@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.domain.kill import Scope
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.journal import Journal
+    from manjha.ports.kill_switch import KillSwitch
     from manjha.ports.market_data import HistorySource
     from manjha.ports.strategies import StrategySource
     from manjha.ports.study_journals import StudyJournal
     from manjha.ports.tasks import TaskRunner
     from manjha.ports.trials import TrialLedger
+    from manjha.risk.control_limits import ControlLimits
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
 
@@ -209,6 +212,40 @@ def journal_to_read(where: str, account: str) -> "Journal":
     from manjha.domain.orders import AccountId
 
     return SqlJournal(where if "://" in where else f"sqlite:///{where}", AccountId(account), reads_only=True)
+
+
+def kill_switch(settings: Settings) -> "KillSwitch":
+    """Return the kill switch beside the journal, a file in MANJHA_HOME that holds for every account of it."""
+    from manjha.adapters.files.kill_switch import KillSwitchFile
+
+    return KillSwitchFile(settings.home / "kill.json", system_clock())
+
+
+def kill_scope(settings: Settings, strategy: str, instrument: str) -> "Scope":
+    """Return whom a kill is for. Raises `UsageError` for an instrument that is not known."""
+    from manjha.domain.instrument import InstrumentId
+    from manjha.domain.kill import Scope
+    from manjha.domain.orders import StrategyId
+
+    found = instrument_book(settings).find(instrument).id if instrument else InstrumentId("")
+    return Scope(StrategyId(strategy), found)
+
+
+def control_limits(settings: Settings) -> "ControlLimits":
+    """Return the controls of paper and live trading. Raises `SettingsError` and `UsageError` for what cannot be."""
+    from manjha.app.risk_limits import control_limits as from_settings
+
+    return from_settings(settings.risk, lambda name: instrument_book(settings).find(name).id)
+
+
+def whoever() -> str:
+    """Return who acts at this terminal, as the machine knows it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

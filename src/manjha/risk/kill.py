@@ -10,9 +10,12 @@ Levels = dict[Scope, KillLevel]
 
 
 def switched(levels: Levels, event: KillSwitched) -> None:
-    """Throw or lift the switch for a scope; lifting it lifts what was thrown within that scope too."""
+    """Throw or lift the switch for a scope; lifting it lifts what was thrown within that scope too.
+
+    Throwing a lower level than stands changes nothing: only lifting, which asks for more, makes it less.
+    """
     if event.level is not KillLevel.OFF:
-        levels[event.scope] = event.level
+        levels[event.scope] = max(event.level, levels.get(event.scope, KillLevel.OFF))
         return
     for scope in [one for one in levels if event.scope.covers(one.strategy, one.instrument)]:
         del levels[scope]

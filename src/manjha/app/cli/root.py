@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("manjha.app.cli.validate", "How much of the best of all trials is luck?"),
     "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "journal": ("manjha.app.cli.journal", "The journal of an account: is it whole, what is in it?"),
+    "kill": ("manjha.app.cli.kill", "Stop trading: throw the kill switch, also when nothing else answers."),
+    "resume": ("manjha.app.cli.resume", "Lift the kill switch, with a reason and the account's id."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.
