@@ -16,13 +16,15 @@ from manjha.domain.commands import (
 from manjha.domain.events import (
     Event,
     MarketAdvanced,
+    ModifyRejected,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderModified,
     OrderRejected,
     SessionOpened,
 )
-from manjha.domain.kill import KillLevel, Scope
+from manjha.domain.kill import KillLevel, Scope, level_name
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import Order, OrderId, StrategyId
 from manjha.engine.halting import carry_out_level, flatten
@@ -32,7 +34,11 @@ from manjha.market.bands import band
 from manjha.orders.lifecycle import OPEN_PHASES
 from manjha.risk.controls import Controls
 from manjha.risk.governor import CANCEL, ENTRY, EXIT, NEVER, RATE_TIMER, Command, Governor, Waiting
+from manjha.risk.kill import forbids
 from manjha.risk.profit import ProfitRule, verdict
+
+Why = tuple[RefusalReason, str]
+"""A reason and its figures."""
 
 
 def settle(state: EngineState, controls: Controls, event: Event, out: list[Output]) -> None:
@@ -83,7 +89,7 @@ def _opened(state: EngineState, controls: Controls, event: SessionOpened, out: l
     controls.open_day(event.ts_ns, open_ids, {strategy: _gains(state, strategy) for strategy in strategies})
     if controls.governor is not None:
         for waiting in controls.governor.open_day():
-            _drop(state, waiting, "the day it was for is over", event.ts_ns, out)
+            _drop(state, waiting, (RefusalReason.RATE, "the day it was for is over"), event.ts_ns, out)
 
 
 def _rejected(state: EngineState, controls: Controls, event: OrderRejected, out: list[Output]) -> None:
@@ -94,6 +100,11 @@ def _rejected(state: EngineState, controls: Controls, event: OrderRejected, out:
 def _accepted(state: EngineState, controls: Controls, event: OrderAccepted, out: list[Output]) -> None:
     del out
     controls.taken(state.book.records[event.order_id].order)
+
+
+def _answered(state: EngineState, controls: Controls, event: OrderModified | ModifyRejected, out: list[Output]) -> None:
+    del state, out
+    controls.answered(event.order_id, event.limit)
 
 
 def _filled(state: EngineState, controls: Controls, event: OrderFilled, out: list[Output]) -> None:
@@ -115,6 +126,8 @@ _LEARN: Mapping[type, Callable[[EngineState, Controls, Any, list[Output]], None]
     OrderRejected: _rejected,
     OrderAccepted: _accepted,
     OrderFilled: _filled,
+    OrderModified: _answered,
+    ModifyRejected: _answered,
 }
 
 # ---- profits
@@ -161,8 +174,11 @@ def _in_turn(state: EngineState, controls: Controls, governor: Governor, now_ns:
     out[:] = [output for output in out if not isinstance(output, Approved)]
     for command in commands:
         _offer(state, controls, governor, command, now_ns, out)
+    if controls.levels or controls.tripped:
+        _drop_forbidden(state, controls, governor, now_ns, out)
     for waiting in governor.expired(now_ns):
-        _drop(state, waiting, f"it waited {(now_ns - waiting.since_ns) // SECOND_NS} s", now_ns, out)
+        why = (RefusalReason.RATE, f"it waited {(now_ns - waiting.since_ns) // SECOND_NS} s")
+        _drop(state, waiting, why, now_ns, out)
     out.extend(governor.released(now_ns, lambda order_id: _is_open(state, order_id)))
     next_ns = governor.next_ns()
     if next_ns == NEVER or governor.now_ns < governor.timer_ns <= next_ns:
@@ -188,18 +204,45 @@ def _offer(
     governor.offer(command, rank, _segment(state, order_id), now_ns)
 
 
-def _drop(state: EngineState, waiting: Waiting, why: str, now_ns: TsNs, out: list[Output]) -> None:
+def _drop_forbidden(
+    state: EngineState, controls: Controls, governor: Governor, now_ns: TsNs, out: list[Output]
+) -> None:
+    """Drop what waits and may no longer go: nothing that a kill level forbids leaves after it was thrown."""
+    for waiting in list(governor.all_waiting()):
+        record, found = state.book.records[waiting.order_id], waiting.command.command
+        order, is_entry = record.order, waiting.order_id in controls.entry_ids
+        if isinstance(found, CancelOrder):
+            continue
+        if isinstance(found, ModifyOrder) and (found.limit, found.trigger) == (record.limit, record.trigger):
+            continue
+        level = controls.level(order.origin.strategy, order.instrument)
+        if forbids(level, order.purpose, opens=is_entry):
+            for one in governor.withdraw(waiting.order_id):
+                _drop(
+                    state,
+                    controls,
+                    one,
+                    RefusalReason.KILLED,
+                    f"level {level_name(level)} while it waited",
+                    now_ns,
+                    out,
+                )
+
+
+def _drop(state: EngineState, waiting: Waiting, why: Why, now_ns: TsNs, out: list[Output]) -> None:
     """Refuse what waited in vain, and free what was held for it."""
+    reason, detail = why
     found, record = waiting.command.command, state.book.records[waiting.order_id]
     if not _is_open(state, waiting.order_id):
         return
-    refused = Refused(found, RefusalReason.RATE, why, now_ns)
+    refused = Refused(found, reason, detail, now_ns)
     state.record_refusals.append(refused)
     out.append(refused)
     if isinstance(found, SubmitOrder):
-        orders.cancelled(state, OrderCancelled(found.order.id, now_ns, f"{RefusalReason.RATE}: {why}"), out)
+        orders.cancelled(state, OrderCancelled(found.order.id, now_ns, f"{reason}: {detail}"), out)
     elif isinstance(found, ModifyOrder):
         state.gate.terms_refused(record)
+        state.control().answered(found.order_id, found.limit)
 
 
 def _segment(state: EngineState, order_id: OrderId) -> str:

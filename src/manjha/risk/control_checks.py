@@ -16,7 +16,7 @@ from manjha.domain.orders import Order, OrderType, Purpose
 from manjha.orders.book import OrderRecord
 from manjha.risk.checks import Refusal
 from manjha.risk.control_limits import ControlLimits, collar_distance, collar_of
-from manjha.risk.exposure import Exposure, worst_case
+from manjha.risk.exposure import Exposure, Surroundings, worst_case
 from manjha.risk.governor import NEVER
 from manjha.risk.kill import forbids, level_for
 
@@ -48,7 +48,9 @@ class Question:
     @cached_property
     def exposure(self) -> Exposure:
         """What could be held in the worst case, this order included."""
-        return worst_case(self.gate.book, self.gate.portfolio, self.gate.marks, self.order, self.replaces)
+        gate = self.gate
+        around = Surroundings(gate.book, gate.portfolio, gate.marks, self.controls.asked)
+        return worst_case(around, self.order, self.replaces)
 
     @cached_property
     def good(self) -> tuple[int, int]:
@@ -278,13 +280,12 @@ def _resting_against(question: Question) -> list[OrderRecord]:
 def _crosses(question: Question, record: OrderRecord) -> bool:
     """Tell whether the order and a resting one could trade with each other."""
     own = _reach(question, question.order, question.order.limit)
-    other = _reach(question, record.order, record.limit)
-    crossing = own is None or other is None or (own - other) * question.order.side >= 0
-    if not crossing and record.asked is not None:
-        # Until the exchange answers, either of its terms may be in force.
-        asked = _reach(question, record.order, record.asked.limit)
-        crossing = own is None or asked is None or (own - asked) * question.order.side >= 0
-    return crossing
+    # Until the exchange answers, any of its terms may be in force.
+    for limit in (record.limit, *question.controls.asked.get(record.order.id, ())):
+        other = _reach(question, record.order, limit)
+        if own is None or other is None or (own - other) * question.order.side >= 0:
+            return True
+    return False
 
 
 def _reach(question: Question, order: Order, limit: int) -> int | None:

@@ -59,7 +59,7 @@ class ControlledGate(Gate):
             return Refused(command, refusal.reason, refusal.detail, now_ns)
         verdict = super().modify(record, command, now_ns)
         if isinstance(verdict, Approved):
-            self.controls.modified[order.id] = self.controls.modified.get(order.id, 0) + 1
+            self.controls.changed(order.id, command.limit)
         return verdict
 
     def _refusal(self, question: Question, names: frozenset[str] | None) -> Refusal | None:

@@ -52,6 +52,8 @@ class Controls:
         Terms and moments of the last entries; moments of each strategy's entries by instrument.
     entry_ids
         Orders that open something; whatever else is open is an exit.
+    modified, asked
+        How often an order was modified; limits that were asked for and not answered yet.
     to_cancel, cancels_asked
         Orders that stand in the way of an exit; orders whose cancel was approved.
     peaks, base
@@ -75,6 +77,7 @@ class Controls:
         self.entries: dict[tuple[StrategyId, InstrumentId], list[int]] = {}
         self.entry_ids: set[OrderId] = set()
         self.modified: dict[OrderId, int] = {}
+        self.asked: dict[OrderId, list[int]] = {}
         self.cancels_asked: set[OrderId] = set()
         self.to_cancel: list[OrderRecord] = []
         self.orders_today = 0
@@ -134,6 +137,17 @@ class Controls:
         first = now_ns - self.limits.entries_window_ns
         key = (order.origin.strategy, order.instrument)
         self.entries[key] = [*(ts_ns for ts_ns in self.entries.get(key, ()) if ts_ns > first), now_ns]
+
+    def changed(self, order_id: OrderId, limit: int) -> None:
+        """Remember that new terms of an order were approved."""
+        self.modified[order_id] = self.modified.get(order_id, 0) + 1
+        self.asked.setdefault(order_id, []).append(limit)
+
+    def answered(self, order_id: OrderId, limit: int) -> None:
+        """Forget new terms that the exchange has taken or refused."""
+        left = [one for one in self.asked.pop(order_id, ()) if one != limit]
+        if left:
+            self.asked[order_id] = left
 
     def is_duplicate(self, order: Order, now_ns: int) -> bool:
         """Tell whether an entry like this one was placed a moment ago."""
@@ -244,6 +258,7 @@ class Controls:
         self.entry_ids &= kept
         self.cancels_asked &= kept
         self.modified = {order_id: count for order_id, count in self.modified.items() if order_id in kept}
+        self.asked = {order_id: limits for order_id, limits in self.asked.items() if order_id in kept}
 
     def memory(self) -> tuple[object, ...]:
         """Return everything that a later decision depends on, for the state digest."""
@@ -253,7 +268,12 @@ class Controls:
             (sorted(self.frozen), self.pauses, sorted((name, band) for name, band in self.bands.items())),
             (sorted(self.good.items()), sorted(self.bad.items()), sorted(self.watched.items())),
             (self.recent, sorted(self.entries.items()), sorted(self.entry_ids), sorted(self.modified.items())),
-            (sorted(self.cancels_asked), self.orders_today, sorted(self.rejections.items())),
+            (
+                sorted(self.asked.items()),
+                sorted(self.cancels_asked),
+                self.orders_today,
+                sorted(self.rejections.items()),
+            ),
             (sorted(self.rejected_at.items()), self.trades, sorted(self.running.items())),
             (sorted(self.peaks.items()), sorted(self.base.items())),
             () if self.governor is None else self.governor.memory(),
