@@ -218,15 +218,8 @@ def _drop_forbidden(
         level = controls.level(order.origin.strategy, order.instrument)
         if forbids(level, order.purpose, opens=is_entry):
             for one in governor.withdraw(waiting.order_id):
-                _drop(
-                    state,
-                    controls,
-                    one,
-                    RefusalReason.KILLED,
-                    f"level {level_name(level)} while it waited",
-                    now_ns,
-                    out,
-                )
+                why = (RefusalReason.KILLED, f"level {level_name(level)} while it waited")
+                _drop(state, one, why, now_ns, out)
 
 
 def _drop(state: EngineState, waiting: Waiting, why: Why, now_ns: TsNs, out: list[Output]) -> None:
