@@ -1,6 +1,7 @@
 """The invariants of risk over random strategies: an observer who knows nothing of the controls finds none broken."""
 
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -113,9 +114,24 @@ def recorded(record: Callable[[EngineState, Any, list[Any]], None]) -> Iterator[
         yield
 
 
-def run(seed: int, limits: ControlLimits, watch: Watch, kills: int = 0) -> tuple[Shadow, EngineState]:
+def spiked(rows: list[Row], seed: int) -> list[Row]:
+    """Return the rows with some closes a third too high or too low."""
+    rng = random.Random(seed)
+    for at in rng.sample(range(1, len(rows)), 6):
+        opened, high, low, close = rows[at]
+        wrong = round(close * rng.choice([0.67, 1.33]), 2)
+        rows[at] = (opened, max(high, wrong), min(low, wrong), wrong)
+    return rows
+
+
+def run(
+    seed: int, limits: ControlLimits, watch: Watch, kills: int = 0, spikes: bool = False
+) -> tuple[Shadow, EngineState]:
     """Run a day; the exchange's bands are narrower than the controls know, so that it rejects some."""
-    bars = [minutes(ALPHA, walk(seed)), minutes(BETA, walk(seed + 1))]
+    rows = [walk(seed), walk(seed + 1)]
+    if spikes:
+        rows = [spiked(one, seed) for one in rows]
+    bars = [minutes(ALPHA, rows[0]), minutes(BETA, rows[1])]
     strategy = type("Restless", (Restless,), {"__doc__": "Restless.", "seed": seed})()
     spec = spec_of(strategy, *bars, controls=limits, fills=FillRules(participation_ppm=0))
     state, shadow = prepare(spec), Shadow(bars)
@@ -264,6 +280,32 @@ def test_inv_14_own_orders_never_cross(seed: int) -> None:
             assert not [pair for pair in pairs if order.id in pair]
 
     run(seed, TIGHT, watch)
+
+
+def last_is_good(closes: list[int]) -> bool:
+    """Tell whether the newest close is within a fifth of the last one that was."""
+    good, is_good = closes[0], True
+    for close in closes[1:]:
+        is_good = abs(close - good) * 5 <= good
+        good = close if is_good else good
+    return is_good
+
+
+@LAWS
+@given(SEEDS)
+def test_inv_27_no_entry_is_decided_on_a_price_that_is_not_good(seed: int) -> None:
+    asked = []
+
+    def watch(shadow: Shadow, command: Approved[Any], now: int) -> None:
+        order = opened(shadow, command)
+        if order is not None:
+            stamps, closes = shadow.closes[order.instrument]
+            seen = closes[: bisect_right(stamps, now)]
+            assert last_is_good(seen)
+            asked.append(order)
+
+    run(seed, limits_of(price_jump_max=2_000), watch, spikes=True)
+    assert asked
 
 
 @settings(max_examples=8, deadline=None)

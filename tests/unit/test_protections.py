@@ -208,8 +208,12 @@ def test_a_jump_is_not_good_and_three_in_a_row_freeze_the_instrument() -> None:
     rows = [flat(100)] * 5 + [flat(121), flat(100), flat(130), flat(131), flat(132), flat(100)]
     desk = Desk(limits_of(price_jump_max=2_000, bad_prices_max=3, collar_share=200), rows)
     desk.advance(5)
-    assert isinstance(desk.submit(5, px=101), Approved), "the last good price is still 100"
-    assert isinstance(desk.submit(5, px=121), Refused)
+    answer = desk.submit(5, px=101)
+    assert isinstance(answer, Refused)
+    assert answer.detail == "the newest price of NSE:ALPHA is not good"
+    desk.advance(6)
+    desk.now = desk.state.timeline.close_ns[6]
+    assert isinstance(desk.submit(5, px=101), Approved), "it is back where it was"
     out = desk.advance(8)
     assert not [o for o in out if isinstance(o, Tripped)]
     out = desk.advance(9)

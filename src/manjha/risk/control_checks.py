@@ -106,11 +106,12 @@ def quantity(question: Question) -> None:
 
 
 def price_age(question: Question) -> None:
-    """RC5: how old the last good price may be."""
-    oldest = question.limits.price_age_max_ns
+    """RC5, RC14: how old the last good price may be; while the newest one is not good, nothing is decided on it."""
+    oldest, (px, seen_ns) = question.limits.price_age_max_ns, question.good
+    if question.controls.bad.get(question.order.instrument):
+        raise Refusal(RefusalReason.STALE_PRICE, f"the newest price of {question.instrument.display} is not good")
     if not oldest:
         return
-    px, seen_ns = question.good
     if not px:
         raise Refusal(RefusalReason.STALE_PRICE, f"no good price of {question.instrument.display} was seen today")
     if question.now_ns - seen_ns > oldest:
