@@ -167,7 +167,7 @@ def test_a_control_holds_from_its_limit_on(name: str, over: int) -> None:
 
 @pytest.mark.parametrize("name", list(CONTROLS))
 def test_without_a_control_what_it_refuses_goes_through(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(CHECKS, name)
+    monkeypatch.setitem(CHECKS, name, lambda _: None)
     control = CONTROLS[name]
     assert isinstance(control.asked(Desk(control.limits), 1), Approved)
 

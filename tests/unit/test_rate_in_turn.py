@@ -6,7 +6,8 @@ from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId, Phase
 from manjha.engine.digest import digest
-from manjha.risk.governor import RATE_TIMER, RateLimits
+from manjha.engine.requests import RATE_TIMER
+from manjha.risk.governor import RateLimits
 from tests.fakes.control_desk import SECOND, Desk, limits_of
 from tests.fakes.hand_made import FIRST_DAY
 

@@ -29,11 +29,12 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import Order, OrderId, StrategyId
 from manjha.engine.halting import carry_out_level, flatten
 from manjha.engine.handlers import orders
+from manjha.engine.requests import RATE_TIMER
 from manjha.engine.state import EngineState
 from manjha.market.bands import band
 from manjha.orders.lifecycle import OPEN_PHASES
 from manjha.risk.controls import Controls
-from manjha.risk.governor import CANCEL, ENTRY, EXIT, NEVER, RATE_TIMER, Command, Governor, Waiting
+from manjha.risk.governor import CANCEL, ENTRY, EXIT, NEVER, Command, Governor, Waiting
 from manjha.risk.kill import forbids
 from manjha.risk.profit import ProfitRule, verdict
 

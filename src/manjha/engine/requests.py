@@ -32,6 +32,8 @@ _MIS, _SIGNAL, _REGULAR, _NONE = Product.MIS, Purpose.SIGNAL, Variety.REGULAR, Q
 
 SQUARE_OFF_TIMER = "square-off"
 """Key of the timer at which intraday positions are closed."""
+RATE_TIMER = "rate"
+"""Key of the timer at which commands that wait for their turn are looked at again."""
 
 
 def carry_out(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:

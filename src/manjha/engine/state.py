@@ -19,9 +19,6 @@ from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import PositionKey
-from manjha.risk.control_limits import NO_LIMITS, ControlLimits
-from manjha.risk.controlled_gate import ControlledGate
-from manjha.risk.controls import Controls
 from manjha.risk.gate import DayRules, Gate
 from manjha.risk.limits import RiskLimits
 from manjha.risk.margin import MarginDesk
@@ -32,6 +29,8 @@ from manjha.strategy.views import Timeline
 if TYPE_CHECKING:
     from manjha.domain.commands import Refused
     from manjha.domain.events import DayChargesSettled
+    from manjha.risk.control_limits import ControlLimits
+    from manjha.risk.controls import Controls
     from manjha.strategy.asked import Request
 
 
@@ -52,7 +51,7 @@ class EngineSetup(msgspec.Struct, frozen=True):
     sizing: SizingPolicy
     limits: RiskLimits = RiskLimits()
     rates: RateCard | None = None
-    controls: ControlLimits | None = None
+    controls: "ControlLimits | None" = None
     bands: Mapping[InstrumentId, int] = {}
 
 
@@ -160,7 +159,7 @@ class EngineState:
         after the other, because there are many and Python's own objects take six times the memory.
     """
 
-    controls: Controls | None
+    controls: "Controls | None"
 
     def __init__(self, setup: EngineSetup) -> None:
         self.setup = setup
@@ -206,9 +205,14 @@ class EngineState:
         if setup.controls is not None:
             self.control(setup.controls)
 
-    def control(self, limits: ControlLimits = NO_LIMITS) -> Controls:
+    def control(self, limits: "ControlLimits | None" = None) -> "Controls":
         """Put the gate under controls; a run that began without them gets those that a kill switch needs."""
         if self.controls is None:
+            from manjha.risk.control_limits import NO_LIMITS
+            from manjha.risk.controlled_gate import ControlledGate
+            from manjha.risk.controls import Controls
+
+            limits = NO_LIMITS if limits is None else limits
             self.controls = Controls(limits, self.marks.seen_ns)
             self.gate = ControlledGate(self.gate, self.controls)
             self.every_close = bool(limits.profit or limits.price_jump_max or self.setup.bands)

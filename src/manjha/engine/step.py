@@ -24,7 +24,6 @@ from manjha.domain.events import (
     TimerFired,
     TradingSwitched,
 )
-from manjha.engine.controlling import settle
 from manjha.engine.handlers import control, market, orders, session, settlement
 from manjha.engine.state import EngineState
 
@@ -59,5 +58,8 @@ def step(state: EngineState, event: Event) -> list[Output]:
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
     if state.controls is not None:
+        # Loaded where there are controls only: a plain backtest starts without them.
+        from manjha.engine.controlling import settle
+
         settle(state, state.controls, event, out)
     return out

@@ -4,7 +4,7 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -32,7 +32,6 @@ from manjha.research.curve import equity_curve
 from manjha.research.drive import Drive, Driven, Progress
 from manjha.research.result import BacktestResult, OrderRecord, PositionAdjusted
 from manjha.research.targets import plan_entries, plan_targets
-from manjha.risk.control_limits import ControlLimits
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
@@ -40,6 +39,9 @@ from manjha.simulator.venue import Venue
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.numba_start import defer_blas
 from manjha.strategy.views import Floats, Timeline
+
+if TYPE_CHECKING:
+    from manjha.risk.control_limits import ControlLimits
 
 COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
@@ -82,7 +84,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     initial: Cash = Cash(10_000_000_000)
     sizing: SizingPolicy = CapitalFraction(NANO * 95 // 100)
     limits: RiskLimits = RiskLimits()
-    controls: ControlLimits | None = None
+    controls: "ControlLimits | None" = None
     fills: FillRules = FillRules()
     slippage: SlippageModel = NoSlippage()
     latency_ns: int = 0

@@ -22,8 +22,6 @@ RESERVE_MIN = 20
 """Least part of each window, in per cent, that is kept for cancels and exits (RELIABILITY INV-11)."""
 CANCEL, EXIT, ENTRY = 0, 1, 2
 """Ranks: what goes first when several wait."""
-RATE_TIMER = "rate"
-"""Key of the timer at which what waits is looked at again."""
 NEVER = 2**63 - 1
 _WINDOWS = (
     "per_second", "per_minute", "per_day", "account_per_second", "account_per_minute", "account_per_day",

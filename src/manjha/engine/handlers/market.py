@@ -3,7 +3,6 @@
 from manjha.domain.commands import Output
 from manjha.domain.events import MarketAdvanced
 from manjha.domain.moments import TsNs
-from manjha.engine.controlling import look_at_close
 from manjha.engine.exits import move_trailing_stops
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
@@ -38,6 +37,8 @@ def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
     state.cursor.at = at
     state.reached = at + 1
     if state.controls is not None and state.every_close:
+        from manjha.engine.controlling import look_at_close
+
         look_at_close(state, state.controls, out)
     move_trailing_stops(state, out)
     if state.wakeups is not None:

@@ -7,10 +7,9 @@ from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
 from manjha.engine.carried import put_back
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
-from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out, close_out
+from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER, carry_out, close_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
-from manjha.risk.governor import RATE_TIMER
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
