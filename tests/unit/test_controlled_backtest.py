@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from manjha.domain.commands import RefusalReason
+from manjha.domain.kill import KillLevel
+from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
 from manjha.domain.orders import Phase, Product, Purpose
 from manjha.research.backtest import BacktestSpec, prepare, run_backtest
@@ -17,7 +19,7 @@ from manjha.risk.profit import ProfitRule
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
 from tests.fakes.control_desk import RUPEE, limits_of
-from tests.fakes.hand_made import Row, flat, minutes, share_named, spec_of
+from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
 
 ALPHA = share_named()
 FALLING: list[Row] = [flat(100)] * 4 + [flat(100 - step) for step in range(1, 6)] + [flat(95)] * 20
@@ -76,6 +78,37 @@ def test_a_loss_ends_the_day_flat() -> None:
     last = max(record.order.decided_ns for record in result.orders if record.order.purpose is Purpose.SIGNAL)
     assert last < flattened[0].order.decided_ns
     assert RefusalReason.KILLED in {refusal.reason for refusal in result.refusals}
+
+
+class Mornings(Strategy):
+    """Buy when each session opens, and again at each close."""
+
+    def on_session(self, ctx: Context, day: TradingDay) -> None:
+        """Buy once there is a price."""
+        del day
+        if ctx.position_index >= 0:
+            ctx.buy(10)
+
+    def on_bar(self, ctx: Context) -> None:
+        """Buy more."""
+        ctx.buy(11)
+
+
+def test_what_is_placed_when_a_session_opens_counts_for_that_session() -> None:
+    made = spec_of(Mornings(), days(ALPHA, [flat(100)] * 4), controls=limits_of(orders_day_max=1))
+    result = run_backtest(made)
+    assert [record.order.qty for record in result.orders] == [11, 10, 10, 10]
+    assert [refusal.reason for refusal in result.refusals] == [RefusalReason.ORDERS_A_DAY] * 3
+
+
+def test_what_ended_one_day_does_not_hold_in_the_next_morning() -> None:
+    rows = [flat(100)] * 3 + [(100, 100, 90, 90), flat(90), flat(90)]
+    rule = ProfitRule(stop=Cash(50 * RUPEE), level=KillLevel.REDUCE_ONLY)
+    made = spec_of(Mornings(), days(ALPHA, rows), controls=limits_of(profit=(rule,)))
+    result = run_backtest(made)
+    killed = {refusal.ts_ns for refusal in result.refusals if refusal.reason is RefusalReason.KILLED}
+    assert len(killed) == 1
+    assert next(record.order.qty for record in result.orders if record.order.decided_ns > max(killed)) == 10
 
 
 @pytest.mark.parametrize("stride", [0, 1, 7])

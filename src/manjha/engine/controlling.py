@@ -77,10 +77,8 @@ def look_at_close(state: EngineState, controls: Controls, out: list[Output]) -> 
     _profits(state, controls, TsNs(state.timeline.close_ns[state.reached - 1]), out)
 
 
-# ---- what happened
-
-
-def _opened(state: EngineState, controls: Controls, event: SessionOpened, out: list[Output]) -> None:
+def begin_day(state: EngineState, controls: Controls, event: SessionOpened, out: list[Output]) -> None:
+    """Begin the controls' day, before anything is placed in it."""
     for instrument, fraction in state.setup.bands.items():
         px = state.marks.get(instrument, 0)
         if px:
@@ -91,6 +89,9 @@ def _opened(state: EngineState, controls: Controls, event: SessionOpened, out: l
     if controls.governor is not None:
         for waiting in controls.governor.open_day():
             _drop(state, waiting, (RefusalReason.RATE, "the day it was for is over"), event.ts_ns, out)
+
+
+# ---- what happened
 
 
 def _rejected(state: EngineState, controls: Controls, event: OrderRejected, out: list[Output]) -> None:
@@ -123,7 +124,6 @@ def _filled(state: EngineState, controls: Controls, event: OrderFilled, out: lis
 
 
 _LEARN: Mapping[type, Callable[[EngineState, Controls, Any, list[Output]], None]] = {
-    SessionOpened: _opened,
     OrderRejected: _rejected,
     OrderAccepted: _accepted,
     OrderFilled: _filled,

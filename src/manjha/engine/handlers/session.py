@@ -20,6 +20,10 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     for holding in state.portfolio.holdings.values():
         holding.open_day(event.day)
     state.open_day(event.day, today)
+    if state.controls is not None:
+        from manjha.engine.controlling import begin_day
+
+        begin_day(state, state.controls, event, out)
     if state.picks_universe:
         choose_universe(state, event.day, today)
     if state.carried_orders:
