@@ -13,6 +13,8 @@ MANJHA_SHARED ?= ../shared
 PYTEST_ARGS ?=
 # Two processes, each test file in one of them; `make test PARALLEL=` runs all in one.
 PARALLEL ?= -n 2 --dist loadfile
+# Days of chance are divided among processes by themselves.
+PARALLEL_SEEDS ?= -n 2
 # Small linear algebra is slower on many threads, and parallel test runs would fight for the cores.
 OMP_NUM_THREADS ?= 1
 export PYTHON MANJHA_SHARED OMP_NUM_THREADS
@@ -30,7 +32,7 @@ BUILT := hatch_build.py src/manjha/strategy/_reader.c
 # Only what exists: packages appear one by one.
 CODE := $(wildcard src tests benchmarks)
 
-.PHONY: help run setup test quick check lint types imports tidy audit cov fmt lock bench clean distclean
+.PHONY: help run setup test quick check simulate lint types imports tidy audit cov fmt lock bench clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +72,9 @@ tidy: .venv/.dev ## Check the rules that only our own tests know
 audit: .venv/.dev ## Look for insecure calls and for dependencies that are missing or not used
 	$(BIN)/bandit -q -c pyproject.toml -r src
 	$(BIN)/deptry src
+
+simulate: .venv/.dev ## Live SEEDS days by chance (2,000 unless given): make simulate SEEDS=200000
+	SEEDS=$(or $(SEEDS),2000) $(BIN)/python -m pytest $(PARALLEL_SEEDS) tests/simulation/test_days.py $(PYTEST_ARGS)
 
 cov: .venv/.dev ## Run the tests and report branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

@@ -183,9 +183,7 @@ class PairColumns(Strategy):
     def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
         del history
-        up = self._fast > self._slow
-        turns = np.flatnonzero(up[1:] != up[:-1]) + 1
-        return Changes(turns, np.where(up[turns], 100.0, 0.0))
+        return crossings_at(self._fast, self._slow, above=100.0)
 
 
 def averages(close: Floats, lengths: Iterable[int], above: float = 0.0) -> dict[int, Floats]:

@@ -16,6 +16,8 @@ SHARED_ABSENT = "MANJHA_SHARED is absent"
 ABSENT = (SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent")
 """Why tests are skipped; the end of a run says how many were, by reason."""
 LONGEST_ID = 120
+PLANTED = "planted bug"
+"""Property of a test that found one; the end of a run prints the score."""
 
 # No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
 # keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
@@ -80,6 +82,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in ABSENT:
         if count := sum(reason in words for words in skipped):
             terminalreporter.write_line(f"{count} tests skipped because {reason}", yellow=True)
+    passed = terminalreporter.getreports("passed")
+    found = [str(value) for report in passed for name, value in report.user_properties if name == PLANTED]
+    if found:
+        terminalreporter.write_line(f"{len(found)} planted bugs found")
+        for line in sorted(found):
+            terminalreporter.write_line(f"  {line}")
 
 
 def _is_near(host: object) -> bool:

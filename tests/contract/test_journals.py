@@ -126,6 +126,16 @@ def test_snapshots_come_back_newest_first(opened: Open) -> None:
             journal.keep(Snapshot(seq, "c" * 64, b""))
 
 
+def test_rows_of_a_kind_are_found_from_either_end(opened: Open) -> None:
+    journal = opened()
+    journal.begin(RUN)
+    journal.append([Entry("AB"[at % 3 == 0], TsNs(at), b"") for at in range(8)])
+    assert [row.seq for row in journal.of_kind("B")] == [1, 4, 7]
+    assert [row.seq for row in opened().of_kind("B", newest_first=True)] == [7, 4, 1]
+    assert list(journal.of_kind("C")) == []
+    assert next(iter(journal.of_kind("A"))) == list(journal.rows())[1]
+
+
 def test_ten_thousand_rows_are_one_chain(opened: Open) -> None:
     journal = opened()
     journal.begin(RUN)

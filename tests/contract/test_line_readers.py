@@ -49,6 +49,19 @@ def test_reads_backwards_from_the_cursor(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", READERS)
+def test_can_be_made_again_over_larger_arrays(kind: type) -> None:
+    cursor = PythonCursor(3) if kind is PythonReader else Cursor(3)
+    line = made(kind, VALUES, cursor, ROWS, BASIS)
+    held = line.__getitem__
+    more = np.append(VALUES, 16.0)
+    line.__init__(more, cursor, np.append(ROWS, 5), np.append(BASIS, 2.0))  # type: ignore[misc]  # as a timeline grows
+    cursor.at = 5
+    assert (line[-1], line[-2], held(-1), line.last()) == (32.0, 16.0, 32.0, 5)
+    line.__init__(more, cursor)  # type: ignore[misc]
+    assert (line[-1], line[-2]) == (16.0, 8.0)
+
+
+@pytest.mark.parametrize("kind", READERS)
 def test_is_nan_before_the_first_row_and_where_the_data_is(kind: type) -> None:
     assert np.isnan(made(kind, VALUES, 3)[-5])
     assert np.isnan(made(kind, VALUES, -1)[-1])

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
+from alembic.config import Config
 
+import manjha.adapters.sql
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.trial_ledger import SqlTrialLedger
 from manjha.domain.bars import DAY
@@ -125,6 +128,36 @@ def test_another_strategy_period_or_instruments_count_apart(ledger: TrialLedger,
     assert ledger.count(SUBJECT.scope) == 1
 
 
+BRED = msgspec.structs.replace(SUBJECT, strategy="evolved")
+CHOSEN = msgspec.structs.replace(SUBJECT, strategy="evolved-0123abcd", chosen_from="evolved", data_hash="c" * 64)
+
+
+def test_what_a_strategy_was_chosen_from_counts_with_it(ledger: TrialLedger) -> None:
+    ledger.record("bred", [trial(1, done(1), BRED), trial(2, done(2), BRED), trial(3, FAILED, BRED)])
+    ledger.record("swept", [trial(1, done(5), CHOSEN), trial(4, done(4), CHOSEN)])
+    assert ledger.count(CHOSEN.scope) == 4
+    assert sorted(ledger.sharpes(CHOSEN.scope, CHOSEN.data_hash), key=str) == [1, 2, 4, 5]
+    assert [one.subject.strategy for one in ledger.counted(CHOSEN.scope)] == [*["evolved"] * 2, *[CHOSEN.strategy] * 2]
+    # What was bred is not looked at again by what is made of one of them, and another of them is a matter of its own.
+    assert ledger.count(BRED.scope) == 2
+    assert ledger.count(msgspec.structs.replace(CHOSEN, strategy="evolved-4567cdef").scope) == 2
+
+
+def test_a_trial_that_is_read_says_what_its_strategy_was_chosen_from(ledger: TrialLedger) -> None:
+    ledger.record("bred", [trial(1, done(1), BRED)])
+    ledger.record("swept", [trial(1, done(5), CHOSEN)])
+    [read] = ledger.trials(CHOSEN.strategy, CHOSEN.data_set)
+    assert read == trial(1, done(5), CHOSEN)
+    assert ledger.count(read.subject.scope) == 2
+
+
+@pytest.mark.parametrize("change", [{"instruments": "NSE:BETA", "data_set": "NSE:BETA 1d"}, LATER, LATER | FINER])
+def test_on_other_instruments_or_days_it_was_not_chosen(ledger: TrialLedger, change: dict[str, object]) -> None:
+    ledger.record("bred", [trial(1, subject=msgspec.structs.replace(BRED, **change))])
+    ledger.record("swept", [trial(1, subject=CHOSEN)])
+    assert ledger.count(CHOSEN.scope) == 1
+
+
 def test_rows_of_before_instruments_were_known_count_by_their_data_set(ledger: TrialLedger) -> None:
     before = msgspec.structs.replace(SUBJECT, instruments=SUBJECT.data_set)
     ledger.record("first", [trial(1, subject=before), trial(2)])
@@ -144,6 +177,39 @@ def test_a_result_does_not_give_way_to_less(ledger: TrialLedger) -> None:
     ledger.record("second", [trial(1, FAILED)])
     ledger.record("second", [trial(1)])
     assert list(ledger.trials(*OURS)) == [trial(1, done(returns=b"kept"))]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def test_a_database_of_before_origins_were_known_counts_on(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'manjha.db'}"
+    if kind == "postgresql":
+        url = own_schema(request.getfixturevalue("postgres_url"))
+    clock = JumpingClock(1_720_000_000_000_000_000)
+    database = Database(url)
+    SqlTrialLedger(database, clock).record("bred", [trial(1, done(1, returns=b"kept"), BRED), trial(1, subject=CHOSEN)])
+    downgrade(database, "0002")
+    database.close()
+    again = Database(url)
+    ledger = SqlTrialLedger(again, clock)
+    # The rows are there, and nothing is known of what was chosen from what; from now on it is.
+    assert list(ledger.trials(BRED.strategy, BRED.data_set)) == [trial(1, done(1, returns=b"kept"), BRED)]
+    [read] = ledger.trials(CHOSEN.strategy, CHOSEN.data_set)
+    assert (read.subject.chosen_from, ledger.count(read.subject.scope)) == ("", 1)
+    ledger.record("swept", [trial(2, subject=CHOSEN)])
+    assert ledger.count(CHOSEN.scope) == 3
+    again.close()
+
+
+def downgrade(database: Database, to: str) -> None:
+    """Take a database back to an earlier migration."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(manjha.adapters.sql.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with database.transaction() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, to)
 
 
 def test_nothing_is_nothing(ledger: TrialLedger) -> None:

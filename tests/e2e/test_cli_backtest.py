@@ -213,3 +213,20 @@ def test_data_without_volume_is_told_what_to_do(tmp_path: Path) -> None:
     assert "NSE:SILENT" in refused.stderr
     assert "--participation any" in refused.stderr
     assert manjha(tmp_path, *args, "--participation", "any").returncode == 0
+
+
+def test_a_backtest_over_ticks_of_a_file_and_over_synthetic_ones(market: Path, tmp_path: Path) -> None:
+    lines = [
+        f"2024-02-28 {9 + (15 + at) // 60:02}:{(15 + at) % 60:02}:07,{100 + at % 9}.05,{at + 1}" for at in range(370)
+    ]
+    file = tmp_path / "ticks.csv"
+    file.write_text("\n".join(["timestamp,ltp,volume", *lines]) + "\n", encoding="utf-8")
+    args = ("backtest", "-s", "ema-cross", "--instrument", "NSE:MANJHA", "-i", "5m", "--json", "--no-report", "--ticks")
+    told = [json.loads(manjha(market, *args, ticks).stdout) for ticks in (str(file), "synthetic:4")]
+    assert "370 ticks" in json.dumps(told[0]["assumptions"])
+    assert "4 inside each bar" in json.dumps(told[1]["assumptions"])
+    assert all(each["assumptions"]["market orders"] == "at the next tick" for each in told)
+    assert not any(each["bands"] for each in told)
+    refused = manjha(market, *args, str(tmp_path / "none.csv"))
+    assert refused.returncode != 0
+    assert "no file or folder" in refused.stderr

@@ -42,6 +42,10 @@ class MemoryJournal:
     def rows(self, after: int = 0) -> Iterator[Row]:
         yield from self._shared.rows[after:]
 
+    def of_kind(self, kind: str, *, newest_first: bool = False) -> Iterator[Row]:
+        found = [row for row in self._shared.rows if row.entry.kind == kind]
+        yield from found[::-1] if newest_first else found
+
     def keep(self, snapshot: Snapshot) -> None:
         self._require_own()
         if not 0 < snapshot.seq <= self._shared.head.seq:

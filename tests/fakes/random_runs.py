@@ -1,6 +1,6 @@
 """Random markets, strategies of columns and terms of a run, drawn from one seeded generator each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,11 +13,13 @@ from manjha.domain.instrument import Asset, Instrument
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, parse_day
 from manjha.domain.money import RUPEE, Cash, Px, Qty
 from manjha.domain.orders import Product
-from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit, VolatilityTarget
 from manjha.research.backtest import BacktestSpec
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, VolumeShare
+from manjha.strategy.context import Context
+from manjha.strategy.indicators import sma
 from manjha.strategy.interface import Entries, Floats, History, Strategy
 from tests.fakes.hand_made import Row, days, minutes, share_named, spec_of
 from tests.fakes.market_rules import future, index, share
@@ -50,7 +52,7 @@ class Stated(Strategy):
         vars(self).update(unit=unit, product=product)
 
     def targets(self, history: History) -> Floats:
-        return self.wanted(history) if callable(self.wanted) else self.wanted
+        return self.wanted(history) if callable(self.wanted) else self.wanted[: len(history.ts_ns)]
 
 
 class StatedEntries(Strategy):
@@ -68,7 +70,16 @@ class StatedEntries(Strategy):
     def entries(self, history: History) -> Entries:
         if self.made is None:
             self.made = self.make(history)
-        return self.made
+        return _first_rows(self.made, len(history.ts_ns))
+
+
+def _first_rows(made: Entries, count: int) -> Entries:
+    """Return what is stated on the first bars: a timeline that grows asks again and again."""
+    given: dict[str, Any] = {name: getattr(made, name) for name in Entries.__struct_fields__}
+    kept: dict[str, Any] = {
+        name: value if value is None else np.asarray(value)[:count] for name, value in given.items()
+    }
+    return Entries(**kept)
 
 
 def random_run(seed: int) -> BacktestSpec:
@@ -82,7 +93,7 @@ def random_run(seed: int) -> BacktestSpec:
         strategy: Strategy = random_targets(rng, (moments, len(bars)), share, product)
     else:
         strategy = StatedEntries(_entries(rng, share, product), product)
-    return _more_terms(rng, spec_of(strategy, *bars, **random_terms(rng)))
+    return more_terms(rng, spec_of(strategy, *bars, **random_terms(rng)))
 
 
 def random_contracts(seed: int) -> BacktestSpec:
@@ -113,11 +124,17 @@ def random_contracts(seed: int) -> BacktestSpec:
         strategy = StatedEntries(_entries(rng, often, product, lots), product)
     terms = random_terms(rng) | {
         "initial": Cash(pick(rng, [200_000, 3_000_000, 50_000_000]) * RUPEE),
-        "sizing": pick(rng, [FixedQty(Qty(300)), CapitalFraction(NANO), CapitalFraction(4 * NANO), RiskPerTrade(NANO)]),
+        "sizing": pick(
+            rng,
+            [
+                *(FixedQty(Qty(300)), CapitalFraction(NANO), CapitalFraction(4 * NANO), RiskPerTrade(NANO)),
+                random_volatility(rng),
+            ],
+        ),
         "limits": RiskLimits() if rng.random() < 0.7 else RiskLimits(day_loss_max=Cash(20_000 * RUPEE), slices_max=3),
     }
     spec = spec_of(strategy, *bars, **terms)
-    return _more_terms(rng, msgspec.structs.replace(spec, instruments=tuple(instruments)))
+    return more_terms(rng, msgspec.structs.replace(spec, instruments=tuple(instruments)))
 
 
 def _contracts(rng: Generator, expiries: tuple[str, ...]) -> list[Instrument]:
@@ -130,7 +147,7 @@ def _contracts(rng: Generator, expiries: tuple[str, ...]) -> list[Instrument]:
     return found
 
 
-def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
+def more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
     """Return a run with some of what is not in every run: freeze quantities, trading held back to a moment."""
     instruments = [
         msgspec.structs.replace(one, freeze=Qty(one.lot * pick(rng, [1, 3, 7]) + pick(rng, [0, one.lot // 2])))
@@ -150,7 +167,24 @@ def _more_terms(rng: Generator, spec: BacktestSpec) -> BacktestSpec:
         opens = spec.bars[0].ts_open_ns
         from_ns = TsNs(int(opens[len(opens) // 2]) + pick(rng, [0, 1, -1]))
         spec = msgspec.structs.replace(spec, trade_from_ns=from_ns)
+    if rng.random() < 0.25:
+        choose(spec.strategy, int(rng.integers(2**32)))
     return spec
+
+
+def choose(strategy: Strategy, seed: int) -> None:
+    """Let a strategy choose its universe anew each day: by chance, and by where an indicator of its own stands then."""
+
+    def init(self: Any, ctx: Context) -> None:
+        self.average = ctx.indicator(sma, "close", length=3)
+
+    def universe(self: Any, day: TradingDay, listed: Sequence[Instrument]) -> list[Instrument]:
+        stands = self.average[-1]
+        known = 0 if np.isnan(stands) else round(stands * 20)
+        return [one for one in listed if np.random.default_rng([seed, day, known, sum(one.id.encode())]).random() < 0.6]
+
+    found = type(strategy)
+    strategy.__class__ = type(found.__name__, (found,), {"__doc__": found.__doc__, "init": init, "universe": universe})
 
 
 def random_bars(rng: Generator) -> list[BarColumns]:
@@ -206,7 +240,7 @@ def random_terms(rng: Generator) -> dict[str, Any]:
         orders_end_with_day=bool(rng.random() < 0.6),
     )
     return {
-        "sizing": pick(rng, [*sizings, RiskPerTrade(NANO // 100)]),
+        "sizing": pick(rng, [*sizings, RiskPerTrade(NANO // 100), random_volatility(rng)]),
         "initial": Cash(pick(rng, [20_000, 1_000_000]) * RUPEE),
         "fills": fills,
         "slippage": pick(rng, [NoSlippage(), FixedTicks(2), BasisPoints(5), VolumeShare(100)]),
@@ -215,6 +249,12 @@ def random_terms(rng: Generator) -> dict[str, Any]:
         "sessions_from_data": bool(rng.random() < 0.3),
         "limits": pick(rng, limits),
     }
+
+
+def random_volatility(rng: Generator) -> VolatilityTarget:
+    """Return sizing by volatility: of a few days or many, cautious or daring, with odd digits at times."""
+    annual = pick(rng, [NANO // 10, NANO * 2 // 5, 5 * NANO, int(rng.integers(1, 3 * NANO))])
+    return VolatilityTarget(annual, pick(rng, [1, 2, 5, 20]), pick(rng, [252, 365]))
 
 
 def pick(rng: Generator, items: Any) -> Any:
@@ -230,6 +270,10 @@ def random_targets(rng: Generator, shape: tuple[int, int], share: float, product
         TargetUnit.QTY: rng.integers(-300, 800, shape).astype(float),
     }[unit]
     return Stated(np.where(rng.random(shape) < share, wanted, np.nan), unit, product)
+
+
+def random_entries(rng: Generator, share: float, product: Product) -> Strategy:
+    return StatedEntries(_entries(rng, share, product), product)
 
 
 def _entries(

@@ -102,6 +102,37 @@ def test_a_file_can_be_swept_and_optimised(home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_a_file_is_judged_by_all_the_rules_that_it_was_chosen_from(home: Home) -> None:
+    found = bred(home, *BETA, *SMALL, "--out", "bred")
+    file = next(one["file"] for one in found["survivors"] if "_length: int" in Path(one["file"]).read_text("utf-8"))
+    made = strategy_source(load_settings()).find(file)
+    name = next(name for name in made.params if name.endswith("_length"))
+    low = int(made.params[name].default)
+    first, last = found["in_sample"].split(" to ")
+    words = ("-s", file, *BETA, "--from", first, "--to", last)
+    space = ("-p", f"{name}={low}:{low + 2}:1", "-j", "1", "--json")
+    assert home.run("sweep", *words, *space, "--study", "swept", "--objective", "total_return") == 0, home.erred
+    swept = msgspec.json.decode(home.said)
+    assert swept["chosen_from"] == "evolved"
+    counts = [swept["trials"]]
+    more = ("--trials", "2", "--seed", "3", "--objective", "total_return")
+    assert home.run("optimize", *words, "-p", f"{name}={low + 3}:{low + 9}:1", "-j", "1", "--json", *more) == 0
+    optimised = msgspec.json.decode(home.said)
+    counts.append(optimised["trials"])
+    assert home.run("walk-forward", *words, *space, "--windows", "2") == 0, home.erred
+    counts.append(msgspec.json.decode(home.said)["trials"])
+    for asked in (("--study", "swept"), words):
+        assert home.run("validate", "--json", "--no-report", *asked) == 0, home.erred
+        counts.append(msgspec.json.decode(home.said)["trials"])
+    assert optimised["new_trials"] > 0
+    assert counts == [found["trials"] + 3, *[found["trials"] + 3 + optimised["new_trials"]] * 4]
+    assert home.run("backtest", *words) == 0, home.erred
+    assert f"variants of {made.name} (chosen from evolved) tried on NSE:BETA so far" in home.said
+    assert home.run("validate", "--no-report", *words) == 0, home.erred
+    assert f"{made.name} (chosen from evolved) on NSE:BETA 1d" in home.said
+
+
+@pytest.mark.slow
 def test_the_same_command_shows_its_result_again_and_replaces_only_its_own_files(home: Home) -> None:
     words = ("evolve", "--json", *BETA, *SMALL)
     first = bred(home, *words[2:])

@@ -54,7 +54,9 @@ def test_a_strategy_that_looks_ahead_is_found_out() -> None:
             elif ctx.close[-1] > self.last and ctx.position:
                 ctx.close_position()
 
-    assert any("looks ahead" in problem for problem in check_strategy(Oracle, shipped_rules()))
+    problems = check_strategy(Oracle, shipped_rules())
+    assert any("looks ahead" in problem for problem in problems)
+    assert any("cannot trade on bars as they close: oracle reads whole columns" in problem for problem in problems)
 
 
 def test_a_careless_strategy_is_told_what_is_missing() -> None:

@@ -234,5 +234,5 @@ def test_code_is_compiled_before_workers_start_and_it_is_said(monkeypatch: pytes
 def test_nothing_is_compiled_for_a_run_that_the_kernel_does_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(cache, "is_compiled", lambda _name: False)
-    prepare(msgspec.structs.replace(load_waves(), sizing=VolatilityTarget(NANO)), said.append)
+    prepare(msgspec.structs.replace(load_waves(), sizing=VolatilityTarget(NANO, lookback=0)), said.append)
     assert said == []

@@ -18,7 +18,7 @@ from manjha.domain.instrument import Asset, Exchange
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, format_cash
 from manjha.domain.orders import Fill, Product
-from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit, VolatilityTarget
+from manjha.domain.sizing import NANO, CapitalFraction, TargetUnit
 from manjha.market import charges
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.conformance import synthetic_spec
@@ -200,7 +200,6 @@ def test_refusals_are_said_by_name() -> None:
     share = share_named()
     assert refused() == ""
     assert refused(bands={share.id: 2 * NANO}) == "prices, volumes or amounts too large for 64 bits"
-    assert refused(sizing=VolatilityTarget(NANO)) == "sizing by volatility"
     on_gold = future("GOLD", exchange=Exchange.MCX, asset=Asset.COMMODITY)
     for contract in (option(), on_gold):
         assert refused(instruments=(contract,)) == "an option, or a future on a currency or commodity"

@@ -234,7 +234,7 @@ def test_what_rests_trades_at_the_one_price_of_the_auction() -> None:
 
 def test_random_runs_meet_auctions() -> None:
     met = 0
-    for spec in map(random_run, range(120)):
+    for spec in map(random_run, range(420)):
         hours = [session(spec.rules, one, day_of(spec.bars[0].ts_open_ns[0])) for one in spec.instruments]
         if not spec.sessions_from_data and any(held.day_close_ns > held.close_ns for held in hours):
             clock = (hours[0].close_ns + IST_OFFSET_NS) % DAY_NS

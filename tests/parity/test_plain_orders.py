@@ -13,12 +13,14 @@ from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.kernel import run as kernel_run
 from manjha.research.kernel.convert import divergence, result_of
 from manjha.research.kernel.outcome import KernelOutcome
+from manjha.research.kernel.records import BRIEF, FILLED, ORDER_HEAD
 from manjha.research.kernel.run import KernelMarket, run_kernel
 from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, MarketFill
 from tests.fakes.hand_made import spec_of
 from tests.fakes.random_runs import pick, random_bars, random_targets
 
+HEAD = ORDER_HEAD.split()
 LOGS = ("orders", "fills", "steps", "notes", "refusals", "changes", "positions")
 
 
@@ -61,3 +63,24 @@ def test_what_trades_in_one_piece_leaves_what_the_long_way_leaves(seed: int) -> 
     assert state(short) == state(long)
     assert short.equity.tolist() == long.equity.tolist()
     assert divergence(run_backtest(spec), result_of(spec, market, short)) == ""
+
+
+def test_orders_are_brief_until_somebody_asks_for_them() -> None:
+    specs = (spec for spec in map(plain_run, range(200)) if len(spec.bars) == 1)
+    spec = next(spec for spec in specs if (run_kernel(spec).order_heads["phase"] == BRIEF).sum() > 9)
+    market = KernelMarket(spec)
+    before = run_kernel(spec, market)
+    heads = before.order_heads.copy()
+    # What a brief order leaves out is whatever lay there.
+    for name in before.order_heads.dtype.names or ():
+        if name not in HEAD:
+            before.order_heads[name][heads["phase"] == BRIEF] = 77
+    assert (heads["phase"] == BRIEF).sum() > 9
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_run, "_is_plain", lambda _account: False)
+        long = run_kernel(spec, market)
+    assert before.orders.tolist() == long.orders.tolist()
+    assert before.orders["phase"][heads["phase"] == BRIEF].tolist() == [FILLED] * (heads["phase"] == BRIEF).sum()
+    assert [heads[name].tolist() for name in HEAD if name != "phase"] == [
+        long.orders[name].tolist() for name in HEAD if name != "phase"
+    ]

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from manjha.domain.commands import Approved
 from manjha.domain.errors import JournalHalted
+from manjha.domain.events import TimerFired
 from manjha.domain.journal import Entry
 from manjha.domain.moments import TsNs
 from manjha.engine import journaling
-from manjha.engine.journaling import KINDS, entry_of, value_of
+from manjha.engine.journaling import EVENT_KINDS, KINDS, OUTPUT_KINDS, entry_of, note_of, value_of
+from manjha.engine.terms import MatchingMoved, RunEnded
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
@@ -24,6 +26,8 @@ def made(kind: Any) -> st.SearchStrategy[Any]:
     match kind:
         case info.IntType():
             found = INTEGERS
+        case info.FloatType():
+            found = st.floats(allow_nan=False)
         case info.BoolType():
             found = st.booleans()
         case info.StrType():
@@ -68,3 +72,16 @@ def test_what_is_not_known_is_refused() -> None:
     for payload in (b"", b"\xff", b"\x81\xa4type\xabOrderFilled"):
         with pytest.raises(JournalHalted, match="cannot be read"):
             value_of(Entry("OrderFilled", TsNs(0), payload))
+
+
+def test_every_kind_is_an_event_a_decision_or_a_note() -> None:
+    notes = {"RunBegun", "MarketWritten", "MatchingMoved", "RunEnded"}
+    assert sorted([*EVENT_KINDS, *OUTPUT_KINDS, *notes]) == sorted(KINDS)
+
+
+def test_a_note_is_of_the_kind_that_is_asked_for() -> None:
+    entry = entry_of(MatchingMoved(7), TsNs(1))
+    assert note_of(entry, MatchingMoved) == MatchingMoved(7)
+    for kind in (RunEnded, TimerFired):
+        with pytest.raises(JournalHalted, match=f"of kind MatchingMoved where {kind.__name__} was expected"):
+            note_of(entry, kind)

@@ -46,6 +46,7 @@ def test_clean_tree_is_kept(tmp_path: Path, packages: list[str]) -> None:
         ("orders/planning.py", "import manjha.portfolio", "Dependencies point inwards"),
         ("adapters/kite/rest.py", "import manjha.orders", "Adapters know ports, domain and market only"),
         ("adapters/kite/rest.py", "import manjha.adapters.files", "Adapters do not know each other"),
+        ("services/watching.py", "import manjha.orders", "The sentinel shares no code"),
         ("engine/step.py", "import asyncio", "The core does no I/O"),
         ("strategy/check.py", "def f():\n    import polars", "The core does no I/O"),
         ("risk/gate.py", "from uuid import uuid4", "Chance enters only"),

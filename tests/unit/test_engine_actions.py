@@ -15,20 +15,24 @@ from manjha.simulator.clearing import expiries
 from manjha.simulator.slippage import FixedTicks
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
-from tests.fakes.hand_made import Row, days, flat, share_named, spec_of
+from tests.fakes.hand_made import Row, days, flat, minutes, share_named, spec_of
 
 ALPHA = share_named()
 Script = Mapping[int, Callable[[Context], None]]
 
 
-def play(rows: list[Row], script: Script, **changes: Any) -> list[tuple[str, int, float]]:
+def played(script: Script) -> Strategy:
     def on_bar(self: Strategy, ctx: Context) -> None:
         del self
         if ctx.position_index in script:
             script[ctx.position_index](ctx)
 
-    strategy = type("Played", (Strategy,), {"__doc__": "Played.", "on_bar": on_bar})()
-    result = run_backtest(spec_of(strategy, days(ALPHA, rows), contract_notes=False, **changes))
+    found: type[Strategy] = type("Played", (Strategy,), {"__doc__": "Played.", "on_bar": on_bar})
+    return found()
+
+
+def play(rows: list[Row], script: Script, **changes: Any) -> list[tuple[str, int, float]]:
+    result = run_backtest(spec_of(played(script), days(ALPHA, rows), contract_notes=False, **changes))
     return [(fill.side.name, fill.qty, fill.px / 10_000) for fill in result.fills]
 
 
@@ -54,6 +58,19 @@ def test_volatility_is_measured_in_todays_shares() -> None:
     )  # fmt: skip
     plain = play([flat(50), flat(50.5), flat(50), flat(50), flat(50.5), flat(50)], script, sizing=sizing)
     assert over == plain != []
+
+
+def test_volatility_looks_back_over_days_of_any_number_of_bars() -> None:
+    """Half-minutes have 750 bars a day: as many days count as the policy says, whatever the length of a bar."""
+    walk = [100 + day % 3 for day in range(8)]
+    rows = [flat(close) for close in walk for _ in range(750)]
+    bought = []
+    for bars in (minutes(ALPHA, rows, length=30), days(ALPHA, [flat(close) for close in [*walk, 100]])):
+        last = len(bars) - 2
+        strategy = played({last: lambda ctx: ctx.buy()})
+        spec = spec_of(strategy, bars, contract_notes=False, sizing=VolatilityTarget(NANO // 100, lookback=5))
+        bought.append([fill.qty for fill in run_backtest(spec).fills])
+    assert bought[0] == bought[1] != []
 
 
 def test_an_index_option_settles_at_its_index() -> None:

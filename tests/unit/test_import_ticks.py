@@ -7,9 +7,11 @@ import polars as pl
 import pytest
 
 from manjha.adapters.formats.registry import import_bytes
+from manjha.adapters.formats.ticks import read_ticks
 from manjha.domain.bars import Interval
 from manjha.domain.errors import DataError
 from manjha.domain.moments import format_ts
+from manjha.engine.bars import bars_from_ticks
 from manjha.ports.market_data import Imported, ImportHints
 
 SBIN = ImportHints(instrument="NSE:SBIN")
@@ -94,3 +96,17 @@ def test_real_ticks_give_the_bars_computed_elsewhere(shared: Path, path: str, sy
     assert [row[2:4] for row in found] == [row[2:4] for row in expected]
     assert sum(mine != theirs for mine, theirs in zip(found, expected, strict=True)) <= len(found) // 20
     assert sum(row[5] for row in found) == sum(row[5] for row in expected)  # type: ignore[misc]  # ints
+
+
+def test_ticks_of_a_file_are_those_that_its_bars_are_made_of() -> None:
+    (ticks,) = read_ticks(TICKS.encode(), "x", SBIN)
+    assert ticks.instrument == "NSE:SBIN"
+    made = bars_from_ticks(ticks, Interval(60))
+    (batch,) = import_bytes(TICKS.encode(), "x", SBIN).batches
+    for name in ("ts_open_ns", "open", "high", "low", "close", "volume"):
+        assert list(getattr(made, name)) == list(getattr(batch, name))
+
+
+def test_a_file_of_bars_is_no_file_of_ticks() -> None:
+    with pytest.raises(DataError, match="no file of ticks"):
+        read_ticks(b"date,open,high,low,close,volume\n2021-04-16,1,2,1,2,9\n", "x", SBIN)

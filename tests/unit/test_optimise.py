@@ -1,5 +1,6 @@
 """Optimisations: the same for any workers and any stops, recorded, and honest about what did not work."""
 
+import hashlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 
 from manjha.adapters.system.processes import InlineRunner, ProcessRunner
 from manjha.domain.errors import UsageError
-from manjha.domain.trials import TrialStatus
+from manjha.domain.trials import TrialStatus, TrialSubject
 from manjha.ports.tasks import TaskRunner, Work
 from manjha.research.search.study import Sampler
-from manjha.services.optimise import Tuning, optimise
+from manjha.research.search.variants import subject_of
+from manjha.services.optimise import Tuning, _anchor, optimise
 from manjha.services.searches import SearchReport
 from tests.fakes.searches import FAILING, plan_of, services_of
 from tests.fakes.trials import MemoryTrialLedger
@@ -55,6 +57,26 @@ def test_workers_do_not_change_the_result(tmp_path: Path, given: dict[str, Any])
     two, others = searched(tmp_path / "two", *SPACE, runner=ProcessRunner(2), **given)
     assert one == two
     assert rows.rows == others.rows
+
+
+def test_a_study_of_before_origins_were_known_is_the_same_study(tmp_path: Path) -> None:
+    plan, tuning = plan_of(*SPACE), tuning_in(tmp_path)
+    subject = subject_of(plan.spec)
+    names = [name for name in TrialSubject.__struct_fields__ if name != "chosen_from"]
+    before: object = msgspec.defstruct("TrialSubject", names)(*(getattr(subject, name) for name in names))
+    dimensions, objectives = plan.candidates.dimensions, plan.objectives
+    decisive: tuple[object, ...] = (
+        before,
+        dimensions,
+        [],
+        objectives,
+        tuning.sampler,
+        tuning.seed,
+        tuning.batch,
+        tuning.prune,
+    )
+    assert _anchor(plan, tuning, subject) == hashlib.sha256(repr(decisive).encode()).hexdigest()
+    assert _anchor(plan, tuning, msgspec.structs.replace(subject, strategy="other")) != _anchor(plan, tuning, subject)
 
 
 def test_a_search_that_was_stopped_goes_on(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from manjha.research.search import ground, summary
 from manjha.services import searches, trial_records
 from manjha.services.searches import SearchReport
 from manjha.services.sweeps import Sampling, sweep
-from manjha.services.trial_records import record_run
+from manjha.services.trial_records import record_run, trial_of
 from tests.fakes.searches import DAYS, FAILING, load_waves, plan_of, services_of
 from tests.fakes.trials import MemoryTrialLedger
 
@@ -197,8 +197,8 @@ def test_a_pareto_front_has_what_nothing_beats() -> None:
 def test_a_single_run_is_counted_once() -> None:
     ledger, spec = MemoryTrialLedger(), load_waves()
     result = run_backtest(spec)
-    assert record_run(ledger, spec, result).words == "1 variant of waves tried on NSE:ALPHA so far"
-    assert record_run(ledger, spec, result).trials == 1
+    assert record_run(ledger, trial_of(spec, result)).words == "1 variant of waves tried on NSE:ALPHA so far"
+    assert record_run(ledger, trial_of(spec, result)).trials == 1
     services = services_of(InlineRunner())[0]
     report = sweep(type(services)(services.runner, ledger), plan_of("length=4:6", load=partial(load_waves, DAYS)), ALL)
     assert (report.new_trials, report.trials) == (2, 3)

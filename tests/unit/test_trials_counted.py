@@ -1,18 +1,21 @@
 """A search that is moved to bars of another length goes on to be counted, with ratios in the same unit."""
 
+import msgspec
 import numpy as np
 import pytest
 
 from manjha.domain.bars import BarColumns
+from manjha.domain.errors import UsageError
 from manjha.domain.moments import parse_day
-from manjha.domain.trials import PICO
+from manjha.domain.trials import PICO, Trial
 from manjha.research.backtest import BacktestSpec, run_backtest
-from manjha.services.trial_records import count_again, record_run
+from manjha.research.search.variants import subject_of
+from manjha.services.trial_records import count_again, record_run, trial_of
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
 from manjha.strategy.params import param
 from tests.fakes.hand_made import Row, minutes, share_named, spec_of
-from tests.fakes.trials import MemoryTrialLedger
+from tests.fakes.trials import MemoryTrialLedger, done
 
 DAYS, FIVES = 30, 75
 
@@ -51,11 +54,11 @@ def test_another_interval_raises_the_count() -> None:
     for length in (900, 300):
         for lots in (50, 60):
             spec = spec_at(length, lots=lots)
-            counts.append(record_run(ledger, spec, run_backtest(spec)).trials)
+            counts.append(record_run(ledger, trial_of(spec, run_backtest(spec))).trials)
     assert counts == [1, 2, 3, 4]
     spec = spec_at(900)
     result = run_backtest(spec)
-    assert record_run(ledger, spec, result).words == "4 variants of holds tried on NSE:ALPHA so far"
+    assert record_run(ledger, trial_of(spec, result)).words == "4 variants of holds tried on NSE:ALPHA so far"
     assert count_again(ledger, result).trials == 4
 
 
@@ -63,16 +66,39 @@ def test_another_interval_raises_the_count() -> None:
 def test_other_instruments_and_other_days_do_not(symbol: str, first: str) -> None:
     ledger = MemoryTrialLedger()
     spec = spec_at(900)
-    record_run(ledger, spec, run_backtest(spec))
+    record_run(ledger, trial_of(spec, run_backtest(spec)))
     other = spec_at(300, symbol=symbol, first=first)
-    assert record_run(ledger, other, run_backtest(other)).trials == 1
+    assert record_run(ledger, trial_of(other, run_backtest(other))).trials == 1
+
+
+class Chosen(Holds):
+    """Buy once, as a search has found best."""
+
+    chosen_from = "evolved"
+
+
+def test_what_it_was_chosen_from_counts_in_runs_and_their_pages() -> None:
+    ledger = MemoryTrialLedger()
+    bred = msgspec.structs.replace(subject_of(spec_at(900)), strategy="evolved")
+    ledger.record("bred", [Trial(bred, f'{{"rule":"r{number}"}}', done()) for number in range(3)])
+    spec = msgspec.structs.replace(spec_at(300), strategy=Chosen())
+    result = run_backtest(spec)
+    counted = record_run(ledger, trial_of(spec, result))
+    assert counted.words == "4 variants of chosen (chosen from evolved) tried on NSE:ALPHA so far"
+    assert count_again(ledger, result) == counted
+    assert counted.sentence == "One of 4 variants of chosen (chosen from evolved) tried on NSE:ALPHA so far."
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="chosen_from of wrong must be the name of a strategy, was 3"):
+        type("Wrong", (Strategy,), {"__doc__": "Wrong.", "chosen_from": 3})
 
 
 def test_ratios_of_different_intervals_are_of_a_day() -> None:
     ledger = MemoryTrialLedger()
     for length in (900, 300):
         spec = spec_at(length)
-        record_run(ledger, spec, run_backtest(spec))
+        record_run(ledger, trial_of(spec, run_backtest(spec)))
     one, other = ledger.rows.values()
     assert one.outcome.moments.count == other.outcome.moments.count == DAYS
     ratios = [int(row.outcome.moments.sharpe or 0) / PICO for row in (one, other)]

@@ -48,6 +48,36 @@ def test_few_crossings_are_those_of_the_column(pairs: list[tuple[float, float]],
     assert np.array_equal(column, crossings(one, other + by, below=below), equal_nan=True)
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    unknown=st.sampled_from([0.0, 0.001, 0.3]),
+    turn=st.sampled_from([0.003, 0.05, 0.7]),
+    wants=st.sampled_from([(1.0, 0.0), (0.0, 1.0), (2.0, 2.0), (1.0, np.nan), (np.nan, 1.0)]),
+    room=st.sampled_from([1, 70, 4096]),
+)
+def test_words_of_rows_are_searched_as_rows_are(
+    seed: int, unknown: float, turn: float, wants: tuple[float, float], room: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    above, below = wants
+    other = rng.integers(0, 5, 700).astype(float)
+    one = other + np.where(np.cumsum(rng.random(700) < turn) % 2 == 1, 1.0, rng.choice([-1.0, 0.0]))
+    for line in (one, other):
+        line[rng.random(700) < unknown] = np.nan
+    rows, values, last = [], [], np.nan
+    for row, (a, b) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
+        wanted = above if a > b else below
+        if not np.isnan(a) and not np.isnan(b) and wanted != last:
+            last = wanted
+            rows.append(row)
+            values.append(wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "PIECE", room)
+        found = crossings_at(one, other, above=above, below=below)
+    assert found.rows.tolist() == rows
+    assert np.array_equal(found.values, values, equal_nan=True)
+
+
 def test_crossings_are_found_across_the_pieces_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
     one = np.array([0.0, 2.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 2.0])
     whole = crossings_at(one, np.ones(9), above=5.0)

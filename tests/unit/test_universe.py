@@ -109,6 +109,20 @@ def test_listed_are_those_whose_data_have_begun_and_that_have_not_expired() -> N
     ]  # fmt: skip
 
 
+def test_it_may_yield_what_it_chooses() -> None:
+    class Yields(Choosing):
+        """Yield one."""
+
+        def universe(self, day: TradingDay, listed: Sequence[Instrument]) -> Any:
+            """Yield the second."""
+            del day
+            yield from listed[1:]
+
+    strategy = Yields()
+    run_backtest(spec_of(strategy, days(ALPHA, ROWS), days(BETA, ROWS)))
+    assert strategy.seen[0] == ["BETA"]
+
+
 def test_without_it_the_universe_is_every_market() -> None:
     seen: list[bool] = []
 

@@ -1,10 +1,19 @@
 """The short Python API: what `import manjha` offers."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from manjha.app.bootstrap import backtest_services, bar_store, instrument_book, strategy_source, trial_ledger
+from manjha.app.bootstrap import (
+    backtest_services,
+    bar_store,
+    instrument_book,
+    strategy_source,
+    system_clock,
+    trial_ledger,
+    unit_of_work,
+)
 from manjha.app.settings import load_settings
 from manjha.domain.bars import BarColumns, parse_interval
 from manjha.domain.moments import TradingDay, parse_day
@@ -40,9 +49,9 @@ def backtest(
     """Run a backtest on stored bars: `manjha.backtest("sma-cross", "NSE:RELIANCE", start="2020-01-01", fast=10)`.
 
     `terms` are the options of `manjha backtest` (interval, start, end, adjustment, cash, size, slippage, participation,
-    fill, limit, path, latency_ms, product, index_proxy, also, seed, bias_check); what is none of them is a parameter of
-    the strategy.
-    The run is counted in the trial ledger.
+    fill, limit, path, latency_ms, product, index_proxy, also, seed, bias_check, ticks); what is none of them is a
+    parameter of the strategy.
+    The run is counted in the trial ledger and recorded.
 
     Raises
     ------
@@ -51,16 +60,20 @@ def backtest(
     """
     from manjha.app.requests import DEFAULTS, make_request
     from manjha.services.backtests import backtest as run
-    from manjha.services.trial_records import record_run
+    from manjha.services.run_records import Execution, record_backtest
+    from manjha.services.trial_records import record_run, trial_of
 
-    settings = load_settings()
+    settings, started_ns = load_settings(), system_clock().now_ns()
     words = {name: value for name, value in terms.items() if name in DEFAULTS}
     params = {name: value for name, value in terms.items() if name not in DEFAULTS}
     found = strategy_source(settings).find(strategy) if isinstance(strategy, str) else strategy
     made = found if isinstance(found, Strategy) else found(**params)
     names = (instruments,) if isinstance(instruments, str) else tuple(instruments)
     spec, result = run(backtest_services(settings), make_request(made, names, words))
-    record_run(trial_ledger(settings), spec, result)
+    trial = trial_of(spec, result)
+    record_run(trial_ledger(settings), trial)
+    with closing(unit_of_work(settings)) as work:
+        record_backtest(work, result, trial, Execution(started_ns, system_clock().now_ns()))
     return result
 
 

@@ -4,31 +4,42 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from manjha.app.settings import Settings
 from manjha.domain.errors import DataError, OutsideTable, UsageError
 from manjha.domain.instrument import Instrument, Kind
 from manjha.domain.moments import TradingDay
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.adapters.sql.database import Database
     from manjha.domain.kill import Scope
+    from manjha.domain.orders import AccountId
+    from manjha.domain.ticks import Tick, TickColumns
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
+    from manjha.ports.feed import Feed
     from manjha.ports.journal import Journal
     from manjha.ports.kill_switch import KillSwitch
     from manjha.ports.market_data import HistorySource
+    from manjha.ports.segments import MarketSegments
     from manjha.ports.strategies import StrategySource
     from manjha.ports.study_journals import StudyJournal
     from manjha.ports.tasks import TaskRunner
     from manjha.ports.trials import TrialLedger
+    from manjha.ports.unit_of_work import UnitOfWork
     from manjha.risk.control_limits import ControlLimits
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
+    from manjha.services.projection import Reference
+    from manjha.services.tick_runs import TickReader
 
 SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse", "bse", "yahoo", "kite")}
 """Where history can be downloaded: name to "module:function", called with the settings and the clock."""
@@ -126,13 +137,39 @@ def backtest_services(settings: Settings) -> "BacktestServices":
 
     from manjha.services.backtests import BacktestServices
 
+    rules, book = market_rules(settings), instrument_book(settings)
     return BacktestServices(
         store=bar_store(settings),
-        instruments=instrument_book(settings),
+        instruments=book,
         actions=action_file(settings),
-        rules=market_rules(settings),
+        rules=rules,
         code_version=version("manjha"),
+        read_ticks=tick_reader(rules, book),
     )
+
+
+def tick_reader(rules: "MarketRules", book: "InstrumentBook") -> "TickReader":
+    """Return who reads the ticks of one instrument from a file, compressed or not."""
+
+    def read(path: "Path", instrument: Instrument) -> "TickColumns":
+        from manjha.adapters.files.archives import Archives
+        from manjha.adapters.formats.ticks import read_ticks
+        from manjha.ports.market_data import ImportHints
+
+        hints = ImportHints(instrument=instrument.display)
+        for name, data in Archives().open_all([path]):
+            for ticks in read_ticks(data, name, hints, session_clock(rules, book)):
+                return msgspec.structs.replace(ticks, instrument=instrument.id)
+        raise DataError(f"no file in {path}", hint="Give the file itself.")
+
+    return read
+
+
+def replayed_feed(ticks: "Iterable[Tick]", speed: float) -> "Feed":
+    """Return known ticks as a feed, `speed` times as fast as they were; 0 for as fast as they are taken."""
+    from manjha.adapters.feeds.replayed import ReplayedFeed
+
+    return ReplayedFeed(ticks, system_clock(), speed=speed)
 
 
 def strategy_source(settings: Settings) -> "StrategySource":
@@ -166,13 +203,32 @@ def _ray_runner(address: str, jobs: int) -> "TaskRunner":
     return RayRunner(address, jobs)
 
 
+def database(settings: Settings) -> "Database":
+    """Return the database of records."""
+    from manjha.adapters.sql.database import Database
+
+    return Database(settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}")
+
+
 def trial_ledger(settings: Settings) -> "TrialLedger":
     """Return the trial ledger in the database of records."""
-    from manjha.adapters.sql.database import Database
     from manjha.adapters.sql.trial_ledger import SqlTrialLedger
 
-    url = settings.database_url or f"sqlite:///{settings.home / 'manjha.db'}"
-    return SqlTrialLedger(Database(url), system_clock())
+    return SqlTrialLedger(database(settings), system_clock())
+
+
+def unit_of_work(settings: Settings) -> "UnitOfWork":
+    """Return transactions over the database of records."""
+    from manjha.adapters.sql.unit_of_work import SqlUnitOfWork
+
+    return SqlUnitOfWork(database(settings))
+
+
+def read_model_reference(settings: Settings) -> "Reference":
+    """Return whom read models are made with: the instruments that imports have brought, and the market's rules."""
+    from manjha.services.read_models import reference_of
+
+    return reference_of(market_rules(settings), instrument_book(settings).known)
 
 
 def study_storage(settings: Settings, study: str, asked: str) -> str:
@@ -211,7 +267,32 @@ def journal_to_read(where: str, account: str) -> "Journal":
     from manjha.adapters.sql.journal import SqlJournal
     from manjha.domain.orders import AccountId
 
-    return SqlJournal(where if "://" in where else f"sqlite:///{where}", AccountId(account), reads_only=True)
+    return SqlJournal(_journal_url(where), AccountId(account), reads_only=True)
+
+
+def journal_to_write(where: str, account: "AccountId") -> "Journal":
+    """Return an account's journal, made where there is none. Raises as `SqlJournal` does."""
+    from manjha.adapters.sql.journal import SqlJournal
+
+    return SqlJournal(_journal_url(where), account)
+
+
+def market_segments(settings: Settings, where: str, account: "AccountId", asked: str = "") -> "MarketSegments":
+    """Return the market data of an account's journal: in a folder beside its file, else in MANJHA_HOME.
+
+    `asked` is a folder that is taken instead, where they were moved.
+    """
+    from pathlib import Path
+
+    from manjha.adapters.files.segments import SegmentFolder
+
+    file = where.removeprefix("sqlite:///")
+    folder = Path(f"{file}.segments") if "://" not in file else settings.home / "segments" / account
+    return SegmentFolder(Path(asked) if asked else folder, account)
+
+
+def _journal_url(where: str) -> str:
+    return where if "://" in where else f"sqlite:///{where}"
 
 
 def kill_switch(settings: Settings) -> "KillSwitch":

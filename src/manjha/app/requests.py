@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "index_proxy": False,
     "seed": 0,
     "bias_check": True,
+    "ticks": (),
 }
 """What a request takes, with the value of what is not given."""
 
@@ -64,6 +65,7 @@ def make_request(strategy: Strategy, instruments: tuple[str, ...], words: Mappin
         product=_one_of("--product", chosen["product"].upper(), _PRODUCTS) if chosen["product"] else None,
         seed=int(chosen["seed"]),
         bias_check=bool(chosen["bias_check"]),
+        ticks=tuple(chosen["ticks"]),
     )
 
 

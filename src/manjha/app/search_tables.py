@@ -87,6 +87,7 @@ def search_document(report: SearchReport, best: Sequence[SearchRow]) -> dict[str
         "schema": SCHEMA,
         "study": report.study,
         "strategy": report.strategy,
+        "chosen_from": report.chosen_from,
         "data_set": report.data_set,
         "objectives": [{"name": one.name, "direction": one.direction} for one in report.objectives],
         "planned": report.planned,

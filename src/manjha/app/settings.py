@@ -16,7 +16,9 @@ PREFIX = "MANJHA_"
 _NEAR = 0.75
 """How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
 _COUNT, _ADDRESS = "a whole number of at least 1", "an address like https://example.com"
-_PATH, _TEXT = "a path", "a text"
+_PATH, _TEXT, _TEXTS = "a path", "a text", "a list of texts"
+_LEVELS = ("info", "warning", "alarm", "off")
+_LEVEL = "one of " + ", ".join(_LEVELS)
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
 
 
@@ -86,6 +88,23 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry_age_s: int = 5
 
 
+class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`urls` are where notes go, in Apprise's form; `${NAME}` in one is a variable of the environment.
+
+    `pace_s` is from one message of a kind to the next, at each address. For each kind, the lowest level that is told:
+    info, warning, alarm, or off. Calls for a person are always told.
+    """
+
+    urls: tuple[str, ...] | None = None
+    pace_s: int = 10
+    order: str = "info"
+    fill: str = "info"
+    reject: str = "info"
+    halt: str = "info"
+    daily: str = "info"
+    health: str = "info"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
 
@@ -100,6 +119,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetch: FetchSettings = FetchSettings()
     tasks: TaskSettings = TaskSettings()
     risk: RiskSettings = RiskSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -139,6 +159,8 @@ def _expected(key: str, name: str) -> str:
     if not name:
         return _PATH if Path in get_args(field.type) else _TEXT
     inner = next(one for one in msgspec.structs.fields(type(field.default)) if one.name == name)
+    if key == "notify" and name != "pace_s":
+        return _TEXTS if name == "urls" else _LEVEL
     if inner.type is int or int in get_args(inner.type):
         return _COUNT
     return _ADDRESS if inner.default else _TEXT
@@ -150,6 +172,10 @@ def _is_one(value: object, expected: str) -> bool:
             return not isinstance(value, float | bool) and int(str(value)) >= 1
         except ValueError:
             return False
+    if expected == _TEXTS:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if expected == _LEVEL:
+        return value in _LEVELS
     return isinstance(value, str) and (expected != _ADDRESS or value.startswith(("http://", "https://")))
 
 
@@ -193,7 +219,8 @@ def _place(chosen: dict[str, Any], variable: str, value: str) -> str:
     _check(variable, list(targets), "the environment")
     section, name = targets[variable]
     target = chosen.setdefault(section, {}) if section else chosen
-    target[name] = value
+    # In a variable, several stand one after the other with blanks between them.
+    target[name] = value.split() if _expected(section or name, name if section else "") == _TEXTS else value
     return f"{section}.{name}" if section else name
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from manjha.domain.moments import day_of, format_day
+from manjha.domain.trials import tried_name
 from manjha.research.overfit import Fan, Likelihood
 from manjha.research.search.trial_table import span_of, values_of
 from manjha.research.search_report import SearchPage, Table
@@ -109,9 +110,10 @@ def _trades(found: Validation) -> list[tuple[str, str, str]]:
 
 def heading(found: Validation) -> str:
     """Return what is judged, in a line."""
-    trial = found.trial
+    trial, subject = found.trial, found.trial.subject
     values = ", ".join(f"{name}={value}" for name, value in values_of(trial).items())
-    return f"{trial.subject.strategy} on {trial.subject.data_set}, {span_of(trial)}: {values}"
+    name = tried_name(subject.strategy, subject.chosen_from)
+    return f"{name} on {subject.data_set}, {span_of(trial)}: {values}"
 
 
 def validation_document(found: Validation) -> dict[str, Any]:
@@ -121,6 +123,7 @@ def validation_document(found: Validation) -> dict[str, Any]:
         "schema": SCHEMA,
         "study": found.study,
         "strategy": trial.subject.strategy,
+        "chosen_from": trial.subject.chosen_from,
         "data_set": trial.subject.data_set,
         "first": format_day(day_of(trial.subject.first_ns)),
         "last": format_day(day_of(trial.subject.last_ns)),

@@ -61,6 +61,7 @@ def walk_document(found: WalkReport) -> dict[str, Any]:
         "schema": SCHEMA,
         "study": found.study,
         "strategy": found.strategy,
+        "chosen_from": found.chosen_from,
         "data_set": found.data_set,
         "objective": found.objective,
         "verdict": str(one.likelihood) if one else None,

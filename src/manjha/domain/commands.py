@@ -12,9 +12,10 @@ from manjha.domain.orders import LegGroup, Order, OrderId
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Place this order."""
+    """Place this order, under a tag that no other order of the account has; empty where nobody asks for one."""
 
     order: Order
+    tag: str = ""
 
 
 class ModifyOrder(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -36,6 +37,21 @@ class SetTimer(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Send `TimerFired(key)` at this moment."""
 
     key: str
+    ts_ns: TsNs
+
+
+class ReadBroker(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Read the account at the broker: the whole day, or of one order what became of it. Answered by `BrokerRead`."""
+
+    why: str
+    order_id: OrderId | None = None
+
+
+class CallPerson(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Something that a person must look at: about what, and what was seen."""
+
+    about: str
+    what: str
     ts_ns: TsNs
 
 
@@ -79,9 +95,10 @@ class RefusalReason(StrEnum):
     UNKNOWN_ORDER = "no open order has this id"
     ORDER_TYPE = "the new terms do not fit the order's type"
     EXCHANGE = "the exchange refused the new terms"
+    NOT_RECONCILED = "the account is not compared with the broker's yet"
+    FROZEN = "the instrument is frozen until a person has looked at it"
     KILLED = "the kill switch forbids it"
     NOT_ALLOWED = "the instrument is not on the list of what may be traded"
-    FROZEN = "the instrument is frozen until a person has looked"
     PAUSED = "the strategy is paused"
     ORDER_QTY = "the order's quantity is above the limit"
     STALE_PRICE = "the last good price is too old"
@@ -122,5 +139,14 @@ class Tripped(msgspec.Struct, frozen=True, gc=False, tag=True):
     until_ns: TsNs = TsNs(0)
 
 
-Output = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder] | SetTimer | Refused | Tripped
-"""What a step gives back: approved commands and timers for the driver, refusals and trips for the record."""
+Output = (
+    Approved[SubmitOrder]
+    | Approved[ModifyOrder]
+    | Approved[CancelOrder]
+    | SetTimer
+    | ReadBroker
+    | CallPerson
+    | Refused
+    | Tripped
+)
+"""What a step gives back: approved commands, timers and questions for the driver, the rest for the record."""

@@ -3,12 +3,13 @@
 import msgspec
 
 from manjha.domain.actions import CorporateAction
+from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen
 from manjha.domain.charges import ChargeLines
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import Fill, OrderId, StrategyId
+from manjha.domain.orders import Fill, OrderId, RunId, StrategyId
 
 
 class MarketAdvanced(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -153,6 +154,78 @@ class BandChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
+class AccountTaken(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A process took the account over at its broker: the journal's epoch, and what the process is made of.
+
+    Whatever an earlier process had sent without hearing of it is unconfirmed now.
+    """
+
+    run: RunId
+    epoch: int
+    build: str
+    settings: str
+    ts_ns: TsNs
+
+
+class SubmitAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """How the attempt to send an order ended."""
+
+    order_id: OrderId
+    outcome: Outcome
+    ts_ns: TsNs
+
+
+class ChangeAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """How the attempt to send a cancel or new terms ended. That it was sent does not say that it is done."""
+
+    order_id: OrderId
+    is_cancel: bool
+    outcome: Outcome
+    ts_ns: TsNs
+
+
+class SendVetoed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The outbox let an approved command not go out; nothing of it left. It was a new order, a cancel, or new terms."""
+
+    order_id: OrderId
+    is_order: bool
+    is_cancel: bool
+    reason: str
+    ts_ns: TsNs
+
+
+class BrokerRead(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What an authenticated read of the broker showed.
+
+    `orders` are those that are new or changed since the read before in this term, `trades` those not read before;
+    `whole` tells that the whole day was read, so that absence says something: `missing` of the broker's numbers were
+    there before and are not now. `positions` is None where they were not read.
+    """
+
+    orders: tuple[OrderSeen, ...]
+    trades: tuple[TradeSeen, ...]
+    ts_ns: TsNs
+    whole: bool = False
+    missing: int = 0
+    positions: tuple[PositionSeen, ...] | None = None
+
+
+class LinkLost(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A connection to the broker is gone, or its session is; what it said meanwhile is not known."""
+
+    link: str
+    reason: str
+    ts_ns: TsNs
+
+
+class DifferenceAccepted(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person has looked at what was frozen and lets it be traded again; what the broker shows counts as external."""
+
+    instrument: InstrumentId
+    by: str
+    ts_ns: TsNs
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -168,6 +241,13 @@ Event = (
     | ActionEffective
     | DayChargesSettled
     | TradingSwitched
+    | AccountTaken
+    | SubmitAnswered
+    | ChangeAnswered
+    | SendVetoed
+    | BrokerRead
+    | LinkLost
+    | DifferenceAccepted
     | KillSwitched
     | InstrumentFrozen
     | BandChanged

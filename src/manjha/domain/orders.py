@@ -82,11 +82,17 @@ class Purpose(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where an order is in its life. The transitions are one table in `orders/lifecycle.py`."""
+    """Where an order is in its life. The transitions are one table in `orders/lifecycle.py`.
+
+    UNCONFIRMED: nobody knows yet whether it is at the broker. WRITTEN_OFF: it was looked for long enough and is watched
+    to the day's end. UNSENT: it certainly never left.
+    """
 
     SENT = "sent"
     WORKING = "working"
     UNCONFIRMED = "unconfirmed"
+    WRITTEN_OFF = "written off"
+    UNSENT = "unsent"
     FILLED = "filled"
     CANCELLED = "cancelled"
     REJECTED = "rejected"

@@ -3,6 +3,8 @@
 import msgspec
 
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty
 
 
 class TickColumns(msgspec.Struct, frozen=True):
@@ -19,3 +21,15 @@ class TickColumns(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.px)
+
+
+class Tick(msgspec.Struct, frozen=True, gc=False):
+    """One observation, as it comes: the last price in 1e-4 rupee and what was traded since the one before, in units.
+
+    `ts_ns` is the exchange's stamp. `volume` is zero where the source gives none.
+    """
+
+    instrument: InstrumentId
+    ts_ns: TsNs
+    px: Px
+    volume: Qty = Qty(0)

@@ -21,11 +21,17 @@ class TrialStatus(StrEnum):
     PRUNED = "pruned"
 
 
+def tried_name(strategy: str, chosen_from: str) -> str:
+    """Return how people read whose trials are counted: "evolved-0123abcd (chosen from evolved)"."""
+    return f"{strategy} (chosen from {chosen_from})" if chosen_from else strategy
+
+
 class TrialScope(msgspec.Struct, frozen=True, kw_only=True):
     """Which trials count together: those of a strategy on the same instruments over periods that overlap.
 
-    The length of the bars is no part of it: who searches on with 5-minute bars looks at the same days again. Trials of
-    before the ledger knew instruments by themselves are found by their `data_set`.
+    With them count the trials under the name that the strategy was chosen from, if there is one: choosing among them
+    was the first part of its search. The length of the bars is no part of it: who searches on with 5-minute bars looks
+    at the same days again. Trials of before the ledger knew instruments by themselves are found by their `data_set`.
     """
 
     strategy: str
@@ -33,12 +39,18 @@ class TrialScope(msgspec.Struct, frozen=True, kw_only=True):
     data_set: str
     first_ns: TsNs
     last_ns: TsNs
+    chosen_from: str = ""
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """The names whose trials count."""
+        return (self.strategy, self.chosen_from) if self.chosen_from else (self.strategy,)
 
     def has(self, subject: "TrialSubject") -> bool:
         """Tell whether trials of a subject count here."""
         is_same = subject.instruments == self.instruments or subject.data_set == self.data_set
         is_then = subject.first_ns < self.last_ns and self.first_ns < subject.last_ns
-        return subject.strategy == self.strategy and is_same and is_then
+        return subject.strategy in self.strategies and is_same and is_then
 
 
 class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +59,8 @@ class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
     `source_hash` is of the strategy's source text, `data_hash` of the bars and corporate actions of the run,
     `settings_hash` of everything else that decides an outcome (market rules, fills, slippage, sizing, limits, product,
     capital). `data_set` names the data for people, whatever the span: "NSE:RELIANCE 1d"; `instruments` leaves the
-    interval out: "NSE:RELIANCE". `first_ns` is the first bar's open, `last_ns` the last one's close.
+    interval out: "NSE:RELIANCE". `first_ns` is the first bar's open, `last_ns` the last one's close. `chosen_from` is
+    the name under which the trials are recorded that the strategy itself was chosen from, empty where it was not.
     """
 
     strategy: str
@@ -60,6 +73,7 @@ class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
     last_ns: TsNs
     settings_hash: str
     seed: int = 0
+    chosen_from: str = ""
 
     @property
     def scope(self) -> TrialScope:
@@ -70,6 +84,7 @@ class TrialSubject(msgspec.Struct, frozen=True, kw_only=True):
             data_set=self.data_set,
             first_ns=self.first_ns,
             last_ns=self.last_ns,
+            chosen_from=self.chosen_from,
         )
 
 

@@ -168,6 +168,12 @@ def empty_bars(instrument: InstrumentId, interval: Interval) -> BarColumns:
     return BarColumns(instrument, interval, none, none, none, none, none, none, none, none)
 
 
+def first_bars(columns: BarColumns, count: int) -> BarColumns:
+    """Return the first rows of columns, without copying."""
+    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+    return BarColumns(columns.instrument, columns.interval, **{name: getattr(columns, name)[:count] for name in names})
+
+
 class _Buckets:
     """Which bucket each moment falls into. `first` are the rows that begin one; `day` is the day of each row."""
 

@@ -42,5 +42,7 @@ def digest(state: EngineState) -> str:
     }
     if state.controls is not None:
         content["controls"] = state.controls.memory()
+    if state.desk is not None:
+        content["broker"] = state.desk.content()
     sha.update(_ENCODER.encode(content))
     return sha.hexdigest()

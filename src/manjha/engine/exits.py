@@ -12,6 +12,7 @@ from manjha.domain.commands import ModifyOrder, Output, SetTimer
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, Rounding, round_to_tick
 from manjha.domain.orders import Fill, Order, OrderId, OrderType, Product, Purpose, Side
+from manjha.engine.desk import PROTECT_TRIES, call
 from manjha.engine.requests import MarketWish, market, modify, place
 from manjha.engine.state import EngineState, Protection
 from manjha.orders.book import OrderRecord
@@ -130,6 +131,55 @@ def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
             exit_by_time(state, entry_id, now_ns, out)
         elif not _is_open(state, protection.stop_id) and not _is_open(state, protection.target_id):
             _place_both(state, protection, now_ns, out)
+
+
+def unprotected(state: EngineState) -> list[OrderId]:
+    """Return the entries whose stop or target should rest at the exchange and does not, while nothing closes them."""
+    found, desk = list[OrderId](), state.desk
+    if desk is None:
+        return found
+    for entry_id, protection in state.protections.items():
+        entry = protection.entry
+        if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
+            continue
+        if not _lacks(state, protection) or not state.held(entry.instrument, entry.product):
+            continue
+        opens = state.book.open_by_instrument[entry.instrument]
+        if not any(order_id in desk.closers for order_id in opens):
+            found.append(entry_id)
+    return found
+
+
+def _lacks(state: EngineState, protection: Protection) -> tuple[Purpose, ...]:
+    """Return which protection does not rest at the exchange."""
+    stop = protection.stop_px and not _is_open(state, protection.stop_id)
+    target = protection.exits.target and not _is_open(state, protection.target_id)
+    return (_STOP,) * bool(stop) + (_TARGET,) * bool(target)
+
+
+def protect_again(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[Output]) -> None:
+    """Place protection that did not reach the exchange once more; after some tries close the position instead."""
+    protection, desk = state.protections.get(entry_id), state.desk
+    if desk is None or protection is None:
+        return
+    desk.unprotected.pop(entry_id, None)
+    if entry_id not in unprotected(state):
+        if not _lacks(state, protection):
+            desk.protect_tries.pop(entry_id, None)
+        return
+    entry = protection.entry
+    tries = desk.protect_tries[entry_id] = desk.protect_tries.get(entry_id, 0) + 1
+    if tries > PROTECT_TRIES:
+        call(entry.instrument, f"its protection was refused {PROTECT_TRIES} times: the position is closed", now_ns, out)
+        exit_by_time(state, entry_id, now_ns, out)
+        return
+    for purpose in _lacks(state, protection):
+        order = _child(state, protection, purpose, now_ns)
+        placed = order.id if place(state, order, out) else None
+        if purpose is _STOP:
+            protection.stop_id = placed
+        else:
+            protection.target_id = placed
 
 
 def exit_by_time(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[Output]) -> None:

@@ -6,7 +6,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from manjha.domain.commands import CancelOrder, ModifyOrder, Output, RefusalReason, Refused, SetTimer
+from manjha.domain.commands import (
+    Approved,
+    CancelOrder,
+    ModifyOrder,
+    Output,
+    RefusalReason,
+    Refused,
+    SetTimer,
+    SubmitOrder,
+)
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs, format_ts
@@ -179,7 +188,14 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
     if request.unit is TargetUnit.SIGNAL:
         instead = _for_want_of_funds(state)
     wish = MarketWish(change, request.product, Purpose.SIGNAL, request.tag, instead=instead)
+    before = len(out)
     market(state, instrument, wish, now_ns, out)
+    if state.desk is not None and goal == 0:
+        state.desk.closers.update(
+            output.command.order.id
+            for output in out[before:]
+            if isinstance(output, Approved) and isinstance(output.command, SubmitOrder)
+        )
 
 
 def _for_want_of_funds(state: EngineState) -> Instead:
@@ -242,6 +258,8 @@ def _cancel(state: EngineState, request: CancelRequest, now_ns: TsNs, out: list[
     record = state.book.records.get(request.order_id)
     if record is not None and record.order.id in state.book.open_by_instrument.get(record.order.instrument, {}):
         out.append(state.gate.cancel(record))
+        if state.desk is not None and record.order.parent is not None:
+            state.desk.waived.add(record.order.parent)
         return
     _refuse(state, CancelOrder(request.order_id), request.order_id, now_ns, out)
 

@@ -29,6 +29,7 @@ from manjha.strategy.views import Timeline
 if TYPE_CHECKING:
     from manjha.domain.commands import Refused
     from manjha.domain.events import DayChargesSettled
+    from manjha.engine.desk import Desk
     from manjha.risk.control_limits import ControlLimits
     from manjha.risk.controls import Controls
     from manjha.strategy.asked import Request
@@ -89,11 +90,14 @@ PACKED_CHARGES, _PACKED_STEP = Struct(f"{CHARGED}q").pack, Struct(f"{STEP}q").pa
 
 
 class Marks(Mapping[InstrumentId, int]):
-    """Last closes by instrument, read from the timeline; an instrument before its first bar is absent."""
+    """Last closes by instrument, read from the timeline; an instrument before its first bar is absent.
+
+    `rebased` are those in the basis of after a corporate action: the row that they stand for, and the price.
+    """
 
     def __init__(self, timeline: Timeline, keys: Sequence[tuple[InstrumentId, int]]) -> None:
         self._series = {instrument: timeline.series[instrument, interval] for instrument, interval in keys}
-        self._rebased: dict[InstrumentId, tuple[int, Px]] = {}
+        self.rebased: dict[InstrumentId, tuple[int, Px]] = {}
 
     def __getitem__(self, instrument: InstrumentId) -> int:
         found = self.get(instrument)
@@ -107,8 +111,8 @@ class Marks(Mapping[InstrumentId, int]):
         row = -1 if series is None else (series.cursor.at if series.rows_view is None else series.row())
         if series is None or row < 0:
             return default
-        if self._rebased and self._rebased.get(instrument, (-1, None))[0] == row:
-            return self._rebased[instrument][1]
+        if self.rebased and self.rebased.get(instrument, (-1, None))[0] == row:
+            return self.rebased[instrument][1]
         return series.close_e4[row]
 
     def seen_ns(self, instrument: InstrumentId) -> int:
@@ -121,7 +125,7 @@ class Marks(Mapping[InstrumentId, int]):
         """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""
         series, px = self._series.get(instrument), self.get(instrument)
         if series is not None and px is not None:
-            self._rebased[instrument] = (series.row(), adjusted_px(px, by))
+            self.rebased[instrument] = (series.row(), adjusted_px(px, by))
 
     def __iter__(self) -> Iterator[InstrumentId]:
         return iter(self._series)
@@ -146,6 +150,8 @@ class EngineState:
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
         Orders in the terms of after a corporate action, to be placed at the open.
+    desk
+        The broker's side of the account; None until a run begins at one.
     controls
         What the controls remember; None in a run without them. See `control`.
     every_close
@@ -199,8 +205,8 @@ class EngineState:
         self.record_settled: list[DayChargesSettled] = []
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
-        self.recorded_at = 0
-        self.today_fills = 0
+        self.recorded_at = self.today_fills = 0
+        self.desk: Desk | None = None
         self.controls, self.every_close = None, False
         if setup.controls is not None:
             self.control(setup.controls)

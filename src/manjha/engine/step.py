@@ -5,13 +5,18 @@ from typing import Any
 
 from manjha.domain.commands import Output
 from manjha.domain.events import (
+    AccountTaken,
     ActionEffective,
     BandChanged,
+    BrokerRead,
+    ChangeAnswered,
     ContractExpired,
     DayChargesSettled,
+    DifferenceAccepted,
     Event,
     InstrumentFrozen,
     KillSwitched,
+    LinkLost,
     MarketAdvanced,
     ModifyRejected,
     OrderAccepted,
@@ -19,12 +24,15 @@ from manjha.domain.events import (
     OrderFilled,
     OrderModified,
     OrderRejected,
+    SendVetoed,
     SessionClosed,
     SessionOpened,
+    SubmitAnswered,
     TimerFired,
     TradingSwitched,
 )
-from manjha.engine.handlers import control, market, orders, session, settlement
+from manjha.engine.handlers import broker, control, market, orders, session, settlement
+from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
 
 Handler = Callable[[EngineState, Any, list[Output]], None]
@@ -37,6 +45,13 @@ HANDLERS: dict[type, Handler] = {
     OrderModified: orders.modified,
     ModifyRejected: orders.modify_rejected,
     OrderRejected: orders.rejected,
+    AccountTaken: broker.account_taken,
+    SubmitAnswered: broker.submit_answered,
+    ChangeAnswered: broker.change_answered,
+    SendVetoed: broker.vetoed,
+    LinkLost: broker.link_lost,
+    DifferenceAccepted: broker.difference_accepted,
+    BrokerRead: broker_read,
     SessionOpened: session.opened,
     SessionClosed: session.closed,
     TimerFired: session.timer_fired,
@@ -62,4 +77,6 @@ def step(state: EngineState, event: Event) -> list[Output]:
         from manjha.engine.controlling import settle
 
         settle(state, state.controls, event, out)
+    if state.desk is not None:
+        broker.note_outputs(state, event, out)
     return out

@@ -10,6 +10,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase
 from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
+from manjha.orders.sight import NOTHING_SEEN, Sight
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _FULL, _PART, _ALARM, _FILLED = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM, Phase.FILLED
@@ -34,11 +35,30 @@ class AskedTerms(msgspec.Struct, frozen=True, gc=False):
     left_new: int
 
 
+class AtBroker(msgspec.Struct, gc=False):
+    """What is known of an order at the broker, beside the record.
+
+    `broker_id` is empty until it is known. `uncertain_ns` is since when its outcome is unknown, `absent` how many
+    trustworthy reads have not shown it since it was old enough. `is_leaving` tells that it is to be
+    cancelled, `cancels` how often that was sent; `asked_ns` is when the last change was answered, 0 while on its way.
+    """
+
+    tag: str
+    broker_id: str = ""
+    sight: Sight = NOTHING_SEEN
+    uncertain_ns: int = 0
+    absent: int = 0
+    is_leaving: bool = False
+    cancels: int = 0
+    asked_ns: int = 0
+
+
 class OrderRecord(msgspec.Struct, gc=False):
     """What became of one order. Owned and changed by the book alone; read by everybody.
 
     `qty`, `limit` and `trigger` are the present terms. `turnover` is Σ px × qty of its fills in 1e-4 rupee;
-    `reserved` is the margin that risk holds for it; while new terms are `asked` for, the larger of both.
+    `reserved` is the margin that risk holds for it; while new terms are `asked` for, the larger of both. `at_broker` is
+    None where no broker is asked (a backtest).
     """
 
     order: Order
@@ -52,6 +72,7 @@ class OrderRecord(msgspec.Struct, gc=False):
     reason: str = ""
     closed_ns: TsNs = TsNs(0)
     asked: AskedTerms | None = None
+    at_broker: AtBroker | None = None
 
     @property
     def left(self) -> Qty:
@@ -131,6 +152,7 @@ class OrderBook:
         if is_open:
             self.open_by_instrument[order.instrument][order.id] = record
             self.open_count += 1
+            record.closed_ns = TsNs(0)
         else:
             del self.open_by_instrument[order.instrument][order.id]
             self.open_count -= 1

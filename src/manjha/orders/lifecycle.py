@@ -18,6 +18,9 @@ class Happening(StrEnum):
     CANCELLED = "cancelled"
     PART_FILLED = "part filled"
     FULLY_FILLED = "fully filled"
+    UNSENT = "unsent"
+    UNCERTAIN = "outcome unknown"
+    WRITTEN_OFF = "written off"
 
 
 class Verdict(StrEnum):
@@ -31,6 +34,7 @@ class Verdict(StrEnum):
 _N, _R, _A = Verdict.NORMAL, Verdict.REPEAT, Verdict.ALARM
 _ACC, _REJ, _MOD = Happening.ACCEPTED, Happening.REJECTED, Happening.MODIFIED
 _CAN, _PART, _FULL = Happening.CANCELLED, Happening.PART_FILLED, Happening.FULLY_FILLED
+_UNS, _UNC, _OFF = Happening.UNSENT, Happening.UNCERTAIN, Happening.WRITTEN_OFF
 
 TRANSITIONS: dict[tuple[Phase, Happening], tuple[Phase, Verdict]] = {
     (Phase.SENT, _ACC): (Phase.WORKING, _N),
@@ -39,36 +43,72 @@ TRANSITIONS: dict[tuple[Phase, Happening], tuple[Phase, Verdict]] = {
     (Phase.SENT, _CAN): (Phase.CANCELLED, _N),
     (Phase.SENT, _PART): (Phase.WORKING, _N),
     (Phase.SENT, _FULL): (Phase.FILLED, _N),
+    (Phase.SENT, _UNS): (Phase.UNSENT, _N),
+    (Phase.SENT, _UNC): (Phase.UNCONFIRMED, _N),
+    (Phase.SENT, _OFF): (Phase.SENT, _A),
     (Phase.WORKING, _ACC): (Phase.WORKING, _R),
     (Phase.WORKING, _REJ): (Phase.REJECTED, _A),
     (Phase.WORKING, _MOD): (Phase.WORKING, _N),
     (Phase.WORKING, _CAN): (Phase.CANCELLED, _N),
     (Phase.WORKING, _PART): (Phase.WORKING, _N),
     (Phase.WORKING, _FULL): (Phase.FILLED, _N),
+    (Phase.WORKING, _UNS): (Phase.WORKING, _A),
+    (Phase.WORKING, _UNC): (Phase.WORKING, _R),
+    (Phase.WORKING, _OFF): (Phase.WORKING, _A),
     (Phase.UNCONFIRMED, _ACC): (Phase.WORKING, _N),
     (Phase.UNCONFIRMED, _REJ): (Phase.REJECTED, _N),
     (Phase.UNCONFIRMED, _MOD): (Phase.WORKING, _N),
     (Phase.UNCONFIRMED, _CAN): (Phase.CANCELLED, _N),
     (Phase.UNCONFIRMED, _PART): (Phase.WORKING, _N),
     (Phase.UNCONFIRMED, _FULL): (Phase.FILLED, _N),
+    (Phase.UNCONFIRMED, _UNS): (Phase.UNCONFIRMED, _A),
+    (Phase.UNCONFIRMED, _UNC): (Phase.UNCONFIRMED, _R),
+    (Phase.UNCONFIRMED, _OFF): (Phase.WRITTEN_OFF, _N),
+    (Phase.WRITTEN_OFF, _ACC): (Phase.WORKING, _A),
+    (Phase.WRITTEN_OFF, _REJ): (Phase.REJECTED, _N),
+    (Phase.WRITTEN_OFF, _MOD): (Phase.WORKING, _A),
+    (Phase.WRITTEN_OFF, _CAN): (Phase.CANCELLED, _A),
+    (Phase.WRITTEN_OFF, _PART): (Phase.WORKING, _A),
+    (Phase.WRITTEN_OFF, _FULL): (Phase.FILLED, _A),
+    (Phase.WRITTEN_OFF, _UNS): (Phase.WRITTEN_OFF, _A),
+    (Phase.WRITTEN_OFF, _UNC): (Phase.WRITTEN_OFF, _R),
+    (Phase.WRITTEN_OFF, _OFF): (Phase.WRITTEN_OFF, _R),
+    (Phase.UNSENT, _ACC): (Phase.WORKING, _A),
+    (Phase.UNSENT, _REJ): (Phase.UNSENT, _A),
+    (Phase.UNSENT, _MOD): (Phase.WORKING, _A),
+    (Phase.UNSENT, _CAN): (Phase.UNSENT, _A),
+    (Phase.UNSENT, _PART): (Phase.WORKING, _A),
+    (Phase.UNSENT, _FULL): (Phase.FILLED, _A),
+    (Phase.UNSENT, _UNS): (Phase.UNSENT, _R),
+    (Phase.UNSENT, _UNC): (Phase.UNCONFIRMED, _A),
+    (Phase.UNSENT, _OFF): (Phase.UNSENT, _A),
     (Phase.FILLED, _ACC): (Phase.FILLED, _R),
     (Phase.FILLED, _REJ): (Phase.FILLED, _A),
     (Phase.FILLED, _MOD): (Phase.FILLED, _A),
     (Phase.FILLED, _CAN): (Phase.FILLED, _A),
     (Phase.FILLED, _PART): (Phase.FILLED, _A),
     (Phase.FILLED, _FULL): (Phase.FILLED, _A),
+    (Phase.FILLED, _UNS): (Phase.FILLED, _A),
+    (Phase.FILLED, _UNC): (Phase.FILLED, _R),
+    (Phase.FILLED, _OFF): (Phase.FILLED, _A),
     (Phase.CANCELLED, _ACC): (Phase.CANCELLED, _R),
     (Phase.CANCELLED, _REJ): (Phase.CANCELLED, _A),
     (Phase.CANCELLED, _MOD): (Phase.CANCELLED, _A),
     (Phase.CANCELLED, _CAN): (Phase.CANCELLED, _R),
     (Phase.CANCELLED, _PART): (Phase.CANCELLED, _A),
     (Phase.CANCELLED, _FULL): (Phase.FILLED, _A),
+    (Phase.CANCELLED, _UNS): (Phase.CANCELLED, _A),
+    (Phase.CANCELLED, _UNC): (Phase.CANCELLED, _R),
+    (Phase.CANCELLED, _OFF): (Phase.CANCELLED, _A),
     (Phase.REJECTED, _ACC): (Phase.WORKING, _A),
     (Phase.REJECTED, _REJ): (Phase.REJECTED, _R),
     (Phase.REJECTED, _MOD): (Phase.WORKING, _A),
     (Phase.REJECTED, _CAN): (Phase.REJECTED, _A),
     (Phase.REJECTED, _PART): (Phase.WORKING, _A),
     (Phase.REJECTED, _FULL): (Phase.FILLED, _A),
+    (Phase.REJECTED, _UNS): (Phase.REJECTED, _A),
+    (Phase.REJECTED, _UNC): (Phase.REJECTED, _R),
+    (Phase.REJECTED, _OFF): (Phase.REJECTED, _A),
 }
 
 OPEN_PHASES = frozenset({Phase.SENT, Phase.WORKING, Phase.UNCONFIRMED})

@@ -24,12 +24,12 @@ class Ledger:
     """Cash of one account. Amounts in 1e-4 rupee.
 
     `margin` is held for positions, `reserved` for open orders, `unsettled` are proceeds not usable before
-    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking; those of the days before are
-    kept as rows until there are many, and then as one.
+    `settles[day]`. `day_lines` are today's charges by strategy, one row a booking; `past_lines` are those of the
+    days before, kept as rows until there are many, and then as one.
     """
 
     __slots__ = (
-        "_past", "cash", "day_lines", "initial", "margin", "margin_peak", "reserved", "settles", "unsettled",
+        "cash", "day_lines", "initial", "margin", "margin_peak", "past_lines", "reserved", "settles", "unsettled",
     )  # fmt: skip
 
     def __init__(self, initial: Cash) -> None:
@@ -40,7 +40,7 @@ class Ledger:
         self.reserved = 0
         self.unsettled = 0
         self.settles: dict[TradingDay, int] = {}
-        self._past: list[tuple[int, ...]] = []
+        self.past_lines: list[tuple[int, ...]] = []
         self.day_lines: defaultdict[StrategyId, list[tuple[int, ...]]] = defaultdict(list)
 
     @property
@@ -76,14 +76,14 @@ class Ledger:
         """Add the day's bookings to those of the days before."""
         if self.day_lines:
             for rows in self.day_lines.values():
-                self._past += rows
+                self.past_lines += rows
             self.day_lines.clear()
-            if len(self._past) > _ROWS_KEPT:
-                self._past = [astuple(_sums(self._past))]
+            if len(self.past_lines) > _ROWS_KEPT:
+                self.past_lines = [astuple(_sums(self.past_lines))]
 
     def charges(self) -> ChargeLines:
         """Return all charges booked since the run began."""
-        return _sums(chain(self._past, *self.day_lines.values()))
+        return _sums(chain(self.past_lines, *self.day_lines.values()))
 
     def charged_today(self, strategy: StrategyId) -> ChargeLines:
         """Return today's booked charges of a strategy."""

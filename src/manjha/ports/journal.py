@@ -43,6 +43,10 @@ class Journal(Protocol):
         """Yield the rows after a number, as they are stored, in ascending order."""
         ...
 
+    def of_kind(self, kind: str, *, newest_first: bool = False) -> Iterator[Row]:
+        """Yield the rows of one kind by number, ascending or from the newest back."""
+        ...
+
     def keep(self, snapshot: Snapshot) -> None:
         """Keep a snapshot of the state after a row that is there. Raises as `append`."""
         ...

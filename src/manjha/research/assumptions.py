@@ -39,6 +39,19 @@ def assumptions_of(spec: "BacktestSpec") -> tuple[tuple[str, str], ...]:
     )
 
 
+def assumptions_over_ticks(spec: "BacktestSpec") -> tuple[tuple[str, str], ...]:
+    """Return what a run over ticks assumes: where orders trade it differs from one over bars."""
+    penetrates = spec.fills.limit is LimitFill.PENETRATION
+    other = {
+        "market orders": "at the next tick",
+        "limit orders": "when a tick goes a step through them" if penetrates else "when a tick touches them",
+        "inside a bar": "as the ticks went",
+    }
+    if spec.fills.participation_ppm:
+        other["liquidity"] = f"{spec.fills.participation_ppm / 10_000:g} % of the tick"
+    return tuple((name, other.get(name, value)) for name, value in assumptions_of(spec))
+
+
 def slippage_name(model: SlippageModel) -> str:
     """Return a slippage model in a few words."""
     match model:

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manjha.domain.actions import ActionKind, CorporateAction
+from manjha.domain.actions import CorporateAction
 from manjha.domain.bars import BarColumns, Interval, format_interval
 from manjha.domain.charges import LINES
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
+from manjha.domain.moments import TsNs, day_of
 from manjha.domain.money import Cash, Px, Qty, divide, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
@@ -23,7 +23,6 @@ from manjha.engine.digest import digest
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.engine.state import CHARGED, EngineSetup, EngineState
 from manjha.engine.universe import choose_first_universe
-from manjha.market.adjustment import price_ratio, volume_ratio
 from manjha.market.charges import RateCard
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import SeriesInfo
@@ -36,13 +35,16 @@ from manjha.risk.limits import RiskLimits
 from manjha.simulator.fills import FillRules, VenueModels
 from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.simulator.venue import Venue
+from manjha.strategy.basis import basis_of
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.numba_start import defer_blas
-from manjha.strategy.views import Floats, Timeline
+from manjha.strategy.views import Timeline
 
 if TYPE_CHECKING:
     from manjha.risk.control_limits import ControlLimits
 
+BACKTEST = AccountId("backtest")
+"""The account of every backtest."""
 COLLECT_EVERY = 500_000
 """How many more containers than freed ones are made before Python looks for unreachable cycles during a run."""
 SQUARE_OFF_LEAD_NS = 60_000_000_000
@@ -102,8 +104,17 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+Driver = Callable[[EngineState, Venue, Driven, Progress | None], Drive]
+"""Makes what drives a run."""
+Run = Callable[[BacktestSpec, Progress | None, Driver], BacktestResult]
+"""Runs a spec, given what drives it: `run_backtest`, or one that looks at more beside it."""
+
+
 def run_backtest(
-    spec: BacktestSpec, progress: Progress | None = None, watch: Callable[[EngineState], None] | None = None
+    spec: BacktestSpec,
+    progress: Progress | None = None,
+    driver: Driver = Drive,
+    watch: Callable[[EngineState], None] | None = None,
 ) -> BacktestResult:
     """Run a backtest and return everything it gives. `watch` is shown the state before the first bar.
 
@@ -123,17 +134,46 @@ def run_backtest(
     venue = Venue(state.timeline, spec.instruments, spec.bars[0].interval, models)
     driven = Driven(spec.actions, spec.contract_notes, spec.stride)
     with rare_collection():
-        Drive(state, venue, driven, progress).run()
-        return _result(spec, state, len(venue.dry))
+        driver(state, venue, driven, progress).run()
+        return result_of(spec, state, len(venue.dry))
 
 
-def prepare(spec: BacktestSpec) -> EngineState:
-    """Return the state before the first bar: timeline placed, indicators made, targets computed."""
+def prepare(spec: BacktestSpec, origin: Origin | None = None) -> EngineState:
+    """Return the state before the first bar: timeline placed, indicators made, targets computed.
+
+    `origin` is whose run it is; None for that of a backtest, whose id follows from the spec.
+    """
     timeline = timeline_of(spec)
+    state = engine_over(spec, timeline, origin or origin_of(spec))
+    if state.picks_universe:
+        choose_first_universe(state)
+    if is_target_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
+        plan_targets(state)
+    elif is_entry_strategy(spec.strategy):
+        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
+        plan_entries(state)
+    if spec.trade_from_ns:
+        _hold_back(state, spec.trade_from_ns)
+    if state.ctx.warmup >= len(timeline):
+        raise DataError(
+            f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
+            f"{format_interval(spec.bars[0].interval)} before its first decision, found {len(timeline)}",
+            hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
+        )
+    return state
+
+
+def origin_of(spec: BacktestSpec) -> Origin:
+    """Return whose orders those of a backtest are; the run's id follows from the spec."""
+    return Origin(BACKTEST, StrategyId(spec.strategy.name), run_id(spec))
+
+
+def engine_over(spec: BacktestSpec, timeline: Timeline, origin: Origin) -> EngineState:
+    """Return the state of a run over a timeline after the strategy's `init`. Raises `UsageError` for orders in it."""
     sessions: Sessions = (
         DataSessions(spec.bars) if spec.sessions_from_data else CalendarSessions(spec.rules, SQUARE_OFF_LEAD_NS)
     )
-    origin = Origin(AccountId("backtest"), StrategyId(spec.strategy.name), run_id(spec))
     state = EngineState(
         EngineSetup(
             origin=origin,
@@ -156,22 +196,6 @@ def prepare(spec: BacktestSpec) -> EngineState:
         raise UsageError(
             f"{spec.strategy.name} asked for an order in init, before any bar", hint="Ask for orders in on_bar."
         )
-    if state.picks_universe:
-        choose_first_universe(state)
-    if is_target_strategy(spec.strategy):
-        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
-        plan_targets(state)
-    elif is_entry_strategy(spec.strategy):
-        state.ctx.warmup = max(state.ctx.warmup, spec.strategy.history_needed() - 1)
-        plan_entries(state)
-    if spec.trade_from_ns:
-        _hold_back(state, spec.trade_from_ns)
-    if state.ctx.warmup >= len(timeline):
-        raise DataError(
-            f"not enough history: {spec.strategy.name} needs {state.ctx.warmup + 1} bars of "
-            f"{format_interval(spec.bars[0].interval)} before its first decision, found {len(timeline)}",
-            hint="Give an earlier --from, a finer interval, or shorter indicator lengths.",
-        )
     return state
 
 
@@ -179,7 +203,7 @@ def timeline_of(spec: BacktestSpec) -> Timeline:
     """Return the bars placed in time; what indicators see of them is in the basis of the first bar."""
     timeline = Timeline(spec.bars, spec.further)
     for columns in (*spec.bars, *spec.further):
-        basis = _basis(columns, spec.actions)
+        basis = basis_of(columns, spec.actions)
         if basis is not None:
             timeline.rebase((columns.instrument, columns.interval), *basis)
     return timeline
@@ -267,26 +291,6 @@ def _without_volume(spec: BacktestSpec) -> list[str]:
     return [i.display for columns, i in pairs if i.is_tradable and not np.asarray(columns.volume).any()]
 
 
-def _basis(columns: BarColumns, actions: Sequence[CorporateAction]) -> tuple[Floats, Floats] | None:
-    """Return what each bar's price and volume are to be divided and multiplied by to stay in the first bar's basis.
-
-    None where no action falls inside. Ordinary dividends are not adjusted (INDIAN_MARKETS section 6).
-    """
-    mine = [a for a in actions if a.instrument == columns.instrument and a.kind is not ActionKind.DIVIDEND]
-    if not mine:
-        return None
-    days = (np.asarray(columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
-    price, volume = np.ones(len(columns)), np.ones(len(columns))
-    for action in mine:
-        first = int(np.searchsorted(days, action.ex_day))
-        if 0 < first < len(columns):
-            prices = price_ratio(action, columns.close[first - 1])
-            volumes = volume_ratio(action)
-            price[first:] *= prices.numerator / prices.denominator
-            volume[first:] *= volumes.denominator / volumes.numerator
-    return price, volume
-
-
 def intervals_of(spec: BacktestSpec) -> tuple[Interval, ...]:
     """Return the lengths of bars in a run, the main one first."""
     return tuple(dict.fromkeys(Interval(columns.interval) for columns in (*spec.bars, *spec.further)))
@@ -321,6 +325,7 @@ def described(spec: BacktestSpec, timeline: Timeline) -> dict[str, Any]:
     """Return the fields of a result that say what was run, the same from either engine."""
     return {
         "strategy": spec.strategy.name,
+        "chosen_from": spec.strategy.chosen_from,
         "parameters": tuple((name, str(value)) for name, value in spec.strategy.values.items()),
         "instruments": spec.instruments,
         "intervals": intervals_of(spec),
@@ -336,7 +341,8 @@ def described(spec: BacktestSpec, timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _result(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
+def result_of(spec: BacktestSpec, state: EngineState, dry_orders: int) -> BacktestResult:
+    """Return what a run gives once it has been driven to its end."""
     curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     lowest = int(curve.cash.min()) if len(curve) else 0

@@ -7,9 +7,11 @@ from manjha.domain.bars import BarColumns, Interval
 from manjha.domain.errors import ManjhaError
 from manjha.domain.moments import day_of, parse_day
 from manjha.domain.orders import Product
-from manjha.engine.bars import daily, resample
+from manjha.engine.bars import daily, first_bars, resample
+from manjha.engine.digest import digest
 from manjha.market.rules import MarketRules
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec, first_position, run_backtest, timeline_of
+from manjha.research.grown_drive import grown
 from manjha.research.result import BacktestResult
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
 from manjha.strategy.check import check_declaration
@@ -19,6 +21,8 @@ SPAN = ("2023-01-02", "2024-06-28")
 INTRADAY = Interval(900)
 CUTS = (0.6, 0.8)
 """Where the run is cut short to see whether its past changes."""
+GROWN = 150
+"""How many bars are run as they close: whoever states columns is asked at each."""
 
 
 def check_strategy(found: type[Strategy], rules: MarketRules, **given: object) -> list[str]:
@@ -26,6 +30,7 @@ def check_strategy(found: type[Strategy], rules: MarketRules, **given: object) -
 
     Looks at its documentation and parameters, runs it on the synthetic market with the parameters given (else the
     defaults), twice, and cut short at two points: a decision that changes when later bars are missing has looked ahead.
+    Its last bars are run once more with a timeline that grows, as in paper and live trading.
     """
     problems = check_declaration(found)
     try:
@@ -40,7 +45,7 @@ def check_strategy(found: type[Strategy], rules: MarketRules, **given: object) -
         problems += _looks_ahead(spec, whole, cut)
     if found.product is Product.MIS:
         problems += _over_night(whole)
-    return problems
+    return problems + _bar_by_bar(spec)
 
 
 def synthetic_spec(found: type[Strategy], rules: MarketRules, **given: object) -> BacktestSpec:
@@ -59,7 +64,7 @@ def synthetic_spec(found: type[Strategy], rules: MarketRules, **given: object) -
 def _looks_ahead(spec: BacktestSpec, whole: BacktestResult, part: float) -> list[str]:
     cut = int(len(spec.bars[0]) * part)
     end_ns = spec.bars[0].ts_close_ns[cut - 1]
-    short = run_backtest(_anew(spec, tuple(_first(columns, end_ns) for columns in spec.bars)))
+    short = run_backtest(_anew(spec, tuple(_until(columns, end_ns) for columns in spec.bars)))
     # The square-off after the last bar of a cut run is no decision of the strategy.
     before, cut_off = (
         [_decision(record.order) for record in run.orders if record.order.decided_ns <= end_ns]
@@ -91,8 +96,23 @@ def _anew(spec: BacktestSpec, bars: tuple[BarColumns, ...]) -> BacktestSpec:
     return msgspec.structs.replace(spec, strategy=fresh, bars=bars)
 
 
-def _first(columns: BarColumns, end_ns: int) -> BarColumns:
+def _until(columns: BarColumns, end_ns: int) -> BarColumns:
     """Return the bars that close by a moment."""
-    count = int(np.searchsorted(np.asarray(columns.ts_close_ns), end_ns, side="right"))
-    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
-    return msgspec.structs.replace(columns, **{name: getattr(columns, name)[:count] for name in names})
+    return first_bars(columns, int(np.searchsorted(np.asarray(columns.ts_close_ns), end_ns, side="right")))
+
+
+def _bar_by_bar(spec: BacktestSpec) -> list[str]:
+    """Run the last bars as paper and live trading would, nothing being known but what has closed."""
+    opens = spec.bars[0].ts_open_ns
+    last = msgspec.structs.replace(_anew(spec, spec.bars), trade_from_ns=opens[max(0, len(opens) - GROWN)])
+    known = run_backtest(last).state_digest
+    fresh = _anew(last, last.bars)
+    try:
+        state = grown(fresh, first_position(timeline_of(fresh), fresh.trade_from_ns))
+    except ManjhaError as error:
+        return [f"cannot trade on bars as they close: {error.message}"]
+    if digest(state) != known:
+        return [
+            "decides otherwise on bars as they close than over whole columns: it cannot trade live as it was tested"
+        ]
+    return []

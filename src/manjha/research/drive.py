@@ -42,7 +42,10 @@ def _nothing(ts_ns: TsNs) -> None:
 
 
 class Drive:
-    """One run: owns the order of time. `stride` bounds how many bars one event may stand for (0: any number)."""
+    """One run: owns the order of time, that of the venue's timeline, from where the state has got to.
+
+    `stride` bounds how many bars one event may stand for (0: any number).
+    """
 
     def __init__(self, state: EngineState, venue: Venue, driven: Driven, progress: Progress | None = None) -> None:
         self.state = state
@@ -51,7 +54,7 @@ class Drive:
         self.progress = progress
         self.due: list[tuple[int, bool, int, Callable[[TsNs], None]]] = []
         self.seq = 0
-        timeline = state.timeline
+        timeline = self.timeline = venue.timeline
         self.days = iter(state.sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1]))
         self.answer = answers(venue)
         self.action_days = {action.ex_day for action in driven.actions}
@@ -59,14 +62,13 @@ class Drive:
 
     def run(self) -> None:
         """Drive from the first bar to the last, and end the last day."""
-        state, venue = self.state, self.venue
-        timeline = state.timeline
+        state, venue, timeline = self.state, self.venue, self.timeline
         count, close_ns, open_ns = len(timeline), timeline.close_ns, timeline.open_ns
         self._plan_next_day()
         # Something is always due, so that nobody has to ask whether anything is.
         heapq.heappush(self.due, (NEVER, True, 0, _nothing))
         due, stride, progress, active = self.due, self.driven.stride, self.progress, venue.active
-        at, free, next_due = 0, 0, -1
+        at, free, next_due = state.reached, 0, -1
         while at < count:
             if due[0][0] != next_due:
                 # Bars before `free` close before anything comes due.
@@ -92,7 +94,7 @@ class Drive:
 
     def _bar(self, at: int) -> None:
         """Process one bar in which something may trade: its open, what comes due inside, its range, its close."""
-        close_ns, due = self.state.timeline.close_ns, self.due
+        close_ns, due = self.timeline.close_ns, self.due
         self.state.matching = at
         for event in self.venue.at_open(at):
             self._apply(event)
@@ -158,7 +160,7 @@ class Drive:
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
         if day in self.action_days:
-            state.matching = min(state.reached, len(state.timeline) - 1)
+            state.matching = min(state.reached, len(self.timeline) - 1)
             for event in actions_of(self.driven.actions, day, ts_ns):
                 self._apply(event)
             state.matching = -1

@@ -84,7 +84,7 @@ class BacktestResult(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     (fills, 9), int64, in the order of `domain.charges.LINES`, and holds what was booked with each fill; what the day's
     contract note changed is in `day_charges`. `marks` are the last closes, at which open positions are valued.
     `parameters` and `assumptions` are (name, value) pairs, written for people. `state_digest` is the SHA-256 of
-    the engine's last state.
+    the engine's last state. `chosen_from` is `Strategy.chosen_from`.
     """
 
     run: RunId
@@ -112,6 +112,7 @@ class BacktestResult(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     warnings: tuple[str, ...] = ()
     bars: tuple[BarColumns, ...] = ()
     state_digest: str = ""
+    chosen_from: str = ""
 
     def __post_init__(self) -> None:
         if self.fill_charges.shape != (len(self.fills), len(LINES)):

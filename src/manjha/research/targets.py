@@ -3,7 +3,7 @@
 Event engine and kernel get the same integers, so that no float of a strategy is turned into money twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,15 +38,21 @@ _KINDS = {
 }
 
 
+Asked = Callable[[list[int]], list[Request]]
+"""Turns a row of `Stated.wanted` into requests, as things stand."""
+
+
 class Stated(NamedTuple):
     """What a strategy states: ascending positions, and integers of shape (wake-ups, columns).
 
     Targets have a column an instrument, in 1e-9 of the unit; entries have `ENTRY_FIELDS` and what to leave, prices in
-    1e-4 rupee, instrument after instrument.
+    1e-4 rupee, instrument after instrument. A strategy that chooses a universe has one for each day that is traded, and
+    before them the one that stands before the first session opens: shape (1 + days, instruments), 1 for the chosen.
     """
 
     wakeups: NDArray[np.int64]
     wanted: NDArray[np.int64]
+    universe: NDArray[np.int64] | None = None
 
 
 class ColumnHistory:
@@ -136,8 +142,9 @@ def stated_targets(strategy: Strategy, history: ColumnHistory) -> Stated:
     bound = 1.0 if strategy.unit is TargetUnit.SIGNAL else TARGET_MAX
     # No comparison holds for a NaN.
     fits = np.abs(values) <= bound
-    if fits.all():
-        return Stated(wakeups, np.ascontiguousarray(np.rint(values * NANO).astype(np.int64)))
+    if _every(fits):
+        scaled = np.multiply(values, NANO)
+        return Stated(wakeups, np.ascontiguousarray(np.rint(scaled, out=scaled), np.int64))
     said = ~np.isnan(values)
     wrong = said & ~fits
     if wrong.any():
@@ -180,7 +187,7 @@ def _changes(
             f"{strategy.name}.targets gave values of shape {values.shape} for {len(wakeups)} rows, expected "
             f"{(len(wakeups), shape[1])}"
         )
-    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and (wakeups[1:] > wakeups[:-1]).all()):
+    if len(wakeups) and not (wakeups[0] >= 0 and wakeups[-1] < shape[0] and _every(wakeups[1:] > wakeups[:-1])):
         raise UsageError(f"{strategy.name}.targets gave rows that do not ascend within its {shape[0]} bars")
     return wakeups, values
 
@@ -199,6 +206,11 @@ def _numbers(strategy: Strategy, what: str, given: object) -> NDArray[Any]:
         f"{strategy.name}.{what} gave something else than real numbers",
         hint="Return arrays of numbers; NaN says nothing.",
     )
+
+
+def _every(flags: NDArray[np.bool_]) -> bool:
+    """Tell whether all are true; the method of that name is written in Python, and begins slowly where it is rare."""
+    return bool(np.logical_and.reduce(flags, axis=None))
 
 
 def _in_columns(values: NDArray[np.float64], instruments: int) -> NDArray[np.float64]:
@@ -261,33 +273,47 @@ def stated_from(stated: Stated, first: int) -> Stated:
 
 def plan_targets(state: EngineState) -> None:
     """Ask the strategy for its targets and set the positions at which the engine wakes. Raises `UsageError`."""
-    strategy = state.strategy
-    stated = stated_targets(strategy, _history(state))
-    ids = [instrument.id for instrument in state.setup.instruments]
-    unit, product = TargetUnit(strategy.unit), state.ctx.product
-
-    def wanted_at(position: int) -> list[Request]:
-        row = stated.wanted[np.searchsorted(stated.wakeups, position)].tolist()
-        pairs = zip(ids, row, strict=True)
-        return [TargetRequest(name, value, unit, product, "") for name, value in pairs if value != SAYS_NOTHING]
-
-    state.wakeups, state.wanted = stated.wakeups.tolist(), wanted_at
+    set_plan(state, stated_targets(state.strategy, _history(state)), targets_asked(state))
 
 
 def plan_entries(state: EngineState) -> None:
     """Ask the strategy for its entries and set the positions at which the engine wakes. Raises as `stated_entries`."""
-    stated = stated_entries(state.strategy, _history(state))
+    set_plan(state, stated_entries(state.strategy, _history(state)), entries_asked(state))
+
+
+def set_plan(state: EngineState, stated: Stated, asked: Asked) -> None:
+    """Let the engine wake where something is stated."""
+
+    def wanted_at(position: int) -> list[Request]:
+        return asked(stated.wanted[np.searchsorted(stated.wakeups, position)].tolist())
+
+    state.wakeups, state.wanted = stated.wakeups.tolist(), wanted_at
+
+
+def targets_asked(state: EngineState) -> Asked:
+    """Return what makes requests of a row of stated targets."""
+    ids = [instrument.id for instrument in state.setup.instruments]
+    unit, product = TargetUnit(state.strategy.unit), state.ctx.product
+
+    def asked(row: list[int]) -> list[Request]:
+        pairs = zip(ids, row, strict=True)
+        return [TargetRequest(name, value, unit, product, "") for name, value in pairs if value != SAYS_NOTHING]
+
+    return asked
+
+
+def entries_asked(state: EngineState) -> Asked:
+    """Return what makes requests of a row of stated entries."""
     ids = [instrument.id for instrument in state.setup.instruments]
     width = len(ENTRY_FIELDS) + 1
 
-    def wanted_at(position: int) -> list[Request]:
-        row = stated.wanted[np.searchsorted(stated.wakeups, position)].tolist()
-        asked: list[Request] = []
+    def asked(row: list[int]) -> list[Request]:
+        made: list[Request] = []
         for number, name in enumerate(ids):
-            asked += _requests(state, name, row[number * width : (number + 1) * width])
-        return asked
+            made += _requests(state, name, row[number * width : (number + 1) * width])
+        return made
 
-    state.wakeups, state.wanted = stated.wakeups.tolist(), wanted_at
+    return asked
 
 
 def _requests(state: EngineState, name: InstrumentId, row: list[int]) -> list[Request]:

@@ -4,7 +4,7 @@ The checks stand in the order in which they are evaluated (RELIABILITY section 7
 position: funds, value limits, day loss, the trading switch. Everything counted includes open orders.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash, format_px
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
 from manjha.market.bands import protection_band
-from manjha.orders.book import AskedTerms, OrderBook, OrderRecord
+from manjha.orders.book import AskedTerms, AtBroker, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import closing_part
 from manjha.risk.checks import FITTING, Refusal, kinds, misfit, prices, stop_side
@@ -54,12 +54,17 @@ class Gate:
         Whether entries are allowed; exits and cancels always are.
     universe
         In what positions may be opened today; None for everything. Set by `admit`.
+    tags
+        Gives each order the tag that it goes to the broker with; None where nobody asks for one.
+    closed
+        Instruments in which nothing may be opened, and why; "" stands for all. Set by `close`.
     overnight_intraday
         Whether intraday entries after the close wait for the next session (runs on daily bars).
     """
 
     __slots__ = (
         "book",
+        "closed",
         "day_start_equity",
         "has_value_limits",
         "instruments",
@@ -68,6 +73,7 @@ class Gate:
         "marks",
         "overnight_intraday",
         "portfolio",
+        "tags",
         "today",
         "trading_on",
         "universe",
@@ -92,6 +98,8 @@ class Gate:
         self.trading_on = True
         self.universe: frozenset[InstrumentId] | None = None
         self.overnight_intraday = False
+        self.tags: Callable[[Order], str] | None = None
+        self.closed: dict[str, tuple[RefusalReason, str]] = {}
         self.day_start_equity = int(portfolio.ledger.initial)
         self.has_value_limits = bool(limits.order_value_max or limits.position_value_max or limits.day_loss_max)
 
@@ -100,6 +108,15 @@ class Gate:
         self.universe = universe
         # Asked with the value limits, so that a run without either pays for neither.
         self.has_value_limits = True
+
+    def close(self, instrument: str, reason: RefusalReason, detail: str) -> None:
+        """Refuse whatever opens in an instrument, or in any ("")."""
+        self.closed[instrument] = (reason, detail)
+        self.has_value_limits = True
+
+    def reopen(self, instrument: str) -> None:
+        """Refuse it no longer."""
+        self.closed.pop(instrument, None)
 
     def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
         """Approve an order and enter it in the book with its margin reserved, or refuse it."""
@@ -116,8 +133,11 @@ class Gate:
                     self.portfolio.ledger.reserved += reserve
         except Refusal as refusal:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
-        self.book.add(order, reserve)
-        return Approved(command)
+        record = self.book.add(order, reserve)
+        if self.tags is None:
+            return Approved(command)
+        record.at_broker = AtBroker(self.tags(order))
+        return Approved(SubmitOrder(order, record.at_broker.tag))
 
     def smaller(self, order: Order, *, sized: bool) -> Qty:
         """Return the part of a refused order that may go: what closes and, if `sized`, what the funds allow to open."""
@@ -318,6 +338,9 @@ class Gate:
         return reserve
 
     def _limits(self, order: Order, held: int, px: int) -> None:
+        for key in ("", order.instrument) if self.closed else ():
+            if key in self.closed:
+                raise Refusal(*self.closed[key])
         if self.universe is not None and order.instrument not in self.universe:
             raise Refusal(RefusalReason.UNIVERSE, self.instruments[order.instrument].display)
         limits = self.limits

@@ -5,7 +5,6 @@ Scalar functions on plain integers; the event engine and the compiled kernel cal
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import isqrt
 
 from manjha.domain.money import Qty
 from manjha.domain.sizing import (
@@ -21,6 +20,8 @@ from manjha.orders.planning import to_lots
 
 RETURN_ONE = 1_000_000
 """One, in the parts per million that daily returns are measured in."""
+_PART = 100_000
+"""What a share of equity is split by, so that its products stay inside int64."""
 
 
 def qty_for_value(value: int, px: int, lot: int) -> int:
@@ -51,10 +52,49 @@ def qty_for_risk(equity: int, fraction: int, px: int, stop: int, lot: int) -> in
 
 def daily_volatility_ppm(closes: Sequence[int]) -> int:
     """Return the root mean square of daily returns in parts per million; closes oldest first, in 1e-4 rupee."""
-    returns = [(now - before) * RETURN_ONE // before for before, now in pairwise(closes) if before]
+    returns = [return_ppm(before, now) for before, now in pairwise(closes) if before]
     if not returns:
         return 0
-    return isqrt(sum(r * r for r in returns) // len(returns))
+    return whole_root(sum(r * r for r in returns) // len(returns))
+
+
+def return_ppm(before: int, now: int) -> int:
+    """Return the change from one close to the next in parts per million, rounded down; `before` is positive."""
+    return (now - before) * RETURN_ONE // before
+
+
+def whole_root(square: int) -> int:
+    """Return the largest whole number whose square is at most `square`, 0 below 1; in steps that can be compiled."""
+    if square < 1:
+        return 0
+    root = 1
+    while root < square // root:
+        root *= 2
+    # From above each step is nearer, and the last one is the root (Newton).
+    better = (root + square // root) // 2
+    while better < root:
+        root = better
+        better = (root + square // root) // 2
+    return root
+
+
+def annual_ppm(daily: int, annual_days: int) -> int:
+    """Return the volatility of a year of so many days, in parts per million, from that of a day."""
+    return whole_root(daily * daily * annual_days)
+
+
+def value_for_volatility(equity: int, annual: int, volatility: int) -> int:
+    """Return what is worth equity × annual (1e-9) ÷ volatility (parts per million, a year), rounded down.
+
+    By wholes and rests, for the compiled kernel's int64: while volatility and the result fit, so do all products.
+    """
+    # A share in 1e-9 over one in 1e-6.
+    per = volatility * (NANO // RETURN_ONE)
+    whole, coarse = equity // per, annual // _PART
+    rest = equity - whole * per
+    parts = rest * coarse // per
+    left = (rest * coarse - parts * per) * _PART + rest * (annual - coarse * _PART)
+    return whole * annual + parts * _PART + left // per
 
 
 def qty_for_volatility(equity: int, policy: VolatilityTarget, closes: Sequence[int], px: int, lot: int) -> int:
@@ -65,8 +105,8 @@ def qty_for_volatility(equity: int, policy: VolatilityTarget, closes: Sequence[i
     daily = daily_volatility_ppm(closes[-policy.lookback - 1 :])
     if daily == 0:
         return 0
-    annual_ppm = isqrt(daily * daily * policy.annual_days)
-    return qty_for_value(equity * policy.annual * RETURN_ONE // annual_ppm // NANO, px, lot)
+    value = value_for_volatility(equity, policy.annual, annual_ppm(daily, policy.annual_days))
+    return qty_for_value(value, px, lot)
 
 
 def needs_closes(policy: SizingPolicy) -> bool:

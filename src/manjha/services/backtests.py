@@ -1,6 +1,6 @@
-"""Backtests from stored data: what a user asks for becomes a spec, a result, and a band of what could have been."""
+"""Backtests from stored data: what a user asks for becomes a spec and a result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -16,23 +16,18 @@ from manjha.engine.bars import in_sessions, resample, sessions_of
 from manjha.market.contracts import lot_size, monthly_expiry
 from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarStore, CorporateActionSource, InstrumentSource, SeriesInfo
-from manjha.research.assumptions import slippage_name
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec, Run, run_backtest
 from manjha.research.bias.quick import run_checked
-from manjha.research.drive import Progress
-from manjha.research.fast import fast_backtest
-from manjha.research.metrics.analysis import Band, analyse, band_of
+from manjha.research.drive import Drive, Progress
 from manjha.research.result import BacktestResult
 from manjha.risk.checks import FITTING
 from manjha.risk.limits import RiskLimits
 from manjha.services.price_steps import steps_of, unexplained
 from manjha.services.stored import load_bars, span_ns
-from manjha.simulator.fills import FillRules, Path
-from manjha.simulator.slippage import BasisPoints, FixedTicks, NoSlippage, SlippageModel
+from manjha.services.tick_runs import TickReader, over_ticks
+from manjha.simulator.fills import FillRules
+from manjha.simulator.slippage import NoSlippage, SlippageModel
 from manjha.strategy.interface import Strategy, is_target_strategy, require_instruments
-
-LADDER: tuple[SlippageModel, ...] = (NoSlippage(), FixedTicks(1), BasisPoints(2), BasisPoints(5), BasisPoints(10))
-"""Slippage of the uncertainty band's rows."""
 
 _STEPS_SHOWN = 5
 
@@ -48,6 +43,7 @@ class BacktestServices(msgspec.Struct, frozen=True):
     actions: CorporateActionSource
     rules: MarketRules
     code_version: str
+    read_ticks: TickReader | None = None
 
 
 class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +52,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     `adjustment` chooses among bars that are stored raw and adjusted; empty takes raw ones where there are any.
     `index_proxy` trades an index as if it were a future without expiry, which cannot be done in reality and is named
     in the report; without it a strategy that trades an index is refused. `bias_check` runs the first bars again without
-    the later ones, and warns of what is decided otherwise.
+    the later ones, and warns of what is decided otherwise. `ticks` runs over ticks; see `tick_runs.over_ticks`.
     """
 
     strategy: Strategy
@@ -76,6 +72,7 @@ class BacktestRequest(msgspec.Struct, frozen=True, kw_only=True):
     product: Product | None = None
     seed: int = 0
     bias_check: bool = True
+    ticks: tuple[str, ...] = ()
 
 
 def plan_backtest(services: BacktestServices, request: BacktestRequest) -> BacktestSpec:
@@ -132,43 +129,17 @@ def backtest(
 ) -> tuple[BacktestSpec, BacktestResult]:
     """Plan and run a backtest."""
     spec = plan_backtest(services, request)
-    return spec, run_by(request)(spec, progress)
+    return spec, run_by(services, request)(spec, progress, Drive)
 
 
-def run_by(request: BacktestRequest) -> Callable[[BacktestSpec, Progress | None], BacktestResult]:
-    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off."""
-    return run_checked if request.bias_check else run_backtest
+def run_by(services: BacktestServices, request: BacktestRequest) -> Run:
+    """Return what runs the plan of a request: with the cheap look-ahead check, unless it is switched off.
 
-
-def uncertainty(
-    spec: BacktestSpec, result: BacktestResult, tell: Callable[[int, int], None] | None = None
-) -> list[Band]:
-    """Return the same run under the worst and best intrabar path and under a ladder of slippage.
-
-    The strategy is made anew for each row, so that nothing carries over.
+    A run over ticks has no such check: `manjha bias-check` looks at the same strategy over bars.
     """
-    variants: list[tuple[FillRules, SlippageModel]] = []
-    ladder = LADDER if spec.slippage in LADDER else (*LADDER, spec.slippage)
-    for path in (Path.WORST, Path.BEST):
-        fills = msgspec.structs.replace(spec.fills, path=path)
-        variants += [(fills, slippage) for slippage in ladder]
-    rows: list[Band] = []
-    for index, (fills, slippage) in enumerate(variants):
-        if tell is not None:
-            tell(index, len(variants))
-        same = fills == spec.fills and slippage == spec.slippage
-        fresh = made_anew(spec.strategy)
-        other = (
-            result
-            if same
-            else fast_backtest(
-                msgspec.structs.replace(spec, strategy=fresh, fills=fills, slippage=slippage), may_compile=False
-            )
-        )
-        name = slippage_name(slippage)
-        label = f"{fills.path} case, slippage {name}"
-        rows.append(band_of(analyse(other), label=label, intrabar=str(fills.path), slippage=name, is_reported=same))
-    return rows
+    if request.ticks:
+        return over_ticks(request.ticks, services.read_ticks)
+    return run_checked if request.bias_check else run_backtest
 
 
 def made_anew(strategy: Strategy) -> Strategy:

@@ -1,4 +1,4 @@
-"""Looking through a journal: is it whole, and what is in it?"""
+"""Looking through a journal and its market data: are they whole, and what is in them?"""
 
 from collections.abc import Iterator
 
@@ -8,38 +8,69 @@ from manjha.domain.commands import Approved
 from manjha.domain.errors import JournalHalted
 from manjha.domain.journal import Fault, Head, Row, faults
 from manjha.domain.moments import format_ts
+from manjha.domain.segments import MarketWritten, segment_faults
 from manjha.engine.journaling import value_of
 from manjha.ports.journal import Journal
+from manjha.ports.segments import MarketSegments
 
 _ENCODER = msgspec.json.Encoder()
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """What the walk over a journal found: how many rows stand there, what is wrong with them, and the head."""
+    """What the walk over a journal found: how many rows stand there, what is wrong with them, and the head.
+
+    `market_bytes` are those of market data that rows state, `loose_bytes` those after them, which no row states: a
+    crash left them, or a writer has not committed them yet.
+    """
 
     head: Head
     rows: int
     faults: tuple[Fault, ...]
+    segments: int
+    market_bytes: int
+    loose_bytes: int
 
 
-def verified(journal: Journal) -> Verified:
-    """Walk over all rows: their chain, their hashes, and whether each is a value that this version knows."""
-    count, unread = 0, list[Fault]()
+def verified(journal: Journal, segments: MarketSegments | None) -> Verified:
+    """Walk over all rows: their chain, their hashes, whether each is a value that this version knows; then market data.
+
+    Market data are whole where each row that states them is true: the segment is there and has that hash. Without
+    `segments` they are not looked at.
+    """
+    count, unread, stated = 0, list[Fault](), list[tuple[int, MarketWritten]]()
 
     def counted() -> Iterator[Row]:
         nonlocal count
         for row in journal.rows():
             count += 1
             try:
-                value_of(row.entry)
+                value = value_of(row.entry)
             except JournalHalted as error:
                 unread.append(Fault(row.seq, f"row {row.seq}: {error.message}"))
+            else:
+                if type(value) is MarketWritten:
+                    stated.append((row.seq, value))
             yield row
 
     # The head first: a writer may go on meanwhile, and rows after it are no fault then.
     head = journal.head()
     found = [*faults(_up_to(counted(), head.seq, journal), head), *unread]
-    return Verified(head, count, tuple(sorted(found, key=lambda fault: fault.seq)))
+    if segments is None:
+        return Verified(head, count, tuple(sorted(found, key=lambda fault: fault.seq)), 0, 0, 0)
+    sizes: dict[int, int] = {}
+
+    def read(number: int) -> bytes:
+        data = segments.read(number)
+        sizes[number] = len(data)
+        return data
+
+    found += segment_faults(stated, read, head.account)
+    ends = {written.segment: written.offset for _, written in stated}
+    for number in set(segments.numbers()) - sizes.keys():
+        read(number)
+    loose = sum(max(0, there - ends.get(number, 0)) for number, there in sizes.items())
+    whole = tuple(sorted(found, key=lambda fault: fault.seq))
+    return Verified(head, count, whole, len(ends), sum(ends.values()), loose)
 
 
 def _up_to(rows: Iterator[Row], last: int, journal: Journal) -> Iterator[Row]:

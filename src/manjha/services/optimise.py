@@ -90,6 +90,7 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
     report = SearchReport(
         study=plan.study,
         strategy=subject.strategy,
+        chosen_from=subject.chosen_from,
         instruments=subject.instruments,
         data_set=subject.data_set,
         objectives=plan.objectives,
@@ -188,4 +189,6 @@ def _anchor(plan: SearchPlan, tuning: Tuning, subject: TrialSubject) -> str:
     """Return what makes two searches the same: what is searched and how, not how long."""
     texts = [constraint.text for constraint in plan.candidates.constraints]
     decisive = (subject, plan.candidates.dimensions, texts, plan.objectives, tuning.sampler, tuning.seed, tuning.batch)
-    return hashlib.sha256(repr((*decisive, tuning.prune)).encode()).hexdigest()
+    # What a strategy was chosen from stands in its source, which counts already: studies of before it was known go on.
+    text = repr((*decisive, tuning.prune)).replace(f", chosen_from={subject.chosen_from!r})", ")", 1)
+    return hashlib.sha256(text.encode()).hexdigest()

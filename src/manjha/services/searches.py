@@ -82,6 +82,7 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
     sharpes: tuple[int | None, ...]
     repeated: int = 0
     is_interrupted: bool = False
+    chosen_from: str = ""
 
     @property
     def trials(self) -> int:

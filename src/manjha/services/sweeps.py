@@ -77,6 +77,7 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     report = SearchReport(
         study=plan.study,
         strategy=subject.strategy,
+        chosen_from=subject.chosen_from,
         instruments=subject.instruments,
         data_set=subject.data_set,
         objectives=plan.objectives,

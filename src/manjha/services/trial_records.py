@@ -4,7 +4,7 @@ from types import TracebackType
 
 import msgspec
 
-from manjha.domain.trials import Trial, TrialOutcome, TrialScope, TrialSubject
+from manjha.domain.trials import Trial, TrialOutcome, TrialScope, TrialSubject, tried_name
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
 from manjha.research.metrics.sample import sample
@@ -49,23 +49,31 @@ class Recorder:
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """How often a strategy was tried on these instruments and days, at any interval, this run included."""
+    """How often a strategy was tried on these instruments and days, at any interval, this run included.
+
+    What it was chosen from was tried, too.
+    """
 
     strategy: str
     instruments: str
     trials: int
+    chosen_from: str = ""
 
     @property
     def words(self) -> str:
         """The count as a sentence."""
         variants = "variant" if self.trials == 1 else "variants"
-        return f"{self.trials:,} {variants} of {self.strategy} tried on {self.instruments} so far"
+        return f"{self.trials:,} {variants} of {self._name} tried on {self.instruments} so far"
 
     @property
     def sentence(self) -> str:
         """The count as a report says it of its run."""
         one = f"One of {self.trials:,} variants" if self.trials > 1 else "The only variant"
-        return f"{one} of {self.strategy} tried on {self.instruments} so far."
+        return f"{one} of {self._name} tried on {self.instruments} so far."
+
+    @property
+    def _name(self) -> str:
+        return tried_name(self.strategy, self.chosen_from)
 
 
 def count_again(ledger: TrialLedger, result: BacktestResult) -> Counted:
@@ -76,14 +84,20 @@ def count_again(ledger: TrialLedger, result: BacktestResult) -> Counted:
         data_set=data_set_named(result.instruments, result.intervals[0]),
         first_ns=result.start_ns,
         last_ns=result.end_ns,
+        chosen_from=result.chosen_from,
     )
-    return Counted(result.strategy, scope.instruments, ledger.count(scope))
+    return Counted(result.strategy, scope.instruments, ledger.count(scope), result.chosen_from)
 
 
-def record_run(ledger: TrialLedger, spec: BacktestSpec, result: BacktestResult) -> Counted:
-    """Count a single run, with its daily returns, and say how many variants there are now."""
-    subject = subject_of(spec)
+def trial_of(spec: BacktestSpec, result: BacktestResult) -> Trial:
+    """Return a run as a trial, with its daily returns."""
     outcome = summarise(sample(result), Asked(with_returns=True)).outcome
+    return Trial(subject_of(spec), parameters_of(spec.strategy), outcome)
+
+
+def record_run(ledger: TrialLedger, trial: Trial) -> Counted:
+    """Count a single run, and say how many variants there are now."""
+    subject = trial.subject
     with Recorder(ledger, SINGLE) as recorder:
-        recorder.add(subject, parameters_of(spec.strategy), outcome)
-    return Counted(subject.strategy, subject.instruments, ledger.count(subject.scope))
+        recorder.add(subject, trial.parameters, trial.outcome)
+    return Counted(subject.strategy, subject.instruments, ledger.count(subject.scope), subject.chosen_from)

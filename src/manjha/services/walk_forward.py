@@ -89,6 +89,7 @@ class WalkReport(msgspec.Struct, frozen=True, kw_only=True):
     forward: Forward | None
     stability: tuple[Steady, ...]
     is_interrupted: bool = False
+    chosen_from: str = ""
 
 
 def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress | None = None) -> WalkReport:
@@ -134,6 +135,7 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     return WalkReport(
         study=plan.study,
         strategy=subject.strategy,
+        chosen_from=subject.chosen_from,
         instruments=subject.instruments,
         data_set=subject.data_set,
         objective=objective.name,

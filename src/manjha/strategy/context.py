@@ -3,13 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from manjha.domain.bars import Interval, format_interval
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
+from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash
 from manjha.domain.orders import LegGroup, Product, Side, WorkingOrder
 from manjha.domain.sizing import NANO, TargetUnit
@@ -26,7 +23,6 @@ from manjha.strategy.views import Line, Series, Timeline
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _BUY, _SELL = Side.BUY, Side.SELL
-_PIECE = 4_096
 
 
 class Account(Protocol):
@@ -73,7 +69,7 @@ class Market:
         """Return the line of a column: open, high, low, close, volume or oi."""
         if field not in self._lines:
             price = field not in ("volume", "oi")
-            self._lines[field] = self.series.line(self.series.floats(field), price=price)
+            self._lines[field] = self.series.field_line(field, price=price)
         return self._lines[field]
 
     open = property(lambda self: self.line("open"))
@@ -329,42 +325,6 @@ class Context:
         series = (market or self.market).series
         if interval is not None:
             series = self.series((market or self.market).instrument.id, interval)
-        columns = [_input(series, name) for name in inputs or ("close",)]
-        out = function(*columns, **params)
-        lines = [series.line(np.asarray(each, dtype=np.float64), price=price) for each in _as_tuple(out)]
-        for each in _as_tuple(out):
-            self.warmup = max(self.warmup, _first_ready(np.asarray(each), series))
-        if not isinstance(out, tuple):
-            return lines[0]
-        make: Callable[..., Any] = type(out)
-        return make(*lines) if hasattr(out, "_fields") else tuple(lines)
-
-
-def _input(series: Series, name: str) -> NDArray[Any]:
-    if name == "ts":
-        return np.asarray(series.columns.ts_close_ns)
-    if name == "day":
-        return (np.asarray(series.columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
-    if name not in ("open", "high", "low", "close", "volume", "oi"):
-        raise UsageError(f"{name!r} is no column", hint="It is one of open, high, low, close, volume, oi, ts, day.")
-    if series.basis is None and name not in ("volume", "oi"):
-        return np.asarray(getattr(series.columns, name))
-    return series.floats(name)
-
-
-def _as_tuple(out: Any) -> tuple[NDArray[Any], ...]:
-    return out if isinstance(out, tuple) else (out,)
-
-
-def _first_ready(values: NDArray[Any], series: Series) -> int:
-    """Return the first timeline position at which the line has a number."""
-    # A piece at a time, as most lines begin early and a column may be long.
-    row = len(values)
-    for start in range(0, len(values), _PIECE):
-        known = np.flatnonzero(~np.isnan(values[start : start + _PIECE]))
-        if len(known):
-            row = start + int(known[0])
-            break
-    if series.rows is None:
-        return row
-    return int(np.searchsorted(series.rows, row))
+        made, ready = series.computed(function, inputs or ("close",), params, price=price)
+        self.warmup = max(self.warmup, ready)
+        return made

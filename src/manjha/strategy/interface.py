@@ -68,6 +68,8 @@ class Strategy:
         How many instruments it needs and takes; 0 means any number.
     needs_volume
         Whether it computes with traded volume; refused on instruments that have none (an index).
+    chosen_from
+        The name under which the trials are recorded that this strategy was chosen from; they count with its own.
     """
 
     name: ClassVar[str] = ""
@@ -77,6 +79,7 @@ class Strategy:
     instruments_min: ClassVar[int] = 1
     instruments_max: ClassVar[int] = 1
     needs_volume: ClassVar[bool] = False
+    chosen_from: ClassVar[str] = ""
     params: ClassVar[dict[str, Param]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -85,6 +88,11 @@ class Strategy:
             cls.name = _kebab(cls.__name__)
         if "title" not in vars(cls):
             cls.title = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+        if not isinstance(cls.chosen_from, str):
+            raise UsageError(
+                f"chosen_from of {cls.name} must be the name of a strategy, was {cls.chosen_from!r}",
+                hint='Write a name like "evolved", or leave it out where the strategy was not chosen by a search.',
+            )
         cls.params = collect(cls)
         cls.product = member(Product, cls.product, f"product of {cls.name}")
         cls.unit = member(TargetUnit, cls.unit, f"unit of {cls.name}")

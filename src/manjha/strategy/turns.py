@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from manjha.domain.errors import UsageError
 from manjha.strategy.views import Floats
 
-PIECE = 2**15
-"""Bars that are searched at once, so that the search takes little memory."""
+PIECE = 2**12
+"""Crossings that are found at once, so that the search takes little memory."""
 
 
 class Changes(NamedTuple):
@@ -71,14 +71,17 @@ def crossings_at(one: Floats, other: Floats, *, by: float = 0.0, above: float = 
     from manjha.strategy.indicators.kernels.turns import find_crossings
 
     one, other = _alike(one, other)
+    by, above, below = float(by), float(above), float(below)
     found: list[Changes] = []
-    rows, values, last = np.empty(PIECE, np.int64), np.empty(PIECE), np.nan
-    for first in range(0, len(one), PIECE):
-        piece = slice(first, first + PIECE)
-        count = find_crossings(one[piece], other[piece], (by, above, below), last, rows, values)
+    first, last = 0, np.nan
+    while first < len(one):
+        rows, values = np.empty(PIECE, np.int64), np.empty(PIECE)
+        count, first = find_crossings(one, other, by, above, below, first, last, rows, values)
         if count:
-            found.append(Changes(rows[:count] + first, values[:count].copy()))
+            found.append(Changes(rows[:count], values[:count]))
             last = values[count - 1]
+    if len(found) == 1:
+        return found[0]
     if not found:
-        return Changes(rows[:0], values[:0])
+        return Changes(np.empty(0, np.int64), np.empty(0))
     return Changes(np.concatenate([each.rows for each in found]), np.concatenate([each.values for each in found]))

@@ -3,8 +3,8 @@
 There is one cursor a run. Lines are views over whole columns that refuse to look past it, so nothing is made for a bar.
 """
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import RUPEE
 from manjha.strategy.reader import Cursor, Reader
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_PIECE = 4_096
 
 
 class Line(Reader):
@@ -62,6 +64,13 @@ class Line(Reader):
             f"line[{ago}] would look at a bar that has not closed",
             hint="line[-1] is the last closed bar, line[-2] the one before it.",
         )
+
+
+class Computed(NamedTuple):
+    """What `Series.computed` gives: a line or a tuple of them, and the first timeline position with all values."""
+
+    made: Any
+    ready: int
 
 
 class Series:
@@ -133,6 +142,64 @@ class Series:
     def line(self, data: Floats, *, price: bool) -> Line:
         """Return a line over one value a bar. `price` says that the values are in rupees a share."""
         return Line(data, self.cursor, self.rows, self.basis if price else None)
+
+    def field_line(self, field: str, *, price: bool) -> Line:
+        """Return the line of a column."""
+        return self.line(self.floats(field), price=price)
+
+    def computed(
+        self, function: Callable[..., Any], inputs: Sequence[str], params: Mapping[str, Any], *, price: bool
+    ) -> Computed:
+        """Return an indicator over whole columns as lines; see `Context.indicator`."""
+        out = function(*[self.input(name) for name in inputs], **params)
+        values = [np.asarray(each) for each in in_tuple(out)]
+        lines = [self.line(np.asarray(each, dtype=np.float64), price=price) for each in values]
+        return Computed(as_given(out, lines), max((self._first_ready(each) for each in values), default=0))
+
+    def input(self, name: str) -> NDArray[Any]:
+        """Return a column as indicators take it: int64 prices, float64 where an action changes their basis."""
+        if name == "ts":
+            return np.asarray(self.columns.ts_close_ns)
+        if name == "day":
+            return (np.asarray(self.columns.ts_open_ns) + IST_OFFSET_NS) // DAY_NS
+        check_input(name)
+        if self.basis is None and name not in ("volume", "oi"):
+            return np.asarray(getattr(self.columns, name))
+        return self.floats(name)
+
+    def _first_ready(self, values: NDArray[Any]) -> int:
+        """Return the first timeline position at which the line has a number."""
+        row = first_number(values)
+        return row if self.rows is None else int(np.searchsorted(self.rows, row))
+
+
+def check_input(name: str) -> None:
+    """Raise `UsageError` for what is no column that an indicator takes."""
+    if name not in ("open", "high", "low", "close", "volume", "oi", "ts", "day"):
+        raise UsageError(f"{name!r} is no column", hint="It is one of open, high, low, close, volume, oi, ts, day.")
+
+
+def in_tuple(out: Any) -> tuple[NDArray[Any], ...]:
+    """Return what an indicator gave, one array or several, as a tuple."""
+    return out if isinstance(out, tuple) else (out,)
+
+
+def as_given(out: Any, lines: Sequence[Line]) -> Any:
+    """Return the lines of an indicator in the shape of what it gave: one, a tuple, or its named tuple."""
+    if not isinstance(out, tuple):
+        return lines[0]
+    make: Callable[..., Any] = type(out)
+    return make(*lines) if hasattr(out, "_fields") else tuple(lines)
+
+
+def first_number(values: NDArray[Any]) -> int:
+    """Return the first row that is not NaN; their number where there is none."""
+    # A piece at a time, as most lines begin early and a column may be long.
+    for start in range(0, len(values), _PIECE):
+        known = np.flatnonzero(~np.isnan(values[start : start + _PIECE]))
+        if len(known):
+            return start + int(known[0])
+    return len(values)
 
 
 class Timeline:

@@ -5,15 +5,18 @@ import polars as pl
 from manjha.adapters.formats.assembly import day_expr, exact, inside_session, pack
 from manjha.adapters.formats.generic import SYMBOL, identify
 from manjha.adapters.formats.quarantine import Findings
-from manjha.adapters.formats.reading import Reading, TableFormat, numbered, values
-from manjha.adapters.formats.sessions import Sessions
+from manjha.adapters.formats.reading import Reading, TableFormat, honest_errors, numbered, values
+from manjha.adapters.formats.sessions import SessionClock, Sessions, regular_session
 from manjha.adapters.formats.sketch import Sketch
 from manjha.adapters.formats.stamps import has_time, on_utc, read_stamps
+from manjha.adapters.formats.tabular import read_table
 from manjha.domain.bars import DAY, MINUTE, Interval
 from manjha.domain.errors import DataError
+from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import SECOND_NS, format_day
 from manjha.domain.money import PAISA, PX_MAX, RUPEE
-from manjha.ports.market_data import Imported
+from manjha.domain.ticks import TickColumns
+from manjha.ports.market_data import Imported, ImportHints
 
 _PRICE = ("ltp", "lasttradedprice", "lastprice", "price", "lp")
 _VOLUME = ("volume", "volumetraded", "cumulativevolume", "totaltradedvolume", "vol", "ttq")
@@ -28,6 +31,15 @@ def _is_ticks(sketch: Sketch) -> bool:
 
 def _read(reading: Reading) -> Imported:
     """Missing minutes are not filled; the first bar's volume is what was traded since the day began."""
+    interval = reading.hints.interval or MINUTE
+    if interval == DAY:
+        raise DataError(f"{reading.file}: ticks make intraday bars", hint="Give --interval 1m or leave it out.")
+    inside, instruments = _inside(reading)
+    return reading.imported([pack(_bars(inside, interval), instruments, interval, reading.findings)], instruments)
+
+
+def _inside(reading: Reading) -> tuple[pl.DataFrame, list[Instrument]]:
+    """Return the good ticks inside sessions, by instrument and time, each with the day's volume so far."""
     table = reading.table
     _refuse_many(reading)
     if table.any_of(*_OI) and not reading.hints.instrument and not table.has("expiry"):
@@ -35,9 +47,6 @@ def _read(reading: Reading) -> Imported:
             f"{reading.file}: ticks with open interest are of derivatives, but no expiry is told",
             hint="Import one contract at a time, a file each: --instrument NFO:MCX:2025-11-25:FUT.",
         )
-    interval = reading.hints.interval or MINUTE
-    if interval == DAY:
-        raise DataError(f"{reading.file}: ticks make intraday bars", hint="Give --interval 1m or leave it out.")
     stamps = read_stamps(table)
     columns = {"price": table.any_of(*_PRICE), "total": table.any_of(*_VOLUME), "oi": table.any_of(*_OI)}
     frame = numbered(table, {"ts": stamps.ns, **values(table, columns)})
@@ -50,8 +59,29 @@ def _read(reading: Reading) -> Imported:
     ordered = placed.sort("inst", "ts", "total", "row")
     rising = _rising(ordered, reading.findings)
     reading.findings.refuse_if_mostly_bad(frame.height)
-    bars = _bars(inside_session(rising, reading.findings), interval)
-    return reading.imported([pack(bars, instruments, interval, reading.findings)], instruments)
+    return inside_session(rising, reading.findings), list(instruments)
+
+
+def read_ticks(data: bytes, file: str, hints: ImportHints, clock: SessionClock = regular_session) -> list[TickColumns]:
+    """Return the ticks of a decompressed file, those of each instrument in the order of time.
+
+    The bars that an import makes of the file are those of these ticks. Raises `DataError` for a file of something else.
+    """
+    table = read_table(data, file)
+    if not _is_ticks(table.sketch):
+        raise DataError(f"{file}: no file of ticks", hint="It needs a time, a price and, where known, a volume.")
+    reading = Reading("ticks", file, table, hints, clock, Findings(table, file))
+    with honest_errors(file, "ticks"):
+        inside, instruments = _inside(reading)
+        # What was traded before the first tick of the session (the opening auction) belongs to that tick.
+        before = pl.col("total").shift(1).over("inst", "day").fill_null(0)
+        traded = inside.sort("inst", "ts", "total", "row").with_columns(volume=pl.col("total") - before)
+        return [_columns(one.id, traded.filter(pl.col("inst") == at)) for at, one in enumerate(instruments)]
+
+
+def _columns(name: InstrumentId, frame: pl.DataFrame) -> TickColumns:
+    held = (frame[column].to_numpy().astype("int64").data for column in ("ts", "price", "volume"))
+    return TickColumns(name, *held)
 
 
 def _refuse_many(reading: Reading) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from manjha.adapters.sql.database import read_url
@@ -118,13 +118,25 @@ class SqlJournal:
     def rows(self, after: int = 0) -> Iterator[Row]:
         """Yield the rows after a number, as they are stored."""
         table = JOURNAL.c
-        asked = select(JOURNAL).where(table.account == self._account, table.seq > after).order_by(table.seq)
-        with self._reading() as connection:
-            for found in connection.execution_options(yield_per=READ_AT_ONCE).execute(asked):
-                entry = Entry(found.kind, TsNs(found.ts_ns), bytes(found.payload))
-                yield Row(
-                    found.seq, found.epoch, RunId(found.run), entry, bytes(found.previous), bytes(found.hash)
-                )  # fmt: skip
+        yield from self._rows(select(JOURNAL).where(table.seq > after).order_by(table.seq))
+
+    def of_kind(self, kind: str, *, newest_first: bool = False) -> Iterator[Row]:
+        """Yield the rows of one kind; see the port."""
+        seq = JOURNAL.c.seq
+        yield from self._rows(
+            select(JOURNAL).where(JOURNAL.c.kind == kind).order_by(seq.desc() if newest_first else seq)
+        )
+
+    def _rows(self, asked: Select[Any]) -> Iterator[Row]:
+        asked = asked.where(JOURNAL.c.account == self._account)
+        with (
+            self._reading() as connection,
+            connection.execution_options(yield_per=READ_AT_ONCE).execute(asked) as result,
+        ):
+            # In the order of the table's columns: by name costs as much as everything else here.
+            for _, seq, epoch, run, ts_ns, kind, payload, previous, made in result:
+                entry = Entry(kind, TsNs(ts_ns), bytes(payload))
+                yield Row(seq, epoch, RunId(run), entry, bytes(previous), bytes(made))
 
     def keep(self, snapshot: Snapshot) -> None:
         """Keep a snapshot of the state after a row that is there; see the port."""
@@ -140,8 +152,8 @@ class SqlJournal:
         """Yield the snapshots that are kept, newest first."""
         table = SNAPSHOTS.c
         asked = select(SNAPSHOTS).where(table.account == self._account).order_by(table.seq.desc())
-        with self._reading() as connection:
-            for found in connection.execute(asked):
+        with self._reading() as connection, connection.execution_options(yield_per=1).execute(asked) as result:
+            for found in result:
                 yield Snapshot(found.seq, found.digest, bytes(found.payload))
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ TRIALS = Table(
     Column("last_ns", BigInteger, nullable=False),
     Column("settings_hash", String(64), nullable=False),
     Column("seed", BigInteger, nullable=False),
+    Column("chosen_from", String(200), nullable=False, server_default=""),
     Column("parameters", Text, nullable=False),
     Column("status", String(8), nullable=False),
     Column("error", Text, nullable=False),

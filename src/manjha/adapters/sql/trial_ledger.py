@@ -98,7 +98,7 @@ class SqlTrialLedger:
 def _within(scope: TrialScope) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions of `TrialScope.has`, of trials that did not fail."""
     return (
-        TRIALS.c.strategy == scope.strategy,
+        TRIALS.c.strategy.in_(scope.strategies),
         or_(TRIALS.c.instruments == scope.instruments, TRIALS.c.data_set == scope.data_set),
         TRIALS.c.first_ns < scope.last_ns,
         TRIALS.c.last_ns > scope.first_ns,

@@ -1,8 +1,8 @@
 """One place where errors become words and exit codes.
 
 Exit codes: 0 done · 1 a check found something wrong · 2 what was asked for cannot be · 3 a source outside failed, try
-again · 4 the journal cannot be written or trusted · 70 a bug in Manjha · 130 interrupted. Tracebacks go to a file, not
-to the screen.
+again · 4 the journal cannot be written or trusted · 5 another process trades the account · 70 a bug in Manjha · 130
+interrupted. Tracebacks go to a file, not to the screen.
 """
 
 import errno
@@ -13,9 +13,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from manjha.domain.errors import InvariantBroken, JournalHalted, ManjhaError, SourceError
+from manjha.domain.errors import AccountHeld, InvariantBroken, JournalHalted, ManjhaError, SourceError
 
-OK, FAULTY, USAGE, SOURCE, HALTED, BUG, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 70, 130, 141
+OK, FAULTY, USAGE, SOURCE, HALTED, HELD, BUG, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 5, 70, 130, 141
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -53,6 +53,8 @@ def _explain(error: Exception, args: Sequence[str]) -> int:
     say_error(error.message, error.hint)
     if isinstance(error, JournalHalted):
         return HALTED
+    if isinstance(error, AccountHeld):
+        return HELD
     return SOURCE if isinstance(error, SourceError) else USAGE
 
 

@@ -1,12 +1,16 @@
-"""`manjha journal`: verify and export. Both read only."""
+"""`manjha journal`: verify, replay and export. All of them only read."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from manjha.app.cli.errors import FAULTY, OK
+from manjha.domain.moments import format_ts
+
+if TYPE_CHECKING:
+    from manjha.services.replays import RunReplayed
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The journal of an account: is it whole, what is in it?"
@@ -14,21 +18,23 @@ app = typer.Typer(
 
 Where = Annotated[str, typer.Argument(help="The journal's file, or the URL of its database.")]
 Account = Annotated[str, typer.Option("--account", help="Which account's, where a database has several.")]
+Segments = Annotated[str, typer.Option("--segments", help="Folder of its market data, where that was moved.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 SHOWN = 20
 
 
 @app.command()
-def verify(where: Where, *, account: Account = "", json: Json = False) -> None:
-    """Walk the chain of rows from the first to the last and name what is wrong. Exit code 1 if anything is."""
-    from manjha.app.bootstrap import journal_to_read
+def verify(where: Where, *, account: Account = "", segments: Segments = "", json: Json = False) -> None:
+    """Walk the rows and their market data from first to last and name what is wrong. Exit code 1 if anything is."""
+    from manjha.app.bootstrap import journal_to_read, market_segments
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
     from manjha.services.journals import verified
 
     journal = journal_to_read(where, account)
     try:
-        found = verified(journal)
+        found = verified(journal, market_segments(load_settings(), where, journal.head().account, segments))
     finally:
         journal.close()
     head = found.head
@@ -39,6 +45,9 @@ def verify(where: Where, *, account: Account = "", json: Json = False) -> None:
                 "rows": found.rows,
                 "epoch": head.epoch,
                 "head": head.hash.hex(),
+                "segments": found.segments,
+                "market_bytes": found.market_bytes,
+                "loose_bytes": found.loose_bytes,
                 "faults": [{"seq": fault.seq, "what": fault.what} for fault in found.faults],
             }
         )
@@ -53,7 +62,51 @@ def verify(where: Where, *, account: Account = "", json: Json = False) -> None:
     else:
         rows, term = f"{found.rows:,} rows", f"{head.epoch} epochs"
         print(f"The journal of {head.account} is whole: {rows} in {term}, head {head.hash.hex()[:16]}.")
+        if found.segments:
+            print(f"Its market data are whole: {found.market_bytes:,} bytes in {found.segments} segments.")
+    if found.loose_bytes and not json:
+        say(f"{found.loose_bytes:,} bytes of market data are stated by no row; the next writer cuts them off.")
     raise typer.Exit(FAULTY if found.faults else OK)
+
+
+@app.command()
+def replay(
+    where: Where,
+    *,
+    account: Account = "",
+    segments: Segments = "",
+    strategy: Annotated[str, typer.Option("-s", "--strategy", help="Where it is found now, if elsewhere.")] = "",
+    from_snapshot: Annotated[bool, typer.Option("--from-snapshot", help="Go on from the newest snapshot.")] = False,
+    json: Json = False,
+) -> None:
+    """Step through what was recorded once more and name the first event that differs. Exit code 1 if one does."""
+    from functools import partial
+
+    from manjha.app.bootstrap import journal_to_read, market_rules, market_segments, strategy_source
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.settings import load_settings
+    from manjha.domain.errors import UsageError
+    from manjha.services.replays import Replays, recorded_runs
+
+    settings = load_settings()
+    source, rules = strategy_source(settings), market_rules(settings)
+    journal = journal_to_read(where, account)
+    try:
+        stored = market_segments(settings, where, journal.head().account, segments)
+        replays = Replays(journal, stored, lambda name: source.find(strategy or name), rules)
+        runs = recorded_runs(journal)
+        if not runs:
+            raise UsageError("the journal holds no recorded run", hint="`manjha backtest --journal PATH` records one.")
+        with progress_bar() as tell:
+            found = [replays.replay(run, partial(tell, "replay"), from_snapshot=from_snapshot) for run in runs]
+    finally:
+        journal.close()
+    if json:
+        print_json({"runs": [document(one) for one in found]})
+    else:
+        for one in found:
+            show(one)
+    raise typer.Exit(FAULTY if any(one.found.difference for one in found) else OK)
 
 
 @app.command()
@@ -79,3 +132,50 @@ def export(
     finally:
         journal.close()
     say(f"{count:,} rows written")
+
+
+def document(one: "RunReplayed") -> dict[str, Any]:
+    """Return a replayed run for JSON."""
+    found, difference = one.found, one.found.difference
+    return {
+        "run": one.run.terms.origin.run,
+        "strategy": one.run.terms.strategy,
+        "rows": [one.run.first, one.run.last],
+        "after": one.after,
+        "events": found.events,
+        "decisions": found.decisions,
+        "digests": found.digests,
+        "has_ended": found.has_ended,
+        "state": found.digest,
+        "changed": one.changed,
+        "difference": None
+        if difference is None
+        else {
+            "seq": difference.seq,
+            "time": format_ts(difference.ts_ns),
+            "event": difference.event,
+            "recorded": difference.recorded,
+            "came_out": difference.came_out,
+        },
+    }
+
+
+def show(one: "RunReplayed") -> None:
+    """Print a replayed run: the same, or the first event that differs."""
+    from manjha.app.cli.errors import say
+
+    found, difference = one.found, one.found.difference
+    name = f"run {one.run.terms.origin.run} of {one.run.terms.strategy}"
+    for what in one.changed:
+        say(f"{name}: {what}")
+    since = f" after row {one.after:,}" if one.after else ""
+    walked = f"{found.events:,} events{since}, {found.decisions:,} decisions, {found.digests:,} states compared"
+    if difference is None:
+        end = "" if found.has_ended else "; its end is not recorded"
+        print(f"{name}: as recorded ({walked}{end})\n  state {found.digest}")
+        return
+    print(f"{name}: differs at row {difference.seq:,} ({format_ts(difference.ts_ns)}), after {walked}")
+    print(f"  event     {difference.event}")
+    print(f"  recorded  {difference.recorded}")
+    print(f"  came out  {difference.came_out}")
+    print(f"  state     {found.digest}")

@@ -19,6 +19,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "journal": ("manjha.app.cli.journal", "The journal of an account: is it whole, what is in it?"),
     "kill": ("manjha.app.cli.kill", "Stop trading: throw the kill switch, also when nothing else answers."),
     "resume": ("manjha.app.cli.resume", "Lift the kill switch, with a reason and the account's id."),
+    "leader": ("manjha.app.cli.leader", "Who trades an account; take it away from a process that is stopped."),
+    "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
+    "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),
+    "notify": ("manjha.app.cli.notify", "Send a test message to every address that notes go to."),
+    "db": ("manjha.app.cli.db", "The database of records: its state, its migrations, its read models."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),
 }
 """Commands in the order in which help lists them: the module whose `app` is the command, and one line of help.

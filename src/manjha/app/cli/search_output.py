@@ -5,6 +5,7 @@ from pathlib import Path
 
 from manjha.app.cli.output import print_json, print_table
 from manjha.app.search_tables import best_rows, counted, judged, search_document, search_page, sentence, table_of
+from manjha.domain.trials import tried_name
 from manjha.research.search_report import write_search_page
 from manjha.services.searches import SearchReport, SearchRow
 
@@ -32,8 +33,9 @@ def print_search(report: SearchReport, best: Sequence[SearchRow]) -> None:
     for row in report.failed[:FAILURES_SHOWN]:
         print(f"failed: {', '.join(f'{k}={v}' for k, v in row.point.items())}: {row.outcome.error}")
     print(f"{counted(report)} Study: {report.study}.")
+    name = tried_name(report.strategy, report.chosen_from)
     print(
-        f"{report.trials:,} variants of {report.strategy} have been tried on {report.instruments} in all: the more "
+        f"{report.trials:,} variants of {name} have been tried on {report.instruments} in all: the more "
         "there are, the more of the best one is luck."
     )
     if rows:

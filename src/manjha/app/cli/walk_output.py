@@ -5,6 +5,7 @@ from pathlib import Path
 from manjha.app.cli.output import print_table
 from manjha.app.walk_tables import sentence, stability_rows, window_rows
 from manjha.domain.moments import format_day
+from manjha.domain.trials import tried_name
 from manjha.services.walk_forward import WalkReport
 
 
@@ -22,6 +23,7 @@ def print_walk(found: WalkReport, page: Path | None) -> None:
     print(f"{sentence(found)}\n")
     begun = f"Interrupted: {len(found.rows)} of {found.windows}" if found.is_interrupted else f"{len(found.rows)}"
     print(f"{begun} windows of {found.combinations:,} combinations. Study: {found.study}.")
-    print(f"{found.trials:,} variants of {found.strategy} have been tried on {found.instruments} in all.")
+    name = tried_name(found.strategy, found.chosen_from)
+    print(f"{found.trials:,} variants of {name} have been tried on {found.instruments} in all.")
     if page is not None:
         print(f"Report: {page}")

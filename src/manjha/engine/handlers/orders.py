@@ -34,13 +34,13 @@ def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> Non
 def rejected(state: EngineState, event: OrderRejected, out: list[Output]) -> None:
     """Note that the exchange refused an order; its margin is free again."""
     del out
-    _ended(state, event.order_id, Happening.REJECTED, event.ts_ns, event.reason)
+    ended(state, event.order_id, Happening.REJECTED, event.ts_ns, event.reason)
 
 
 def cancelled(state: EngineState, event: OrderCancelled, out: list[Output]) -> None:
     """Note that what was left of an order is gone; its margin is free again."""
     del out
-    _ended(state, event.order_id, Happening.CANCELLED, event.ts_ns, event.reason)
+    ended(state, event.order_id, Happening.CANCELLED, event.ts_ns, event.reason)
 
 
 def modified(state: EngineState, event: OrderModified, out: list[Output]) -> None:
@@ -109,7 +109,8 @@ def _record(state: EngineState, order_id: OrderId) -> OrderRecord:
         raise InvariantBroken(f"the exchange speaks of order {order_id}, which we did not place") from None
 
 
-def _ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: TsNs, reason: str) -> None:
+def ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: TsNs, reason: str) -> None:
+    """Note that an order will not trade any more; its margin is free again."""
     record = _record(state, order_id)
     state.book.note(record, happening, ts_ns, reason)
     state.portfolio.ledger.reserved -= record.reserved

@@ -6,8 +6,11 @@ from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, Tradi
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
 from manjha.engine.carried import put_back
+from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
-from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER, carry_out, close_out
+from manjha.engine.flatten import flatten
+from manjha.engine.handlers import broker
+from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER, carry_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
 
@@ -26,6 +29,8 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
         begin_day(state, state.controls, event, out)
     if state.picks_universe:
         choose_universe(state, event.day, today)
+    if state.desk is not None:
+        broker.new_day(state, event.day, event.ts_ns, out)
     if state.carried_orders:
         put_back(state, out)
     if state.squares_off:
@@ -46,7 +51,7 @@ def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> 
     for position in list(state.portfolio.open_positions()):
         if position.key.product is Product.MIS:
             state.carried_intraday += 1
-            close_out(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
+            flatten(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
@@ -64,7 +69,9 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
     if event.key == SQUARE_OFF_TIMER:
         for instrument, rules in state.gate.today.items():
             if rules.square_off_ns <= event.ts_ns:
-                close_out(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+                flatten(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+    elif event.key.startswith(BROKER_TIMER):
+        broker.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits

@@ -1,12 +1,14 @@
 """What is not traded but happens to what is held: corporate actions, expiry, the contract note."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.charges import ChargeLines
 from manjha.domain.commands import Output
 from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSettled
-from manjha.domain.instrument import Asset, Instrument, Kind, Right
+from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind, Right
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine.carried import take_over
@@ -42,7 +44,7 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
     out.extend(state.gate.cancel(record) for record in state.book.open_orders(event.instrument))
     for position in list(state.portfolio.open_positions(event.instrument)):
         before = position.qty
-        value = _settlement_value(instrument, event.settlement)
+        value = settlement_value(instrument, event.settlement)
         gain = position.apply(-before, value)
         paid = position.key in state.portfolio.paid
         cash = before * value if paid else gain
@@ -80,24 +82,32 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
 
 def _derivatives(state: EngineState, action: CorporateAction, ts_ns: TsNs) -> None:
     """Scale lots, strikes and positions of contracts on the share, so that their value stays (section 6)."""
-    share = state.instruments.get(action.instrument)
-    if share is None:
-        return
-    for contract in [i for i in state.instruments.values() if i.is_derivative and i.underlying == share.symbol]:
-        strike = contract.strike
-        state.instruments[contract.id] = msgspec.structs.replace(
-            contract,
-            lot=Qty(contract.lot * action.new_shares // action.old_shares),
-            strike=None if strike is None else Px(strike * action.old_shares // action.new_shares),
-        )
+    for contract in contracts_after(state.instruments, action):
+        state.instruments[contract.id] = contract
         for position in list(state.portfolio.open_positions(contract.id)):
             _adjust(state, position, msgspec.structs.replace(action, instrument=contract.id), ts_ns)
         state.marks.rebase(contract.id, ratio(action.old_shares, action.new_shares))
         state.refresh(contract.id)
 
 
-def _settlement_value(instrument: Instrument, settlement: int) -> int:
-    """Return what one unit pays at expiry, in 1e-4 rupee."""
+def contracts_after(instruments: Mapping[InstrumentId, Instrument], action: CorporateAction) -> list[Instrument]:
+    """Return the contracts on a share as they are after its split or bonus: lot and strike in the new shares."""
+    share = instruments.get(action.instrument)
+    if share is None:
+        return []
+    return [
+        msgspec.structs.replace(
+            one,
+            lot=Qty(one.lot * action.new_shares // action.old_shares),
+            strike=None if one.strike is None else Px(one.strike * action.old_shares // action.new_shares),
+        )
+        for one in instruments.values()
+        if one.is_derivative and one.underlying == share.symbol
+    ]
+
+
+def settlement_value(instrument: Instrument, settlement: int) -> int:
+    """Return what one unit of a future or option pays at expiry, in 1e-4 rupee; prices in the same."""
     if instrument.kind is Kind.FUTURE or instrument.strike is None:
         return settlement
     if instrument.right is Right.CALL:
@@ -110,7 +120,7 @@ def _settlement_charges(
 ) -> None:
     """Book what an expiry costs: tax of an exercised long option; the delivery fee of a single-stock contract."""
     tax = fee = Cash(0)
-    in_money = _settlement_value(contract, event.settlement) > 0
+    in_money = settlement_value(contract, event.settlement) > 0
     if contract.kind is Kind.OPTION and qty > 0:
         tax = exercise_tax(state.rules, contract, state.day, event.settlement, qty)
     if contract.asset is Asset.EQUITY and in_money:

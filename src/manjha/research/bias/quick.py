@@ -11,13 +11,13 @@ import numpy as np
 
 from manjha.domain.sizing import NANO
 from manjha.engine.state import EngineState
-from manjha.research.backtest import BacktestSpec, run_backtest
+from manjha.research.backtest import BacktestSpec, Driver, run_backtest
 from manjha.research.bias.compare import Difference, differences
 from manjha.research.bias.subjects import Broken, StrategySubject, Trace, Values, attempted, kept
 from manjha.research.bias.tape import Ints, cut
 from manjha.research.bias.watch import Watch, known_at
 from manjha.research.bias.words import quick_sentence, unchecked_sentence
-from manjha.research.drive import Progress
+from manjha.research.drive import Drive, Progress
 from manjha.research.result import BacktestResult
 from manjha.strategy.asked import TargetRequest
 from manjha.strategy.interface import is_target_strategy
@@ -32,13 +32,13 @@ PARTS = (0.65, 0.35)
 """How the bars are divided among the cuts."""
 
 
-def run_checked(spec: BacktestSpec, progress: Progress | None = None) -> BacktestResult:
+def run_checked(spec: BacktestSpec, progress: Progress | None = None, driver: Driver = Drive) -> BacktestResult:
     """Run a backtest as `run_backtest` does, with a warning for what was decided otherwise when later bars are missing.
 
     The warnings are all that differs. Raises as `run_backtest` does.
     """
     check = _QuickCheck(spec)
-    result = run_backtest(spec, progress, check.attach)
+    result = run_backtest(spec, progress, driver, check.attach)
     warnings = check.warnings()
     return msgspec.structs.replace(result, warnings=(*result.warnings, *warnings)) if warnings else result
 

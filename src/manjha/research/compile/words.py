@@ -29,7 +29,7 @@ from manjha.research.kernel.records import (
 )
 from manjha.research.kernel.refusal import FRACTION_MAX
 from manjha.research.kernel.rows import _record_at as record_at
-from manjha.research.kernel.rows import asked_row, holding, ints, line_at
+from manjha.research.kernel.rows import asked_row, floats, holding, ints, line_at
 from manjha.research.kernel.scalars import Rec, inline, njit
 
 COLUMNS = ("open", "high", "low", "close", "volume", "oi")
@@ -49,21 +49,8 @@ def _account(_typing: Any, address: Any) -> Any:  # noqa: ARG001 - numba asks fo
     return account(types.int64), code
 
 
-def _float_at(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
-    """Type and code of `floats`."""
-
-    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        word = context.get_value_type(types.float64)
-        offset = builder.mul(arguments[1], context.get_constant(types.int64, 8))
-        return builder.load(builder.inttoptr(builder.add(arguments[0], offset), word.as_pointer()))
-
-    return types.float64(types.int64, types.int64), code
-
-
 account_at = cast("Callable[[int], Rec]", intrinsic(_account))
 """In compiled code: the account's record, by its address."""
-floats = cast("Callable[[int, int], float]", intrinsic(_float_at))
-"""In compiled code: a float of a column, by the column's address and the row."""
 
 
 def own_of(layout: np.dtype[Any]) -> Callable[[Rec, int], Rec]:

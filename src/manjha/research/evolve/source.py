@@ -44,6 +44,7 @@ class {cls}(Strategy):
     """
 
     name: ClassVar[str] = "{name}"
+    chosen_from: ClassVar[str] = "{chosen_from}"
     product: ClassVar[Product] = Product.{product}
 {fields}
     def init(self, ctx: Context) -> None:
@@ -107,6 +108,7 @@ def source_of(text: str, grammar: Grammar, written: Written) -> str:
         title=_safe(written.title or f"Evolved rule {mark}."),
         story="\n".join(_wrapped(line) for line in story).rstrip(),
         name=f"evolved-{mark}",
+        chosen_from=Evolved.name,
         product=written.product.name,
         fields="".join(f"{line}\n" for line in (*volume, *lines.params.values())),
         indicators="\n".join(lines.declared.values()) or "        del ctx",

@@ -9,6 +9,7 @@ from manjha.domain.errors import OutsideTable
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import Product
+from manjha.engine.closes import day_ends
 from manjha.engine.sessions import Sessions, alike, day_rules, span
 from manjha.market.bands import protection_rows
 from manjha.market.charges import ChargeSegment, RateCard, charge_segment, segment_card
@@ -16,10 +17,10 @@ from manjha.market.fees import depository_charge, fee_terms
 from manjha.market.margin_rules import derivative_margin, margin_fraction
 from manjha.market.rows import PriceProtectionRow
 from manjha.market.rules import MarketRules
-from manjha.research.kernel.records import CARD, DAY, SESSION, SLAB, Bars, Columns, Ints, Records
+from manjha.research.kernel.records import CARD, DAILY, DAY, SESSION, SLAB, Bars, Columns, Ints, Records
 from manjha.risk.checks import FITTING
 from manjha.risk.gate import DayRules
-from manjha.strategy.views import Timeline
+from manjha.strategy.views import Series, Timeline
 
 BEYOND_CALENDAR = -1
 HOURS = ("has_today", *DayRules._fields)
@@ -39,12 +40,14 @@ class Calendar:
         self.flat = flat
         self.numbers: dict[RateCard, int] = {}
         self.slabs: list[tuple[int, ...]] = []
+        self.first_day = TradingDay(0)
         self.days: Records = np.zeros(0, DAY)
         self.sessions: Records = np.zeros((0, len(instruments)), SESSION)
 
     def fill(self, sessions: Sessions, timeline: Timeline, *, notes: bool) -> None:
         """Look everything up. Raises `OutsideTable` where a table does not reach, as the event engine would."""
         found = sessions.days(timeline.open_ns[0], timeline.close_ns[len(timeline) - 1])
+        self.first_day = found[0] if found else TradingDay(0)
         groups = alike(self.instruments)
         asked = [one for one, _ in groups]
         traded = [(day, today) for day in found if (today := day_rules(sessions, asked, day))]
@@ -60,8 +63,10 @@ class Calendar:
                 margin = self._margin(day)
                 fee = self._delivery_fee(day)
             opens, closes = span(today)
-            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee)
+            self.days[row] = (day, opens, closes, _day_or_beyond(sessions.settles, day), 0, margin, dp, *fee, 0, 0)
             self.days[row]["next_day"] = _day_or_beyond(sessions.next_day, day)
+        for moment, position in (("open_ns", "opens_before"), ("close_ns", "closes_before")):
+            self.days[position] = np.searchsorted(np.asarray(timeline.close_ns), self.days[moment], side="right")
         closed = self.sessions["has_today"] == 0
         if closed.any():
             self.sessions[closed] = 0
@@ -168,6 +173,16 @@ def bars_of(columns: Sequence[BarColumns], timeline: Timeline, ids: Sequence[Ins
     held = tuple(Columns(*(in_place(getattr(each, name)) for name in names)) for each in columns)
     addresses = np.array([[column.ctypes.data for column in each] for each in held], np.int64)
     return Bars(held, addresses, in_place(timeline.close_ns), in_place(timeline.open_ns), rows)
+
+
+def dailies_of(series: Sequence[Series]) -> dict[str, Records]:
+    """Return where the days of each instrument end, and its basis; see `records.DAILY`. The series keep the latter."""
+    ends = [day_ends(np.asarray(one.columns.ts_close_ns)) for one in series]
+    dailies = np.zeros(len(series), DAILY)
+    dailies["count"] = [len(rows) for rows in ends]
+    dailies["first"] = np.cumsum(dailies["count"]) - dailies["count"]
+    dailies["basis_at"] = [0 if one.basis is None else one.basis.ctypes.data for one in series]
+    return {"dailies": dailies, "day_ends": np.concatenate(ends)}
 
 
 def in_place(column: memoryview) -> Ints:

@@ -56,6 +56,7 @@ REFUSALS = (
     RefusalReason.NOT_TRADABLE,
     RefusalReason.PRICE_BAND,
     RefusalReason.EXPIRED,
+    RefusalReason.UNIVERSE,
 )
 """By the numbers of `records`."""
 

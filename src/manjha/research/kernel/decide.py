@@ -1,8 +1,9 @@
 """What a strategy has stated becomes orders in a compiled run, as `engine.requests` carries requests out."""
 
 from manjha.research.kernel.account import equity
+from manjha.research.kernel.closes import qty_by_volatility
 from manjha.research.kernel.gate import ENTRIES, EVERYTHING, cancel_open, draft, market, place
-from manjha.research.kernel.plain import trade_plainly
+from manjha.research.kernel.plain import fits, is_quiet, trade, trade_plainly
 from manjha.research.kernel.records import (
     AFFORDABLE,
     CLOSING,
@@ -13,14 +14,16 @@ from manjha.research.kernel.records import (
     SIGNAL,
     SIZE_FIXED,
     SIZE_FRACTION,
+    SIZE_VOLATILITY,
     SL,
     SL_M,
+    SPARE,
     UNIT_LOTS,
     UNIT_QTY,
     UNIT_SIGNAL,
     UNIT_WEIGHT,
 )
-from manjha.research.kernel.rows import holding, ints, order_at
+from manjha.research.kernel.rows import fetch_ahead, holding, ints, order_at
 from manjha.research.kernel.scalars import (
     Rec,
     inline,
@@ -34,6 +37,9 @@ from manjha.research.kernel.scalars import (
     to_lots,
     whole_units,
 )
+
+AHEAD = 12
+"""How many wake-ups ahead their bars are fetched from memory."""
 
 
 @njit
@@ -72,6 +78,15 @@ def _target_qty(k: Rec, x: Rec, value: int, worth: int, full: int) -> int:
     return int(to_lots(qty_for_signal(full, value), x.lot))
 
 
+@inline
+def _goal(k: Rec, x: Rec, value: int, worth: int) -> int:
+    """Return the signed quantity that a target wants held."""
+    if value == 0:
+        return 0
+    full = policy_qty(k, x, x.mark, 0, worth) if k.unit == UNIT_SIGNAL else 0
+    return _target_qty(k, x, value, worth, full)
+
+
 @njit
 def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
     """Return the whole-lot quantity that the sizing policy gives for an entry."""
@@ -79,6 +94,8 @@ def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
         return int(to_lots(k.size_by, x.lot))
     if k.size_kind == SIZE_FRACTION:
         return int(qty_for_fraction(worth, k.size_by, px, x.lot))
+    if k.size_kind == SIZE_VOLATILITY:
+        return qty_by_volatility(k, x, px, worth)
     return int(qty_for_risk(worth, k.size_by, px, stop, x.lot))
 
 
@@ -86,12 +103,10 @@ def policy_qty(k: Rec, x: Rec, px: int, stop: int, worth: int) -> int:
 def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int, alone: bool) -> None:  # noqa: FBT001
     """Order what brings a position to its target; `alone` says that nothing else is asked for at this close."""
     x = holding(k, i)
-    goal, instead = 0, AFFORDABLE if k.unit == UNIT_WEIGHT else CLOSING
+    instead = AFFORDABLE if k.unit == UNIT_WEIGHT else CLOSING
     if k.unit == UNIT_SIGNAL and k.size_kind != SIZE_FIXED:
         instead = AFFORDABLE
-    if value:
-        full = policy_qty(k, x, x.mark, 0, worth) if k.unit == UNIT_SIGNAL else 0
-        goal = _target_qty(k, x, value, worth, full)
+    goal = _goal(k, x, value, worth)
     working = 0
     for at in range(x.opens):
         o = order_at(k, x.open_ids[at])
@@ -100,9 +115,46 @@ def carry_target(k: Rec, i: int, value: int, worth: int, now_ns: int, alone: boo
     if goal == 0 and x.qty:
         cancel_open(k, i, now_ns, EVERYTHING)
         working = 0
-    change = needed(goal, x.qty, working)
+    change: int = needed(goal, x.qty, working)
+    if x.outside and ((x.qty > 0 and goal < 0) or (x.qty < 0 and goal > 0)):
+        # Outside the universe a turn is refused, but the close that is half of it is not.
+        cancel_open(k, i, now_ns, EVERYTHING)
+        market(k, i, -x.qty, SIGNAL, now_ns, NOTHING)
+        change = goal
     if not (alone and k.plain and trade_plainly(k, i, change, now_ns)):
         market(k, i, change, SIGNAL, now_ns, instead)
+
+
+@njit
+def decide_plainly(k: Rec, stop: int) -> None:
+    """Carry out what is stated at wake-ups before a position, one after the other, as long as it trades plainly.
+
+    As the main loop does, which asks at each wake-up what cannot change between two such orders: whether anything is
+    open, comes due or has to be put out. It goes on from where this ends.
+    """
+    r = k
+    if not r.plain or r.instruments > 1 or r.entries or r.acts_at or r.mapped or r.active or not is_quiet(k, 0):
+        return
+    x, wakeup, reached = holding(k, 0), r.wakeup, r.reached
+    # Of each log that many rows are free.
+    last = min(r.wakeup_count, wakeup + SPARE)
+    while wakeup < last and not r.status:
+        at = ints(r.wakeups_at, wakeup)
+        value = ints(r.wanted_at, wakeup)
+        if at >= stop or at < reached or value == NONE:
+            return
+        if wakeup + AHEAD < last:
+            later = ints(r.wakeups_at, wakeup + AHEAD)
+            fetch_ahead(r.end_at, later)
+            fetch_ahead(x.close_at, later)
+        x.row, x.mark = at, ints(x.close_at, at)
+        change = needed(_goal(k, x, value, r.cash + x.qty * x.mark), x.qty, 0)
+        if change and not fits(k, x, change):
+            return
+        wakeup += 1
+        r.wakeup, r.cursor, r.reached = wakeup, at, at + 1
+        if change:
+            trade(k, 0, change, ints(r.end_at, at))
 
 
 # ---- entries: side, quantity, limit, trigger, stop, target, trail, exit moment, and what to leave, by instrument

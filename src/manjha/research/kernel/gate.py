@@ -29,6 +29,7 @@ from manjha.research.kernel.records import (
     REFUSED_SQUARE_OFF,
     REFUSED_STOP_SIDE,
     REFUSED_TICK,
+    REFUSED_UNIVERSE,
     SIGNAL,
     SUBMIT,
     WORKING,
@@ -206,6 +207,8 @@ def _funds(k: Rec, o: Rec, x: Rec, opening: int) -> tuple[int, int]:
 @inline
 def _limits(k: Rec, o: Rec, x: Rec, px: int) -> int:
     r = k
+    if x.outside:
+        return REFUSED_UNIVERSE
     if r.order_value_max and value_of(k, o.qty, px) > r.order_value_max:
         return REFUSED_ORDER_VALUE
     if r.position_value_max and value_of(k, abs(x.qty + o.qty * o.side), px) > r.position_value_max:

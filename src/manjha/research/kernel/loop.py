@@ -2,18 +2,16 @@
 
 from manjha.research.kernel.asked import carry_out_asked, turns_to
 from manjha.research.kernel.books import end_step
-from manjha.research.kernel.decide import decide
+from manjha.research.kernel.decide import AHEAD, decide, decide_plainly
 from manjha.research.kernel.exits import count_trailing, move_trailing_stops
 from manjha.research.kernel.records import DONE, FULL, NEVER, SPARE
-from manjha.research.kernel.rows import fetch_ahead, holding, ints
+from manjha.research.kernel.rows import day_at, fetch_ahead, holding, ints
 from manjha.research.kernel.scalars import Rec, inline, njit
 from manjha.research.kernel.scan import next_position
 from manjha.research.kernel.sessions import fire
-from manjha.research.kernel.timers import next_due
+from manjha.research.kernel.timers import day_due, next_due
 from manjha.research.kernel.venue import OPEN, RANGE, drain, match
 
-AHEAD = 6
-"""How many wake-ups ahead their bars are fetched from memory."""
 ADVANCE, STEP, TO_THE_END = range(3)
 """How far an entry goes: some bars, some bars after a decision, or all and the last day's end."""
 
@@ -32,6 +30,9 @@ def run_bars(k: Rec, stop: int) -> None:
             r.free = _first_after(k, at, due)
         if at < r.free:
             quiet = min(r.free, stop)
+            decide_plainly(k, quiet)
+            if r.reached > at:
+                continue
             if r.active:
                 quiet = next_position(k, at, quiet)
             if quiet > at:
@@ -46,7 +47,12 @@ def run_bars(k: Rec, stop: int) -> None:
 
 @njit
 def _first_after(k: Rec, first: int, ts_ns: int) -> int:
-    """Return the first position from `first` on that closes after a moment."""
+    """Return the first position from `first` on that closes after a moment, at which something comes due."""
+    if day_due(k) == ts_ns:
+        if k.next_day >= k.days:
+            return int(k.count)
+        d = day_at(k, k.next_day)
+        return max(first, int(d.closes_before if k.day_open else d.opens_before))
     last = k.count
     while first < last:
         middle = (first + last) // 2

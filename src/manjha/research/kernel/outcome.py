@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numba
 import numpy as np
@@ -9,12 +10,26 @@ import numpy as np
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
-from manjha.research.kernel.records import STEP, Columns, Ints, Records
+from manjha.research.kernel.records import (
+    BRIEF,
+    FILLED,
+    HOLDING,
+    MARKET,
+    ORDER,
+    ORDER_HEAD,
+    SIGNAL,
+    STEP,
+    Columns,
+    Ints,
+    Records,
+)
 from manjha.research.kernel.rows import ints
-from manjha.research.kernel.tables import Tables, copied
+from manjha.research.kernel.tables import PLACES, Tables
 from manjha.research.result import Int64s
 
 FILL_LINES = LINES[:7]
+_CASH, _FILLS, _PAID = (PLACES[name] for name in ("cash", "fills", "paid"))
+_QTY, _ROW, _COST = ((HOLDING.names or ()).index(name) for name in ("qty", "row", "cost"))
 PIECE = 2048
 """Positions of the curve that are computed at once."""
 
@@ -31,18 +46,21 @@ class KernelOutcome:
     def __init__(self, tables: Tables, tags: Sequence[str] = ("",)) -> None:
         self.tags = tags
         self._tables = tables
-        self.account = copied(tables.account)[0]
-        self.paid = bool(self.account["paid"])
-        self._arrays = dict(tables.arrays)
-        holdings = self._holdings = copied(tables.arrays["holdings"])
         self._bars = tables.bars
-        last = np.maximum(holdings["row"], 0).tolist()
-        closes = (columns.close[row] for columns, row in zip(tables.bars.columns, last, strict=True))
-        self._last: Ints = np.fromiter(closes, np.int64, len(last))
+
+    @cached_property
+    def account(self) -> Any:
+        """The account's record at the end, see `records.ACCOUNT`."""
+        return self._tables.account[0]
+
+    @property
+    def paid(self) -> bool:
+        """Whether shares are paid for in full."""
+        return bool(self._tables.words.item(_PAID))
 
     def _log(self, name: str) -> Records:
         """Return the rows that had been written."""
-        return self._arrays[name][: self.account[name]]
+        return self._tables.log(name)
 
     @cached_property
     def fills(self) -> Records:
@@ -52,10 +70,15 @@ class KernelOutcome:
         """
         return self._log("fills")
 
+    @property
+    def order_heads(self) -> Records:
+        """The same as `orders`, of which those that are brief may still lack what follows from their fills."""
+        return self._log("orders")
+
     @cached_property
     def orders(self) -> Records:
         """Records of the orders that were approved, see `records.ORDER`."""
-        return self._log("orders")
+        return complete(self._log("orders"), self.fills, int(self.account["latency"]))
 
     @cached_property
     def notes(self) -> Records:
@@ -80,7 +103,7 @@ class KernelOutcome:
     @cached_property
     def positions(self) -> Records:
         """What is held at the end, a row an instrument."""
-        return self._holdings[["qty", "cost", "mark", "realised", "margin"]]
+        return self._tables.arrays["holdings"][["qty", "cost", "mark", "realised", "margin"]]
 
     def give_up(self) -> Tables:
         """Return the tables, for another run to write over; nothing can be asked of this outcome after that."""
@@ -91,20 +114,22 @@ class KernelOutcome:
     @property
     def cash(self) -> Cash:
         """Cash after the last day."""
-        return Cash(int(self.account["cash"]))
+        return Cash(self._tables.words.item(_CASH))
 
     @property
     def final(self) -> Cash:
         """Equity at the last bar."""
-        values = self._holdings["qty"] * self._last
-        if not self.paid:
-            values = values - self._holdings["cost"]
-        return Cash(int(self.account["cash"] + values.sum()))
+        paid, total, held = self.paid, int(self.cash), self._tables.holdings
+        for at, columns in enumerate(self._bars.columns):
+            qty = held.item(at, _QTY)
+            if qty:
+                total += qty * columns.close.item(max(held.item(at, _ROW), 0)) - (0 if paid else held.item(at, _COST))
+        return Cash(total)
 
     @property
     def count(self) -> int:
         """Number of fills."""
-        return int(self.account["fills"])
+        return self._tables.words.item(_FILLS)
 
     @property
     def peak_margin(self) -> Cash:
@@ -146,6 +171,31 @@ class KernelOutcome:
             if not self.paid:
                 total -= _held(mine["at"], mine["cost"], positions, 0)
         return total
+
+
+def complete(orders: Records, fills: Records, latency: int) -> Records:
+    """Write what is left out of brief orders, as gate, exchange and fill leave an order; return the orders.
+
+    Such an order traded in one piece, so that it follows from its fill (`plain`).
+    """
+    of = fills[orders["phase"][fills["order"]] == BRIEF]
+    if not len(of):
+        return orders
+    made = np.zeros(len(of), ORDER)
+    for name in ("instrument", "side", "qty"):
+        made[name] = of[name]
+    for name in ("filled", "asked_qty", "venue_qty"):
+        made[name] = of["qty"]
+    made["turnover"] = of["qty"] * of["px"]
+    made["decided_ns"] = made["closed_ns"] = of["ts_ns"]
+    made["since_ns"] = of["ts_ns"] + latency
+    made["parent"] = made["group"] = made["row"] = made["entry_type"] = -1
+    made["type"], made["purpose"], made["rank"] = MARKET, SIGNAL, 1
+    head = len(ORDER_HEAD.split())
+    words = orders.view(np.int64).reshape(len(orders), -1)
+    words[of["order"], head:] = made.view(np.int64).reshape(len(of), -1)[:, head:]
+    orders["phase"][of["order"]] = FILLED
+    return orders
 
 
 @numba.njit(cache=True)

@@ -3,11 +3,12 @@
 What gate, exchange and accounts do one after the other for every order is here what is left of it for an order that is
 alone, of a share that is paid for in full, where none of their questions can be answered otherwise: no limits of value,
 no bands, slippage or participation, no actions, nothing open. It writes what they would write, and a run without it
-gives the same to the last integer (a test says so). Everything else goes their way.
+gives the same to the last integer (a test says so). Everything else goes their way. Of its order it writes what the run
+may read again; `outcome.complete` writes the rest when somebody asks for orders, which in a sweep nobody does.
 """
 
 from manjha.research.kernel.account import settle
-from manjha.research.kernel.records import BOUND, FILLED, MARKET, OVERFLOW, SIGNAL
+from manjha.research.kernel.records import BOUND, BRIEF, OVERFLOW
 from manjha.research.kernel.rows import fill, holding, order_at, step
 from manjha.research.kernel.scalars import Card, Rec, closing_part, fill_charges, inline, njit, traded
 
@@ -15,20 +16,39 @@ from manjha.research.kernel.scalars import Card, Rec, closing_part, fill_charges
 @njit
 def trade_plainly(k: Rec, ix: int, change: int, now_ns: int) -> bool:
     """Trade a signed quantity at the last close, if the run is `plain` and so is the order; tell whether it was."""
+    if change == 0 or not is_quiet(k, ix) or not fits(k, holding(k, ix), change):
+        return False
+    trade(k, ix, change, now_ns)
+    return True
+
+
+@inline
+def is_quiet(k: Rec, ix: int) -> bool:
+    """Tell whether an order in an instrument would be alone. No plain order changes that."""
     r, x = k, holding(k, ix)
-    if r.outputs or r.protections or x.opens or x.misfit or x.expiry or x.freeze:
+    alone = not (r.outputs or r.protections or x.opens or x.misfit or x.expiry or x.freeze) and x.matching_row < 0
+    return bool(alone and r.open_count < r.open_orders_max)
+
+
+@inline
+def fits(k: Rec, x: Rec, change: int) -> bool:
+    """Tell whether a signed quantity can trade at the last close in one piece, and be paid."""
+    r, px, qty = k, x.mark, abs(change)
+    if px == 0 or x.row < 0 or (x.lot != 1 and qty % x.lot):
         return False
-    px, held, qty = x.mark, x.qty, abs(change)
-    if change == 0 or px == 0 or x.row < 0 or x.matching_row >= 0 or (x.lot != 1 and qty % x.lot):
-        return False
-    opening = change - closing_part(held, change)
+    opening = change - closing_part(x.qty, change)
     # In floats, as in `value_of`.
     if opening < 0 or float(qty) * float(px) > BOUND:
         return False
-    if opening and (r.open_count >= r.open_orders_max or opening * px > r.cash - r.margin - r.reserved - r.unsettled):
-        return False
-    side = 1 if change > 0 else -1
-    _write_order(k, ix, (side, qty, px), now_ns)
+    return bool(opening == 0 or opening * px <= r.cash - r.margin - r.reserved - r.unsettled)
+
+
+@inline
+def trade(k: Rec, ix: int, change: int, now_ns: int) -> None:
+    """Trade what `fits`, and write what the run needs to know of it."""
+    r, x = k, holding(k, ix)
+    px, held, qty, side = x.mark, x.qty, abs(change), 1 if change > 0 else -1
+    _write_order(k)
     if not x.ever:
         x.ever = 1
         holding(k, r.positions).nth_traded = ix
@@ -51,26 +71,17 @@ def trade_plainly(k: Rec, ix: int, change: int, now_ns: int) -> bool:
         settle(k, x, side, qty, px)
     if abs(cash) > BOUND or abs(cost) > BOUND:
         r.status = OVERFLOW
-    return True
 
 
 @inline
-def _write_order(k: Rec, ix: int, what: tuple[int, int, int], now_ns: int) -> None:
-    """Write an order as gate, exchange and fill leave it; `what` is its side, quantity and price."""
+def _write_order(k: Rec) -> None:
+    """Write a brief order: all that the run may read of it, which is an eighth of the record (`outcome.complete`)."""
     r = k
     o = order_at(k, r.orders)
-    side, qty, px = what
     seq, tag = r.order_seq + 1, r.tag
     r.order_seq = seq
     r.orders += 1
-    o.seq, o.instrument, o.side, o.qty, o.type, o.limit, o.trigger = seq, ix, side, qty, MARKET, 0, 0
-    o.purpose, o.parent, o.group, o.decided_ns, o.filled, o.turnover = SIGNAL, -1, -1, now_ns, qty, qty * px
-    o.reserved, o.phase, o.closed_ns, o.reason, o.asked_qty, o.asked_trigger = 0, FILLED, now_ns, 0, qty, 0
-    o.stop = o.target = o.trail = o.exit_ns = o.has_exits = 0
-    o.venue_qty, o.left, o.venue_limit, o.venue_trigger, o.since_ns = qty, 0, 0, 0, now_ns + r.latency
-    o.rank, o.row, o.inside, o.after_resting, o.after_stop, o.entry_type = 1, -1, 0, 0, 0, -1
-    o.dry = o.tried = o.note_day = o.note_back = o.note_rest = o.band_low = o.band_high = 0
-    o.tag = tag
+    o.seq, o.phase, o.note_day, o.note_back, o.note_rest, o.tag = seq, BRIEF, 0, 0, 0, tag
 
 
 @inline

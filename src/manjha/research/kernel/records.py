@@ -43,7 +43,7 @@ SIGNAL, STOP, TARGET, TIME_EXIT, SQUARE_OFF = range(5)
 REFUSED_QUANTITY, REFUSED_TICK, REFUSED_SQUARE_OFF, REFUSED_SESSION, REFUSED_OPEN_ORDERS = range(1, 6)
 REFUSED_STOP_SIDE, REFUSED_NO_PRICE, REFUSED_SHORT, REFUSED_ORDER_VALUE, REFUSED_POSITION_VALUE = range(6, 11)
 REFUSED_DAY_LOSS, REFUSED_MARGIN, REFUSED_FREEZE, REFUSED_PRODUCT, REFUSED_INDEX = range(11, 16)
-REFUSED_PROTECTED, REFUSED_EXPIRED = range(16, 18)
+REFUSED_PROTECTED, REFUSED_EXPIRED, REFUSED_UNIVERSE = range(16, 19)
 # What is placed instead of a refused order (`engine.requests.Instead`).
 NOTHING, CLOSING, AFFORDABLE = range(3)
 # Outputs of a step.
@@ -55,11 +55,11 @@ BARS, SESSION_OPENS = range(2)
 ASKED_FOR, DAY_ENDED, OUTSIDE = range(1, 4)
 # Reasons why a position changed without a trade.
 EXPIRY, SPLIT, BONUS, DIVIDEND, SPECIAL_DIVIDEND, RIGHTS, DEMERGER = range(7)
-# Phases of an order.
-WORKING, FILLED, CANCELLED, REJECTED = range(4)
+# Phases of an order; one that is brief is filled.
+WORKING, FILLED, CANCELLED, REJECTED, BRIEF = range(5)
 # Units of targets; sizing policies; slippage models.
 UNIT_SIGNAL, UNIT_WEIGHT, UNIT_LOTS, UNIT_QTY = range(4)
-SIZE_FIXED, SIZE_FRACTION, SIZE_RISK = range(3)
+SIZE_FIXED, SIZE_FRACTION, SIZE_RISK, SIZE_VOLATILITY = range(4)
 SLIP_NONE, SLIP_TICKS, SLIP_BPS, SLIP_VOLUME = range(4)
 
 
@@ -76,9 +76,9 @@ ACCOUNT = _record(
     "carried dry count instruments days exchanges contracts bands changes actions kept auctions slices_max",
     "at_close penetrates worst participation end_with_day slip_kind slip_by latency",
     "size_kind size_by unit entries open_orders_max order_value_max position_value_max day_loss_max",
-    "contract_notes paisa rupee plain",
+    "contract_notes paisa rupee plain lookback annual_days chooses",
     "holdings_at orders_at protections_at outputs_at timers_at fills_at steps_at notes_at refusals_at changes_at",
-    "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at",
+    "days_at sessions_at cards_at slabs_at underlies_at actions_at kept_at dailies_at day_ends_at universe_at",
     "end_at begin_at rows_at wakeups_at wanted_at mapped columns wakeup_count",
     "order_rows fill_rows step_rows note_rows refusal_rows",
     "acts_at acts_on_session warmup held_until own_at lines_at asked asked_at tag stopped",
@@ -98,7 +98,7 @@ HOLDING = _record(
     "brokerage_kind brokerage_rate brokerage_cap stt_buy stt_sell exchange_rate ipft sebi stamp_buy stamp_sell",
     "gst gst_on_sebi card nth_active nth_turns nth_traded",
     "freeze misfit group spot_from expiry delivers group_margin scan exposure slab slabs",
-    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns",
+    "band band_low band_high locked venue_lot rebased rebased_row auction_start_ns auction_end_ns outside",
     waiting_day=WAITING,
     waiting_qty=WAITING,
     open_ids=BOOK_SIZE,
@@ -111,6 +111,7 @@ the exchange's book), today's rates. `opened_at` and the like are the addresses 
 the side that the bar in hand has nobody for.
 
 `auction_start_ns` and `auction_end_ns` bound today's closing auction (0: none).
+`outside` is 1 where the strategy's universe of today does not name it.
 `venue_lot` is the lot that orders trade in at the exchange, as before any action. `rebased` is the last close in the
 basis of after a corporate action, as long as the bar is that of `rebased_row`.
 
@@ -119,15 +120,17 @@ underlying (-1: it is no future), whose row has the margin of all of them, `spot
 price, `delivers` whether its expiry pays a delivery fee.
 """
 
+ORDER_HEAD = "seq phase note_day note_back note_rest tag"
 ORDER = _record(
-    "seq instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved phase",
+    f"{ORDER_HEAD} instrument side qty type limit trigger purpose parent group decided_ns filled turnover reserved",
     "closed_ns reason asked_qty asked_trigger",
     "stop target trail exit_ns has_exits",
     "venue_qty left venue_limit venue_trigger since_ns rank row inside after_resting after_stop entry_type dry tried",
-    "note_day note_back note_rest band_low band_high tag",
+    "band_low band_high",
 )
 """An order that was placed: as asked for, what became of it, and how the exchange has it; the band that a rejected
-one is outside of."""
+one is outside of. Of one in the phase `BRIEF` only `ORDER_HEAD` was written, which is all that a run asks of it; the
+rest follows from its one fill, see `outcome.complete`."""
 
 PROTECTION = _record("entry filled stop_order target_order stop target trail exit_ns best timed_out")
 """What protects an entry (`engine.state.Protection`)."""
@@ -150,7 +153,11 @@ KEPT = _record("order qty limit trigger stop target trail")
 CHANGE = _record("instrument ts_ns before after cash reason")
 """A position that changed without a trade (`engine.state.PositionChange`)."""
 
-DAY = _record("day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst")
+DAY = _record(
+    "day open_ns close_ns settles next_day margin dp delivery_amount delivery_rate delivery_gst",
+    "opens_before closes_before",
+)
+"""A day of the run; `opens_before` and `closes_before` are the first positions that close after those moments."""
 SESSION = _record(
     "has_today open_ns close_ns square_off_ns card note_card intraday_card delivery_card scan exposure slab slabs"
     " auction_start_ns auction_end_ns"
@@ -162,6 +169,9 @@ SLAB = _record("above up_to fraction amount")
 CARD = _record(" ".join(RateCard.__struct_fields__))
 ASKED = _record("side qty limit trigger stop target trail exit_ns kind instrument unit tag")
 """What a compiled `on_bar` asks for, carried out after it; a target's number is its `qty`."""
+DAILY = _record("first count basis_at")
+"""An instrument's days, for sizing by volatility: the rows of their last bars lie in `day_ends` from `first` on, the
+address of its basis (`strategy.views.Series`) is 0 for none."""
 LINE = _record("data_at rows_at basis_at")
 """A line that a compiled `on_bar` reads: addresses of its column, of its rows and of its basis; 0 for none."""
 

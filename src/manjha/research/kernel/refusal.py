@@ -7,7 +7,7 @@ import numpy as np
 from manjha.domain.instrument import Asset, Kind
 from manjha.domain.money import PX_MAX
 from manjha.domain.orders import Product
-from manjha.domain.sizing import NANO, CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.domain.sizing import NANO, CapitalFraction, RiskPerTrade, TargetUnit, VolatilityTarget
 from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.records import BOUND
 from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
@@ -18,6 +18,8 @@ VOLUME_MAX = 9 * 10**12
 FUTURES_ON = (Asset.EQUITY, Asset.INDEX)
 FRACTION_MAX = 9 * 10**9
 """Largest weight or fraction of equity, in 1e-9, whose product with equity stays inside int64."""
+DAYS_MAX = 10**6
+"""Most days that sizing by volatility may look back, or count a year as."""
 
 
 def kernel_refusal(spec: BacktestSpec) -> str:
@@ -46,6 +48,11 @@ def _calls(spec: BacktestSpec) -> bool:
     return not acts_on_bar(spec.strategy) and any(
         overrides(spec.strategy, name) for name in ("on_bar", "on_fill", "on_timer", "on_session")
     )
+
+
+def _chooses_in_events(spec: BacktestSpec) -> bool:
+    # It may choose by what it has seen and holds, which nobody knows beforehand.
+    return acts_on_bar(spec.strategy) and overrides(spec.strategy, "universe")
 
 
 def _exotic(spec: BacktestSpec) -> bool:
@@ -87,21 +94,24 @@ def _slippage_large(spec: BacktestSpec) -> bool:
     return px * abs(by) > BOUND // 10**4
 
 
-def _sized_otherwise(spec: BacktestSpec) -> bool:
+def _sized_beyond(spec: BacktestSpec) -> bool:
     policy = spec.sizing
     if isinstance(policy, CapitalFraction | RiskPerTrade):
         return not 0 <= policy.fraction <= FRACTION_MAX
-    return not isinstance(policy, FixedQty) or not 0 <= policy.qty <= 10**9
+    if isinstance(policy, VolatilityTarget):
+        days = (policy.lookback, policy.annual_days)
+        return not (0 <= policy.annual <= FRACTION_MAX and all(1 <= count <= DAYS_MAX for count in days))
+    return not 0 <= policy.qty <= 10**9
 
 
 REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
     "the strategy is called back beside what it states": _calls,
-    "the strategy chooses a universe": lambda spec: overrides(spec.strategy, "universe"),
+    "the strategy chooses a universe and acts in on_bar": _chooses_in_events,
     "an option, or a future on a currency or commodity": _exotic,
     "the run has controls": lambda spec: spec.controls is not None,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
     "the same share twice": _one_isin_twice,
-    "sizing by volatility": _sized_otherwise,
+    "a quantity, fraction or number of days of the sizing outside what 64 bits hold": _sized_beyond,
     "prices, volumes or amounts too large for 64 bits": _large,
     "on_bar cannot be compiled": _outside,
 }

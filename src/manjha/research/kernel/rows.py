@@ -50,6 +50,21 @@ ints = cast("Callable[[int, int], int]", intrinsic(_int_at))
 """In compiled code: an integer of a column, by the column's address and the row."""
 
 
+def _float_at(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
+    """Type and code of `floats`."""
+
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word = context.get_value_type(types.float64)
+        offset = builder.mul(arguments[1], context.get_constant(types.int64, 8))
+        return builder.load(builder.inttoptr(builder.add(arguments[0], offset), word.as_pointer()))
+
+    return types.float64(types.int64, types.int64), code
+
+
+floats = cast("Callable[[int, int], float]", intrinsic(_float_at))
+"""In compiled code: a float of a column, by the column's address and the row."""
+
+
 def _fetch_ahead(_typing: Any, address: Any, number: Any) -> Any:  # noqa: ARG001 - as above
     """Type and code of `fetch_ahead`."""
 
@@ -87,3 +102,4 @@ session_at = _record_at(s.SESSION, "sessions_at")
 card_at = _record_at(s.CARD, "cards_at")
 asked_row = _record_at(s.ASKED, "asked_at")
 line_at = _record_at(s.LINE, "lines_at")
+daily_at = _record_at(s.DAILY, "dailies_at")

@@ -1,7 +1,8 @@
 """A backtest in compiled code: `KernelMarket` holds what strategies share, `run_kernel` runs one of them."""
 
 from collections.abc import Iterator
-from operator import is_
+from functools import cached_property
+from operator import attrgetter, is_
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from manjha.domain.errors import DataError, OutsideTable, UsageError
 from manjha.domain.moments import TsNs
 from manjha.domain.money import PAISA, RUPEE, Cash
 from manjha.domain.orders import Product, WorkingOrder
-from manjha.domain.sizing import CapitalFraction, FixedQty, RiskPerTrade, TargetUnit
+from manjha.domain.sizing import CapitalFraction, FixedQty, TargetUnit, VolatilityTarget
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.research.backtest import (
     SQUARE_OFF_LEAD_NS,
@@ -22,11 +23,12 @@ from manjha.research.backtest import (
 )
 from manjha.research.kernel import cache, loop
 from manjha.research.kernel import records as s
-from manjha.research.kernel.calendar import Calendar, bars_of
+from manjha.research.kernel.calendar import Calendar, bars_of, dailies_of
 from manjha.research.kernel.contracts import actions_table, enter_contracts, underlies
 from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal, target_refusal
-from manjha.research.kernel.tables import Tables
+from manjha.research.kernel.tables import PLACES, Tables
+from manjha.research.kernel.universe import KEEPS_ACCOUNT, keeps_account, with_universe
 from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
@@ -37,11 +39,12 @@ from manjha.strategy.views import Timeline
 NO_TIME = TsNs(0)
 MARKET_TABLES = ("days", "sessions", "cards", "slabs", "underlies", "actions")
 """What a market has looked up, by the names of the account's addresses."""
-_DECISIVE = (
+_decisive = attrgetter(
     *("bars", "instruments", "rules", "initial", "sizing", "limits", "fills", "slippage", "latency_ns", "bands"),
     *("actions", "contract_notes"),
 )
 """What of a spec `new_tables` reads, beside the strategy's unit and kind."""
+_COUNT, _STATUS = PLACES["count"], PLACES["status"]
 UNITS = (TargetUnit.SIGNAL, TargetUnit.WEIGHT, TargetUnit.LOTS, TargetUnit.QTY)
 
 
@@ -72,14 +75,28 @@ class KernelMarket:
         self.slabs = calendar.protections()
         self.underlies = underlies(spec.instruments)
         self.actions = actions_table(spec)
+        self.first_day = calendar.first_day
         self.bars = bars_of(spec.bars, self.timeline, [instrument.id for instrument in spec.instruments])
+
+    @cached_property
+    def dailies(self) -> dict[str, s.Records]:
+        """The tables of sizing by volatility: where the days of each instrument end."""
+        return dailies_of([self.timeline.series[i.id, self.spec.bars[0].interval] for i in self.spec.instruments])
 
     def stated(self, strategy: Strategy, trade_from_ns: TsNs = NO_TIME) -> Stated:
         """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
-        first = first_position(self.timeline, trade_from_ns)
-        self.begun(strategy, max(strategy.history_needed() - 1, first))
+        first = first_position(self.timeline, trade_from_ns) if trade_from_ns else 0
+        needed = max(strategy.history_needed() - 1, first)
+        if overrides(strategy, "init"):
+            self.begun(strategy, needed)
+        else:
+            self._require(strategy, needed)
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
-        return stated_from(ask(strategy, self.history), first)
+        if not overrides(strategy, "universe"):
+            return stated_from(ask(strategy, self.history), first)
+        if keeps_account(strategy):
+            raise KernelRefused(f"the kernel does not do this: {KEEPS_ACCOUNT}")
+        return with_universe(self, strategy, lambda: stated_from(ask(strategy, self.history), first))
 
     @rare_collection()
     def begun(self, strategy: Strategy, needed: int = 0) -> Context:
@@ -89,10 +106,12 @@ class KernelMarket:
             strategy.init(ctx)
             if ctx.requests:
                 raise UsageError(f"{strategy.name} asked for an order in init, before any bar")
-        needed = max(needed, ctx.warmup)
+        self._require(strategy, max(needed, ctx.warmup))
+        return ctx
+
+    def _require(self, strategy: Strategy, needed: int) -> None:
         if needed >= len(self.timeline):
             raise DataError(f"not enough history: {strategy.name} needs {needed + 1} bars, found {len(self.timeline)}")
-        return ctx
 
 
 def context_of(spec: BacktestSpec, timeline: Timeline) -> Context:
@@ -188,11 +207,10 @@ def carry_through(tables: Tables, on_compile: cache.OnCompile | None) -> None:
     """Run to the end, with larger logs whenever they are full."""
     if on_compile is not None and not cache.is_compiled(cache.entry_name()):
         on_compile(cache.COMPILES)
-    run, account = cache.entries().run, tables.account
-    count = int(account["count"][0])
+    run, words = cache.entries().run, tables.words
     while True:
-        run(account, count, loop.TO_THE_END)
-        status = int(account["status"][0])
+        run(tables.account, words.item(_COUNT), loop.TO_THE_END)
+        status = words.item(_STATUS)
         if status == s.DONE:
             return
         if status != s.FULL:
@@ -208,7 +226,7 @@ def new_tables(
     `over` are the tables of a finished run that is given up: written over, and used as they are where only what the
     strategy states differs.
     """
-    terms, rows = _terms(spec, market), max(rows, len(stated.wakeups))
+    terms, rows = (*_terms(spec, market), stated.universe), max(rows, len(stated.wakeups))
     if over is not None and all(map(is_, terms, over.terms)):
         over.restart(rows)
         over.state(stated.wakeups, stated.wanted)
@@ -231,7 +249,11 @@ def new_tables(
     account = _account(spec, market)
     account["exchanges"], account["contracts"] = len(exchanges), bool((x["group"] >= 0).any())
     given = {"holdings": x} | {name: getattr(market, name) for name in MARKET_TABLES}
-    account["plain"] = _is_plain(account[0]) and not spec.actions
+    if isinstance(spec.sizing, VolatilityTarget):
+        given |= market.dailies
+    if stated.universe is not None:
+        x["outside"], given["universe"], account["chooses"] = 1 - stated.universe[0], stated.universe[1:], True
+    account["plain"] = _is_plain(account[0]) and not spec.actions and stated.universe is None
     tables = Tables(account, market.bars, given, rows, over)
     tables.terms = terms
     tables.state(stated.wakeups, stated.wanted)
@@ -240,9 +262,8 @@ def new_tables(
 
 def _terms(spec: BacktestSpec, market: KernelMarket) -> tuple[object, ...]:
     """Return what decides the state before the first bar, to be told apart by identity."""
-    strategy = spec.strategy
-    kind = (TargetUnit(strategy.unit), is_target_strategy(strategy), is_entry_strategy(strategy))
-    return (market, *kind, *(getattr(spec, name) for name in _DECISIVE))
+    # The class says which kind it is; a unit of an instance's own is told apart as well.
+    return (market, type(spec.strategy), spec.strategy.unit, *_decisive(spec))
 
 
 def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
@@ -259,6 +280,8 @@ def _account(spec: BacktestSpec, market: KernelMarket) -> s.Records:
     r["latency"], r["overnight"] = spec.latency_ns, spec.bars[0].interval == DAY
     r["slip_kind"], r["slip_by"] = _slippage(spec)
     r["size_kind"], r["size_by"] = _sizing(spec)
+    if isinstance(spec.sizing, VolatilityTarget):
+        r["lookback"], r["annual_days"] = spec.sizing.lookback, spec.sizing.annual_days
     r["unit"], r["entries"] = (
         UNITS.index(strategy.unit),
         is_entry_strategy(strategy) and not is_target_strategy(strategy),
@@ -302,4 +325,6 @@ def _sizing(spec: BacktestSpec) -> tuple[int, int]:
         return s.SIZE_FIXED, policy.qty
     if isinstance(policy, CapitalFraction):
         return s.SIZE_FRACTION, policy.fraction
-    return s.SIZE_RISK, policy.fraction if isinstance(policy, RiskPerTrade) else 0
+    if isinstance(policy, VolatilityTarget):
+        return s.SIZE_VOLATILITY, policy.annual
+    return s.SIZE_RISK, policy.fraction

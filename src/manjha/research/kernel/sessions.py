@@ -10,7 +10,7 @@ from manjha.research.kernel.contract_notes import settle_day
 from manjha.research.kernel.exits import exit_by_time, rearm
 from manjha.research.kernel.gate import EVERYTHING, cancel_open, market
 from manjha.research.kernel.records import BEYOND, NEVER, NOTHING, SESSION_OPENS, SQUARE_OFF, TIMER
-from manjha.research.kernel.rows import card_at, day_at, holding, output, session_at, timer
+from manjha.research.kernel.rows import card_at, day_at, holding, ints, output, session_at, timer
 from manjha.research.kernel.scalars import Rec, njit
 from manjha.research.kernel.timers import day_due, next_timer, take_timer
 from manjha.research.kernel.venue import drain, sweep
@@ -54,6 +54,8 @@ def _open_day(k: Rec, now_ns: int) -> None:
     r.day, r.day_row, r.today_fills = day, row, r.fills
     for i in range(r.instruments):
         _take_session(k, i, row)
+        if r.chooses:
+            holding(k, i).outside = 1 - ints(r.universe_at, row * r.instruments + i)
     r.day_start_equity = equity(k)
     if r.kept:
         place_kept(k, now_ns)

@@ -13,6 +13,7 @@ from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import acts_on_bar
 from manjha.research.kernel.run import KernelMarket, KernelRefused, check_kernel, new_tables
 from manjha.research.targets import SAYS_NOTHING, Stated
+from manjha.strategy.interface import overrides
 
 
 class KernelSteps:
@@ -27,6 +28,8 @@ class KernelSteps:
             raise KernelRefused(
                 "steps are decided from outside: give a strategy that states targets, not one of on_bar"
             )
+        if overrides(spec.strategy, "universe"):
+            raise KernelRefused("steps are decided from outside: give a strategy that chooses no universe")
         if market is None:
             check_kernel(spec)
             market = KernelMarket(spec)

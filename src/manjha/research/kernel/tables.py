@@ -5,12 +5,10 @@ import numpy as np
 from manjha.research.kernel import records as s
 
 LOGS = {"orders": s.ORDER, "fills": s.FILL, "steps": s.STEP, "notes": s.NOTE, "refusals": s.REFUSAL}
+PLACES = {name: offset // 8 for name, (_, offset, *_) in (s.ACCOUNT.fields or {}).items()}
+"""Where a number of the account is among its words: numpy takes ten times as long to find it by name."""
+_WAKEUP_COUNT, _COLUMNS = PLACES["wakeup_count"], PLACES["columns"]
 PLANS = {"protections": s.PROTECTION, "outputs": s.OUTPUT, "timers": s.PLANNED, "kept": s.KEPT}
-
-
-def copied(table: s.Records) -> s.Records:
-    """Return a copy; as bytes, for numpy copies records field by field, which takes fifty times as long."""
-    return np.frombuffer(bytearray(table.tobytes()), table.dtype)
 
 
 class Tables:
@@ -20,6 +18,8 @@ class Tables:
     ----------
     arrays
         Tables by name, as `records` describes them; read them when compiled code is not running.
+    words, holdings
+        The same account and the table of that name as integers, of shape (fields,) and (instruments, fields).
     bars
         The columns of the market.
     terms
@@ -34,6 +34,8 @@ class Tables:
         self, account: s.Records, bars: s.Bars, given: dict[str, s.Records], rows: int, over: "Tables | None" = None
     ) -> None:
         self.account = account
+        self.words = account.view(np.int64)
+        self._begin: list[tuple[s.Ints, s.Ints]] = []
         self.bars = bars
         self.terms: tuple[object, ...] = ()
         self.arrays: dict[str, s.Records] = {}
@@ -52,32 +54,27 @@ class Tables:
         for name in ("end", "begin", "rows"):
             account[0][f"{name}_at"] = getattr(bars, name).ctypes.data
         account[0]["count"], account[0]["mapped"] = len(bars.end), bars.rows.size > 0
-        changing = account.view(np.int64), self.arrays["holdings"].view(np.int64)
-        self._begin = [(words, words.copy()) for words in changing]
+        self.holdings = self.arrays["holdings"].view(np.int64).reshape(len(self.arrays["holdings"]), -1)
+        self._begin = [(words, words.copy()) for words in (self.words, self.holdings)]
 
     def restart(self, rows: int) -> None:
         """Go back to before the first bar, for another run over the same market under the same terms."""
         for words, first in self._begin:
             words[:] = first
-        for name, kind in LOGS.items():
-            log = self.arrays[name]
-            if len(log) < rows + 2 * s.SPARE:
-                log = np.zeros(rows + 2 * s.SPARE, kind)
-            if len(log) != self.account[f"{name[:-1]}_rows"][0]:
-                self._take_log(name, log)
-                self._begin[0][1][:] = self._begin[0][0]
+        if len(self.arrays["fills"]) < rows + 2 * s.SPARE:
+            for name, kind in LOGS.items():
+                self._take_log(name, np.zeros(rows + 2 * s.SPARE, kind))
 
     def take(self, name: str, table: s.Records) -> None:
         """Keep a table and note its address."""
-        held = np.ascontiguousarray(table)
-        self.arrays[name] = held
-        self.account[f"{name}_at"] = held.ctypes.data
+        self.arrays[name] = held = np.ascontiguousarray(table)
+        self.words[PLACES[f"{name}_at"]] = held.__array_interface__["data"][0]
 
     def state(self, wakeups: s.Ints, wanted: s.Ints) -> None:
         """Take over what the strategy has stated: positions, and integers of shape (wake-ups, columns)."""
         self.take("wakeups", wakeups)
         self.take("wanted", wanted)
-        self.account["wakeup_count"], self.account["columns"] = wanted.shape
+        self.words[_WAKEUP_COUNT], self.words[_COLUMNS] = wanted.shape
 
     def grow(self) -> None:
         """Double the rows of every log, so that a run that found them full may go on."""
@@ -92,4 +89,8 @@ class Tables:
 
     def _take_log(self, name: str, log: s.Records) -> None:
         self.take(name, log)
-        self.account[0][f"{name[:-1]}_rows"] = len(log)
+        self.words[PLACES[f"{name[:-1]}_rows"]] = len(log)
+        # A run that begins anew keeps what its logs have grown to.
+        if self._begin:
+            for place in (PLACES[f"{name}_at"], PLACES[f"{name[:-1]}_rows"]):
+                self._begin[0][1][place] = self.words[place]

@@ -13,7 +13,7 @@ from manjha.research.kernel.cache import OnCompile
 from manjha.research.kernel.cache import warm as kernel_warm
 from manjha.research.kernel.convert import result_of
 from manjha.research.kernel.outcome import KernelOutcome, warm_curve
-from manjha.research.kernel.records import FILL, ORDER, Records
+from manjha.research.kernel.records import BRIEF, FILL, ORDER, Records
 from manjha.research.kernel.run import KernelMarket
 from manjha.research.metrics.daily import Daily, Floats, day_numbers, last_of_each, returns_from
 from manjha.research.metrics.sample import Sample
@@ -114,7 +114,7 @@ class CompiledSample(Sample):
         fills = self._outcome.fills
         if len(self._spec.instruments) > 1 or (np.diff(fills["ts_ns"]) < 0).any():
             fills = fills[np.lexsort((fills["ts_ns"], fills["instrument"]))]
-        pairs = _pairs(fills, self._outcome.orders)
+        pairs = _pairs(fills, self._outcome.order_heads)
         # Mostly there is one piece to a trip, and each was closed after the one before it.
         return len(pairs) if (pairs[1:] > pairs[:-1]).all() else len(np.unique(pairs))
 
@@ -147,7 +147,7 @@ def _pairs(fills: Records, orders: Records) -> Int64s:  # pragma: no cover - com
             head = tail
         order, side, qty = fills[at].order, fills[at].side, fills[at].qty
         # As `round_trips`: slices belong to the order that they were cut from, what protects it does not.
-        parent = orders[order].parent
+        parent = -1 if orders[order].phase == BRIEF else orders[order].parent
         if parent >= 0 and orders[parent].side == orders[order].side:
             order = parent
         while qty and head < tail and held_side != side:

@@ -65,6 +65,7 @@ def subject_of(spec: BacktestSpec) -> TrialSubject:
         last_ns=TsNs(max(columns.ts_close_ns[len(columns) - 1] for columns in bars)),
         settings_hash=settings_hash(spec),
         seed=spec.seed,
+        chosen_from=spec.strategy.chosen_from,
     )
 
 

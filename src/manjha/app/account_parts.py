@@ -1,0 +1,162 @@
+"""The parts around a trader that belong to one account, put together; called by commands and by the trader."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from manjha.app.bootstrap import system_clock
+from manjha.app.settings import Settings
+from manjha.domain.errors import SettingsError, UsageError
+from manjha.domain.orders import AccountId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from manjha.adapters.notify.queued import Receiver
+    from manjha.adapters.system.control_socket import ControlSocket
+    from manjha.app.sentinel import SentinelParts
+    from manjha.domain.controls import Answer, Request
+    from manjha.domain.instrument import Exchange
+    from manjha.market.rules import MarketRules
+    from manjha.ports.control_inbox import Controls
+    from manjha.ports.leader_lock import LeaderLock
+    from manjha.ports.notifier import Notifier
+    from manjha.ports.vitals import Vitals
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+"""A variable of the environment in an address."""
+ACCOUNT_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where an account's files lie: a folder of its own in MANJHA_HOME/accounts."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        """Its journal, where that is not in a database elsewhere."""
+        return self.folder / "journal.db"
+
+    @property
+    def control(self) -> Path:
+        """The socket that its trader listens at, in a folder that nobody else may enter."""
+        return self.folder / "control" / "socket"
+
+    @property
+    def vitals(self) -> Path:
+        """What its trader shows the sentinel."""
+        return self.folder / "vitals"
+
+
+def places(settings: Settings, account: str) -> Places:
+    """Return where an account's files lie. Raises `UsageError` for an id that is no folder's name."""
+    if not account or set(account) - ACCOUNT_LETTERS:
+        raise UsageError(
+            f"an account cannot be named {account!r}", hint="Its id has letters, digits, - and _ only, like AB1234."
+        )
+    return Places(settings.home / "accounts" / account)
+
+
+def leader_lock(journal: str, account: AccountId) -> "LeaderLock":
+    """Return the lock of the account whose journal lies here (a file, or a database's URL).
+
+    It lies where the journal does: whoever can write the same journal meets the same lock.
+    """
+    if "://" in journal and not journal.startswith("sqlite"):
+        from manjha.adapters.sql.leader_lock import SqlLeaderLock
+
+        return SqlLeaderLock(journal, account, system_clock())
+    from manjha.adapters.system.leader_lock import FileLeaderLock
+
+    return FileLeaderLock(Path(journal.removeprefix("sqlite:///")).with_name("leader.lock"), system_clock())
+
+
+def control_socket(
+    settings: Settings, account: str, answered: "Iterable[tuple[Request, Answer]]" = ()
+) -> "ControlSocket":
+    """Return where an account's trader listens; `answered` are the controls of earlier runs, oldest first."""
+    from manjha.adapters.system.control_socket import ControlSocket
+
+    return ControlSocket(places(settings, account).control, answered)
+
+
+def controls(settings: Settings, account: str) -> "Controls":
+    """Return the way to an account's running trader."""
+    from manjha.adapters.system.control_socket import SocketControls
+
+    return SocketControls(places(settings, account).control)
+
+
+def vitals(settings: Settings, account: str) -> "Vitals":
+    """Return where an account's trader leaves its vital signs."""
+    from manjha.adapters.files.vitals import VitalsFolder
+
+    return VitalsFolder(places(settings, account).vitals)
+
+
+def notifier(settings: Settings, environment: Mapping[str, str]) -> "Notifier":
+    """Return who tells people; nobody where no address is set. Raises as `receivers`."""
+    from manjha.adapters.notify.queued import QueuedNotifier
+    from manjha.domain.notes import NoteKind, NoteLevel
+
+    chosen = settings.notify
+    levels: dict[NoteKind, NoteLevel | None] = {}
+    for kind in NoteKind:
+        name = getattr(chosen, kind, "info")
+        levels[kind] = None if name == "off" else NoteLevel[name.upper()]
+    return QueuedNotifier(receivers(settings, environment), levels, chosen.pace_s)
+
+
+def receivers(settings: Settings, environment: Mapping[str, str]) -> "list[Receiver]":
+    """Return where notes are delivered, in the order of the settings.
+
+    Raises
+    ------
+    SettingsError
+        An address is none, or names a variable that is not set, or Apprise is not installed.
+    """
+    urls = settings.notify.urls or ()
+    if not urls:
+        return []
+    try:
+        from manjha.adapters.notify.apprise import AppriseReceiver
+    except ImportError:
+        raise SettingsError(
+            "notify.urls is set, but Apprise is not installed",
+            hint="Install it: pip install 'manjha[notify]'; or leave the setting out.",
+        ) from None
+    return [AppriseReceiver(_filled(url, environment), number) for number, url in enumerate(urls, 1)]
+
+
+def _filled(url: str, environment: Mapping[str, str]) -> str:
+    """Put variables of the environment into an address, so that no secret need stand in a file."""
+    missing = [name for name in VARIABLE.findall(url) if not environment.get(name)]
+    if missing:
+        raise SettingsError(
+            f"notify.urls names the variable {missing[0]}, which is not set", hint=f"Set it: export {missing[0]}=…"
+        )
+    return VARIABLE.sub(lambda found: environment[found[1]], url)
+
+
+def sentinel_parts(
+    settings: Settings, account: str, notifier: "Notifier", rules: "MarketRules", exchanges: "Sequence[Exchange]"
+) -> "SentinelParts":
+    """Return what an account's sentinel works with; no gateway, as no broker is reached from outside a trader yet."""
+    import time
+
+    from manjha.adapters.files.kill_writer import KillWriter
+    from manjha.app.sentinel import SentinelParts
+    from manjha.services.market_hours import is_open
+
+    return SentinelParts(
+        vitals=vitals(settings, account),
+        kill=KillWriter(settings.home / "kill.json"),
+        notifier=notifier,
+        clock=system_clock(),
+        in_session=lambda ts_ns: is_open(rules, exchanges, ts_ns),
+        mono_ns=time.monotonic_ns,
+    )

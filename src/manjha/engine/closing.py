@@ -1,0 +1,128 @@
+"""Where the bars of a run over ticks come from: made as the ticks come, or known from the start."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from manjha.domain.bars import Bar
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.moments import TradingDay
+from manjha.domain.ticks import Tick
+from manjha.engine.state import EngineState
+from manjha.engine.tick_bars import NEVER, Key, TickBars, Windows
+from manjha.market.calendar import is_trading_day
+from manjha.market.rules import MarketRules
+from manjha.market.sessions import session
+from manjha.strategy.growing import GrowingTimeline
+
+HoursOf = Callable[[TradingDay], Mapping[InstrumentId, Windows]]
+"""The hours of continuous trading of each instrument that trades on a day."""
+Closed = Sequence[tuple[Key, Bar]]
+
+
+def hours_of(rules: MarketRules, instruments: Iterable[Instrument]) -> HoursOf:
+    """Return the calendar's hours of those instruments that trade on the day asked for, indices included."""
+    listed = tuple(instruments)
+
+    def hours(day: TradingDay) -> Mapping[InstrumentId, Windows]:
+        return {one.id: session(rules, one, day).windows for one in listed if _trades(rules, one, day)}
+
+    return hours
+
+
+def tick_hours(rules: MarketRules, instruments: Iterable[Instrument]) -> Callable[[InstrumentId, TradingDay], Windows]:
+    """Return when ticks of an instrument count on a day: its hours and its closing auction, for `TickGate`."""
+    listed = {one.id: one for one in instruments}
+
+    def hours(name: InstrumentId, day: TradingDay) -> Windows:
+        one = listed.get(name)
+        if one is None or not _trades(rules, one, day):
+            return ()
+        held = session(rules, one, day)
+        auction = [(held.close_ns, held.day_close_ns)] if held.day_close_ns > held.close_ns else []
+        return [*held.windows, *auction]
+
+    return hours
+
+
+def _trades(rules: MarketRules, one: Instrument, day: TradingDay) -> bool:
+    return is_trading_day(rules, day, one.exchange) and (one.expiry is None or one.expiry >= day)
+
+
+class GrowingBars:
+    """Makes bars of ticks and lets the timeline grow by them.
+
+    `watch` is shown the bars of each moment once they are on the timeline and before the engine sees them; `ask` is
+    called with each new position after that, for strategies that state whole columns.
+    """
+
+    def __init__(
+        self,
+        state: EngineState,
+        timeline: GrowingTimeline,
+        hours: HoursOf,
+        ask: Callable[[int], None] | None = None,
+        watch: Callable[[int, Closed], None] | None = None,
+    ) -> None:
+        self._state = state
+        self._timeline = timeline
+        self._hours = hours
+        self._ask = ask
+        self._watch = watch
+        self._bars = TickBars(timeline.series)
+
+    @property
+    def next_ns(self) -> int:
+        """When the next bar closes."""
+        return self._bars.next_ns
+
+    def close(self, ts_ns: int) -> bool:
+        """Put the bars that close at a moment on the timeline; tell whether it has a new position."""
+        closed = self._bars.close(ts_ns)
+        is_new = self._timeline.append(ts_ns, closed)
+        if self._watch is not None:
+            self._watch(ts_ns, closed)
+        ctx = self._state.ctx
+        ctx.warmup = max(ctx.warmup, self._timeline.warmup)
+        if is_new and self._ask is not None:
+            self._ask(len(self._timeline) - 1)
+        return is_new
+
+    def add(self, tick: Tick) -> None:
+        """Count a tick to the bars that are being made."""
+        self._bars.add(tick.instrument, tick.ts_ns, tick.px, tick.volume)
+
+    def open_day(self, day: TradingDay) -> None:
+        """Take over a day's hours."""
+        self._bars.open_day(self._hours(day))
+
+    def coming(self) -> int:
+        """Return the position of the bar that is being made."""
+        return self._state.reached
+
+
+class KnownBars:
+    """The bars of a whole timeline, each closing at its time: for a backtest, which has all ticks before it begins."""
+
+    def __init__(self, state: EngineState) -> None:
+        self._state = state
+        self._close_ns = state.timeline.close_ns
+        self._last = len(state.timeline) - 1
+
+    @property
+    def next_ns(self) -> int:
+        """When the next bar closes."""
+        at = self._state.reached
+        return self._close_ns[at] if at <= self._last else NEVER
+
+    def close(self, ts_ns: int) -> bool:
+        """Do nothing: the engine moves the cursor. There is always a new position."""
+        return self._close_ns[self._state.reached] == ts_ns
+
+    def add(self, tick: Tick) -> None:
+        """Do nothing: the tick is in a bar already."""
+
+    def open_day(self, day: TradingDay) -> None:
+        """Do nothing."""
+
+    def coming(self) -> int:
+        """Return the position of the bar that is being made; the last one when there are no more."""
+        return min(self._state.reached, self._last)

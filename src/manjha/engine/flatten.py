@@ -1,0 +1,100 @@
+"""Closing a position at a broker, where a cancel takes time and may lose against a fill.
+
+What rests is cancelled first, and only when that is gone, or has had its time, is what is held closed: two orders that
+both close would turn the position round. It is looked at again until nothing is held and nothing is on its way.
+"""
+
+from manjha.domain.commands import Approved, Output, Refused, SetTimer, SubmitOrder
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import SECOND_NS, TsNs
+from manjha.domain.money import Qty
+from manjha.domain.orders import Fill, Phase, Product, Purpose
+from manjha.engine.desk import Closing, call
+from manjha.engine.requests import MarketWish, close_out, market
+from manjha.engine.state import EngineState
+from manjha.orders.book import OrderRecord
+
+FLATTEN = "broker:flatten"
+"""Timer at which positions that are being closed are looked at again."""
+LOOK_NS = 2 * SECOND_NS
+PATIENCE_NS = 10 * SECOND_NS
+"""How long a cancel may take before the position is closed beside it."""
+
+
+def flatten(
+    state: EngineState, instrument: InstrumentId, product: Product, purpose: Purpose, now_ns: TsNs, out: list[Output]
+) -> None:
+    """Begin to close what is held of an instrument as a product."""
+    desk = state.desk
+    if desk is None:
+        close_out(state, instrument, product, purpose, now_ns, out)
+        return
+    desk.closing.setdefault((instrument, product), Closing(instrument, product, purpose, now_ns))
+    look_again(state, now_ns, out)
+
+
+def fit_fill(state: EngineState, fill: Fill, now_ns: TsNs, out: list[Output]) -> None:
+    """After a fill: close what must not be there. An order that was to close has opened, or it is after square-off."""
+    desk = state.desk
+    if desk is None:
+        return
+    order, held = state.book.records[fill.order_id].order, state.held(fill.instrument, fill.product)
+    if held * int(fill.side) <= 0:
+        return
+    today = state.gate.today.get(fill.instrument)
+    late = fill.product is Product.MIS and today is not None and now_ns >= today.square_off_ns
+    turned = order.purpose is not Purpose.SIGNAL or order.id in desk.closers
+    if turned:
+        call(fill.instrument, f"order {order.id} was to close, and has opened {held}: it is closed", now_ns, out)
+    if late or turned:
+        flatten(state, fill.instrument, fill.product, Purpose.SQUARE_OFF, now_ns, out)
+
+
+def look_again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    """Go on with everything that is being closed."""
+    desk = state.desk
+    if desk is None or not desk.closing:
+        return
+    for key in list(desk.closing):
+        _look(state, key, now_ns, out)
+    _again(state, now_ns, out)
+
+
+def _again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    desk = state.desk
+    if desk is not None and desk.closing and desk.look_due <= now_ns:
+        desk.look_due = now_ns + LOOK_NS
+        out.append(SetTimer(FLATTEN, TsNs(desk.look_due)))
+
+
+def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, out: list[Output]) -> None:
+    desk = state.desk
+    if desk is None:
+        return
+    instrument, product = key
+    wish, held = desk.closing[key], state.held(instrument, product)
+    records = [record for record in state.book.open_orders(instrument) if record.order.product is product]
+    exits = [record for record in records if record.order.id in desk.closers]
+    others = [record for record in records if record.order.id not in desk.closers]
+    out.extend(state.gate.cancel(record) for record in others if not _is_leaving(record))
+    if not held and not records:
+        del desk.closing[key]
+        return
+    if others and now_ns < wish.since_ns + PATIENCE_NS:
+        return
+    change = -held - sum(record.left * int(record.order.side) for record in exits)
+    today = state.gate.today.get(instrument)
+    if not change or today is None or now_ns >= today.close_ns:
+        return
+    before = len(out)
+    market(state, state.instruments[instrument], MarketWish(Qty(change), product, wish.purpose), now_ns, out)
+    for output in out[before:]:
+        if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
+            desk.closers.add(output.command.order.id)
+        elif isinstance(output, Refused):
+            call(instrument, f"{held} held as {product} cannot be closed: {output.reason}", now_ns, out)
+
+
+def _is_leaving(record: OrderRecord) -> bool:
+    at = record.at_broker
+    return at is not None and (at.is_leaving or record.phase is Phase.UNCONFIRMED)

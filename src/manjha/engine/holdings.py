@@ -1,0 +1,59 @@
+"""Positions compared with the broker's: strategies' books and what is external must be what the account holds."""
+
+from collections.abc import Iterable
+
+from manjha.domain.broker import PositionSeen
+from manjha.domain.commands import Output
+from manjha.domain.moments import TsNs
+from manjha.engine.desk import Desk, Held, call
+from manjha.engine.handlers.broker import desk_of, freeze
+from manjha.engine.state import EngineState
+
+
+def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out: list[Output]) -> bool:
+    """Compare all positions; tell whether the books agree, as far as orders in doubt allow to say.
+
+    A difference counts when two reads in a row show it, as trades may come between the parts of one read. Where no
+    strategy of ours holds anything it is external; the first comparison of an account takes what is there. Else the
+    instrument is frozen.
+    """
+    desk = desk_of(state)
+    there = {(one.instrument, one.product): int(one.qty) for one in seen}
+    here: dict[Held, int] = {}
+    for position in state.portfolio.open_positions():
+        key = (position.key.instrument, position.key.product)
+        here[key] = here.get(key, 0) + position.qty
+    doubtful = _doubtful(state, desk)
+    suspects, desk.suspects = desk.suspects, {}
+    for key in sorted({*there, *here, *desk.external}):
+        difference = there.get(key, 0) - here.get(key, 0) - desk.external.get(key, 0)
+        if difference == 0:
+            continue
+        if key[0] in doubtful or suspects.get(key) != difference:
+            desk.suspects[key] = difference
+        else:
+            _differs(state, key, difference, here.get(key, 0), now_ns, out)
+    # Orders in doubt explain a difference for a while; their exposure is counted until they are resolved.
+    return all(key[0] in doubtful for key in desk.suspects) and not desk.short
+
+
+def _doubtful(state: EngineState, desk: Desk) -> set[str]:
+    """Return the instruments in which trades are missing or an order may or may not be at the broker."""
+    orders = [*desk.unconfirmed, *desk.short]
+    waiting = {trade.instrument for trades in desk.loose.values() for trade in trades}
+    return {state.book.records[order_id].order.instrument for order_id in orders} | waiting
+
+
+def _differs(state: EngineState, key: Held, difference: int, held: int, now_ns: TsNs, out: list[Output]) -> None:
+    desk = desk_of(state)
+    instrument, product = key
+    if not desk.was_compared or not held or instrument in desk.thawed:
+        desk.external[key] = desk.external.get(key, 0) + difference
+        desk.thawed.pop(instrument, None)
+        if desk.was_compared:
+            call(instrument, f"{difference:+} held as {product} came from outside of Manjha", now_ns, out)
+        return
+    why = f"the broker shows {difference:+} as {product} that nothing explains, beside {held} of ours"
+    if desk.frozen.get(instrument) != why:
+        desk.frozen.pop(instrument, None)
+        freeze(state, instrument, why, now_ns, out)

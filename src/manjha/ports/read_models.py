@@ -1,0 +1,59 @@
+"""The read models of accounts: orders, trades, positions and runs that a journal adds up to."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from manjha.domain.orders import AccountId, OrderId, RunId
+from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+
+
+class ReadModels(Protocol):
+    """Rows that are made of a journal, within one transaction. Every list has a fixed order."""
+
+    def reached(self, account: AccountId) -> Reached:
+        """Return how far an account's rows have come; `Reached(account)` where there are none."""
+        ...
+
+    def write(self, before: Reached, after: Reached, changes: Changed) -> None:
+        """Write what changed between two rows of the journal.
+
+        Raises
+        ------
+        UsageError
+            The rows are not at `before`: somebody else has moved them.
+        """
+        ...
+
+    def forget(self, account: AccountId) -> None:
+        """Take out all that was made of an account's journal; what was recorded of its runs stays."""
+        ...
+
+    def orders(self, account: AccountId, *, after: int = 0, limit: int = 100) -> Sequence[OrderView]:
+        """Return orders by the row that placed them, ascending, those after the row `after`."""
+        ...
+
+    def orders_named(self, account: AccountId, ids: Collection[OrderId]) -> Sequence[OrderView]:
+        """Return the orders of these ids that there are, by the row that placed them."""
+        ...
+
+    def open_orders(self, account: AccountId) -> Sequence[OrderView]:
+        """Return the orders that may still trade, by the row that placed them."""
+        ...
+
+    def trades(
+        self, account: AccountId, *, after: int = 0, limit: int = 100, run: RunId | None = None
+    ) -> Sequence[TradeView]:
+        """Return fills by the row that tells them, ascending, those after the row `after`; of a run or of all."""
+        ...
+
+    def notes(self, account: AccountId, *, after: int = 0, limit: int = 100) -> Sequence[NoteView]:
+        """Return what contract notes added, by the row that tells it, ascending."""
+        ...
+
+    def activity(self, account: AccountId, run: RunId) -> RunActivity | None:
+        """Return what the journal tells of a run; None where it tells nothing."""
+        ...
+
+    def positions(self, account: AccountId) -> Sequence[PositionView]:
+        """Return positions, flat ones too, by strategy, instrument and product."""
+        ...

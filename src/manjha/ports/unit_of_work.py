@@ -1,0 +1,59 @@
+"""One transaction over all records: what is done in it is there as a whole, or not at all."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from manjha.ports.read_models import ReadModels
+from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook, TokenBook
+
+
+class Records(Protocol):
+    """The books as they are within one transaction."""
+
+    @property
+    def read_models(self) -> ReadModels:
+        """What journals add up to."""
+        ...
+
+    @property
+    def runs(self) -> RunBook:
+        """What was started."""
+        ...
+
+    @property
+    def backtests(self) -> BacktestBook:
+        """Backtests that were run."""
+        ...
+
+    @property
+    def models(self) -> ModelCatalogue:
+        """What is known of trained models."""
+        ...
+
+    @property
+    def tokens(self) -> TokenBook:
+        """Tokens, as salted hashes."""
+        ...
+
+    @property
+    def settings(self) -> SettingBook:
+        """Settings and their history."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """Gives transactions over the records."""
+
+    def begin(self) -> AbstractContextManager[Records]:
+        """Begin a transaction. It is written at the end of the block, all of it, and left out where that raises.
+
+        Raises
+        ------
+        SettingsError
+            The database does not answer or cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let the storage go."""
+        ...

@@ -1,0 +1,272 @@
+"""The invariants, by code that shares nothing with the core: it reads the journal, the broker's truth and the books."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from manjha.app.outbox import Outgoing
+from manjha.domain.broker import Outcome, Turned, Unsent
+from manjha.domain.commands import Approved, SubmitOrder
+from manjha.domain.events import AccountTaken, BrokerRead, LinkLost
+from manjha.engine.digest import digest
+from manjha.engine.journaling import value_of
+
+if TYPE_CHECKING:
+    from manjha.engine.desk import Held
+    from tests.simulation.day import Day
+    from tests.simulation.process import Process
+
+SECOND = 1_000_000_000
+OPEN_MAX = 8
+"""Limit of open orders that the simulated account trades under."""
+LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+OVER = {"filled", "cancelled", "rejected", "unsent", "written off"}
+
+
+class Violation(AssertionError):  # noqa: N818 - what it says is which invariant was violated
+    """An invariant does not hold."""
+
+
+class Checkers:
+    """Looks after every step; `settled` once the world is healed and calm."""
+
+    def __init__(self, day: "Day") -> None:
+        self.day = day
+        self.steps = 0
+        self.seen_rows = 0
+        self.intents: dict[str, SubmitOrder] = {}
+        self.filled: dict[str, int] = {}
+        self.number = self.entries = 0
+        self.phases: dict[str, str] = {}
+        self.uncertain: dict[str, int] = {}
+        self.fresh_reads: list[tuple[int, int]] = []
+        self.bare: dict[str, int] = {}
+        self.arrived_never: set[str] = set()
+
+    def fail(self, invariant: str, what: str) -> None:
+        raise Violation(f"INV-{invariant} at {self.day.world.now_ns}: {what}")
+
+    # ---- before the first byte
+
+    def sending(self, process: "Process", outgoing: Outgoing) -> None:
+        """INV-16, 01, 02, 05, 23: what leaves is durable, once, under a tag of its own, by who owns the account."""
+        asked = outgoing.command.command
+        self._read_rows()
+        if self.day.shared.head.epoch != process.epoch:
+            self.fail("23", f"process of epoch {process.epoch} sends in epoch {self.day.shared.head.epoch}")
+        if isinstance(asked, SubmitOrder):
+            if asked.tag not in self.intents:
+                self.fail("16", f"{asked.order.id} leaves before it is written down")
+            if any(placed.tag == asked.tag for placed in self.day.broker.orders.values()):
+                self.fail("01", f"{asked.order.id} is sent a second time")
+            self._tag(asked.tag)
+
+    def _tag(self, tag: str) -> None:
+        if len(tag) != 20 or tag[0] != "K" or any(letter not in LETTERS for letter in tag):
+            self.fail("05", f"{tag!r} is no tag")
+        value = 0
+        for letter in tag[:18]:
+            value = value * 32 + LETTERS.index(letter)
+        if value % 1021 != LETTERS.index(tag[18]) * 32 + LETTERS.index(tag[19]):
+            self.fail("05", f"the check of {tag} is wrong")
+
+    def answered(self, asked: SubmitOrder, outcome: Outcome) -> None:
+        """INV-21: what is called refused or unsent is not at the broker and never will be."""
+        if isinstance(outcome, Turned | Unsent):
+            self.arrived_never.add(asked.tag)
+
+    # ---- after every step
+
+    def step(self, process: "Process") -> None:
+        self.steps += 1
+        self._broker()
+        if process.is_alive and process is self.day.processes[-1]:
+            self._orders(process)
+            self._written_off(process)
+            self._protected(process)
+            if self.steps % 50 == 0:
+                self._ledger(process)
+
+    def _read_rows(self) -> None:
+        """INV-05, 17, 23: tags are used once, numbers have no gap, epochs do not go back."""
+        rows = self.day.shared.rows
+        for row in rows[self.seen_rows :]:
+            if row.seq != self.seen_rows + 1:
+                self.fail("17", f"row {row.seq} follows row {self.seen_rows}")
+            self.seen_rows = row.seq
+            if row.entry.kind == "Approved.SubmitOrder":
+                value = value_of(row.entry)
+                assert isinstance(value, Approved)
+                command = value.command
+                assert isinstance(command, SubmitOrder)
+                if command.tag in self.intents:
+                    self.fail("05", f"tag {command.tag} is used a second time")
+                self.intents[command.tag] = command
+
+    def _broker(self) -> None:
+        """INV-01, 02, 21: the broker has at most one order of each intent, and none without one."""
+        tags = Counter(placed.tag for placed in self.day.broker.orders.values() if placed.tag)
+        if len(tags) == len([1 for placed in self.day.broker.orders.values() if placed.tag]):
+            pass
+        else:
+            self.fail("01", f"several orders of one intent: {tags.most_common(1)}")
+        for tag in tags:
+            if tag not in self.intents:
+                self._read_rows()
+                if tag not in self.intents:
+                    self.fail("02", f"the broker has {tag}, the journal has not")
+            if tag in self.arrived_never:
+                self.fail("21", f"{tag} was called refused or unsent, and is at the broker")
+
+    def _orders(self, process: "Process") -> None:
+        """INV-03, 08: fills only grow, never beyond the truth; what is over stays over unless it traded."""
+        truth = {placed.tag: placed for placed in self.day.broker.orders.values()}
+        if process.number != self.number:
+            # What an earlier process had booked and not yet written down is booked again.
+            self.number = process.number
+            self.filled.clear()
+            self.phases.clear()
+            self.uncertain.clear()
+            self.bare.clear()
+        entries = 0
+        for order_id, record in process.state.book.records.items():
+            filled = record.filled
+            entries += record.phase not in OVER and record.order.purpose == "signal"
+            if filled < self.filled.get(order_id, 0):
+                self.fail("08", f"{order_id} was filled {self.filled[order_id]}, now {filled}")
+            at = record.at_broker
+            if at is not None:
+                really = truth[at.tag].filled if at.tag in truth else 0
+                if filled > really:
+                    self.fail("03", f"{order_id} is booked with {filled}, the broker filled {really}")
+            self.filled[order_id] = filled
+        if entries > self.entries and entries > OPEN_MAX:
+            self.fail("07", f"{entries} entries are open, the limit is {OPEN_MAX}")
+        self.entries = entries
+
+    def read(self, process: "Process", *, is_fresh: bool) -> None:
+        """Hear that a whole read was taken over, and whether it showed all that the process had seen before."""
+        if is_fresh:
+            self.fresh_reads.append((process.number, self.day.world.now_ns))
+
+    def _written_off(self, process: "Process") -> None:
+        """INV-19: an order is written off only after 180 s and two trustworthy reads that did not show it."""
+        now_ns = self.day.world.now_ns
+        for order_id, record in process.state.book.records.items():
+            before, self.phases[order_id] = self.phases.get(order_id, ""), str(record.phase)
+            if record.phase == "unconfirmed" and before != "unconfirmed":
+                self.uncertain[order_id] = now_ns
+            if record.phase == "written off" and before == "unconfirmed" and self.day.broker.is_open:
+                since = self.uncertain.get(order_id, 0)
+                due = since + 180 * SECOND
+                reads = [ns for number, ns in self.fresh_reads if number == process.number and ns >= due]
+                if now_ns < due or len(reads) < 2:
+                    seconds = (now_ns - since) // SECOND
+                    self.fail("19", f"{order_id} is written off after {seconds} s and {len(reads)} reads")
+
+    def _protected(self, process: "Process") -> None:
+        """INV-22: a position that needs a stop is not without one, or being closed, for long."""
+        state, now_ns = process.state, self.day.world.now_ns
+        for entry_id, protection in state.protections.items():
+            entry = protection.entry
+            live = [record for record in state.book.open_orders(entry.instrument) if record.order.group == entry_id]
+            stop = any(record.order.purpose == "stop" for record in live)
+            closing = any(record.order.type == "MARKET" for record in state.book.open_orders(entry.instrument))
+            needs = protection.stop_px and not protection.timed_out and self.day.broker.is_open
+            if not needs or stop or closing or not state.held(entry.instrument, entry.product):
+                self.bare.pop(entry_id, None)
+            elif now_ns - self.bare.setdefault(entry_id, now_ns) > 60 * SECOND:
+                self.fail("22", f"{entry_id} holds without its stop for more than a minute")
+
+    def _ledger(self, process: "Process") -> None:
+        """INV-06: cash is what was there, less what was paid, and nothing else."""
+        state = process.state
+        cash = int(state.setup.initial)
+        for position in state.portfolio.positions.values():
+            cash += position.realised
+        if state.portfolio.ledger.cash + state.portfolio.ledger.charges().total != cash:
+            self.fail("06", f"cash is {state.portfolio.ledger.cash}, expected {cash} less charges")
+
+    # ---- at the end
+
+    def settled(self) -> None:
+        """Liveness, and everything that must hold once nothing is under way any more."""
+        self._read_rows()
+        process = self.day.processes[-1]
+        if not process.is_alive:
+            self.fail("L0", "no process lives")
+        state, desk = process.state, process.state.desk
+        assert desk is not None
+        if desk.unconfirmed:
+            self.fail("L1", f"unconfirmed to the end: {list(desk.unconfirmed)}")
+        if not desk.is_compared:
+            self.fail("L2", f"not compared: {state.gate.closed}, suspects {desk.suspects}, short {list(desk.short)}")
+        if len(process.outbox):
+            self.fail("L3", f"{len(process.outbox)} commands are stuck")
+        self._books_agree(process)
+        for position in state.portfolio.open_positions():
+            self.fail("S1", f"{position.key} holds {position.qty} over night")
+        self._replay(process)
+        self._rows_by_rule()
+
+    def _books_agree(self, process: "Process") -> None:
+        """INV-03, 15, 20: every order of the broker is known, and what became of it."""
+        state = process.state
+        records = {record.at_broker.tag: record for record in state.book.records.values() if record.at_broker}
+        for placed in self.day.broker.orders.values():
+            if not placed.tag:
+                continue
+            record = records.get(placed.tag)
+            if record is None:
+                self.fail("20", f"{placed.tag} is at the broker and in no book")
+                return
+            if record.filled != placed.filled:
+                self.fail("03", f"{record.order.id} is booked with {record.filled}, the broker filled {placed.filled}")
+            if placed.is_live != (record.phase not in OVER):
+                self.fail("15", f"{record.order.id} is {record.phase}, at the broker {placed.status}")
+        for record in state.book.open_orders():
+            if record.at_broker and record.at_broker.tag not in {p.tag for p in self.day.broker.orders.values()}:
+                self.fail("L1", f"{record.order.id} is {record.phase} and not at the broker")
+        self._positions_agree(process)
+
+    def _positions_agree(self, process: "Process") -> None:
+        """INV-04: positions are the broker's, but for what is frozen."""
+        state, desk = process.state, process.state.desk
+        assert desk is not None
+        here: Counter[Held] = Counter(desk.external)
+        for position in state.portfolio.open_positions():
+            here[position.key.instrument, position.key.product] += position.qty
+        for key in {*here, *self.day.broker.positions}:
+            ours, really = here.get(key, 0), self.day.broker.positions.get(key, 0)
+            if ours != really and key[0] not in desk.frozen:
+                self.fail("04", f"{key}: ours {ours}, the broker's {really}")
+
+    def _replay(self, process: "Process") -> None:
+        """INV-17: the journal alone gives the same state."""
+        from manjha.app.trader import restored
+        from tests.simulation.disk import values_of
+
+        process.trader.rest()
+        again = self.day.new_state()
+        restored(again, values_of(self.day.shared))
+        if digest(again) != digest(process.state):
+            self.fail("17", "the replay of the journal gives another state")
+
+    def _rows_by_rule(self) -> None:
+        """INV-18: nothing that opens is approved between a doubt and the next comparison, judged by the rows."""
+        doubt, held, numbers, counted = True, Counter[str](), set[str](), set[str]()
+        for row in self.day.shared.rows:
+            value = value_of(row.entry)
+            if isinstance(value, AccountTaken | LinkLost):
+                doubt = True
+            elif isinstance(value, BrokerRead):
+                numbers |= {seen.broker_id for seen in value.orders if seen.tag in self.intents or seen.by_broker}
+                for trade in value.trades:
+                    if trade.broker_id in numbers and trade.id not in counted:
+                        counted.add(trade.id)
+                        held[trade.instrument] += trade.qty * int(trade.side)
+                doubt = doubt and not (value.whole and not value.missing)
+            elif isinstance(value, Approved) and isinstance(value.command, SubmitOrder) and doubt:
+                order = value.command.order
+                opens = held[order.instrument] * int(order.side) >= 0
+                if order.purpose == "signal" and opens:
+                    self.fail("18", f"{order.id} was approved before the books were compared")

@@ -1,0 +1,44 @@
+"""Thousands of days lived by chance: no order is lost, none is doubled, and everything becomes known.
+
+A seed that fails prints how to live it again: `python -m tests.simulation SEED`.
+"""
+
+import os
+
+import pytest
+
+from tests.simulation.day import Day
+from tests.simulation.lived import Lived, live
+
+pytestmark = pytest.mark.slow
+
+SEEDS = int(os.environ.get("SEEDS", "2000"))
+"""How many days; `make simulate SEEDS=200000` for a night."""
+PARTS = 20
+FIRST = int(os.environ.get("FIRST_SEED", "0"))
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_is_lost_or_doubled_on_days_of_chance(part: int) -> None:
+    lived = Lived()
+    for seed in range(FIRST + part, FIRST + SEEDS, PARTS):
+        lived.add(live(seed))
+    assert not lived.failures, lived.report()
+    assert lived.faults > 0
+    assert lived.orders > 0
+
+
+def test_a_day_is_the_same_when_it_is_lived_again() -> None:
+    one, two = live(7), live(7)
+    assert one.hash == two.hash
+    assert one.faults == two.faults
+
+
+def test_every_fault_strikes() -> None:
+    struck: set[str] = set()
+    days = 0
+    while days < 150 and struck < set(Day(0).world.levels):
+        struck |= live(days).struck
+        days += 1
+    assert struck == set(Day(0).world.levels)
