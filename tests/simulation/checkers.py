@@ -237,7 +237,7 @@ class Checkers:
             here[position.key.instrument, position.key.product] += position.qty
         for key in {*here, *self.day.broker.positions}:
             ours, really = here.get(key, 0), self.day.broker.positions.get(key, 0)
-            if ours != really and key[0] not in desk.frozen:
+            if ours != really and key[0] not in state.gate.closed:
                 self.fail("04", f"{key}: ours {ours}, the broker's {really}")
 
     def _replay(self, process: "Process") -> None:

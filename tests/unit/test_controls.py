@@ -13,7 +13,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Fill, FillId, OrderId, OrderType, Product, Side
 from manjha.risk.control_checks import CHECKS, FOR_ALL
-from manjha.risk.control_limits import ControlLimits
+from manjha.risk.control_limits import NO_LIMITS, ControlLimits
 from manjha.risk.protections import Pause
 from tests.fakes.control_desk import ALPHA, BETA, RUPEE, SECOND, Desk, limits_of
 
@@ -38,11 +38,6 @@ def other_or_this(over: int) -> InstrumentId:
 def kill(desk: Desk, over: int) -> Answer:
     scope = Scope(instrument=other_or_this(over))
     desk.feed(KillSwitched(KillLevel.REDUCE_ONLY, scope, "a test", "me", TsNs(desk.now)))
-    return desk.submit()
-
-
-def freeze(desk: Desk, over: int) -> Answer:
-    desk.feed(InstrumentFrozen(other_or_this(over), True, TsNs(desk.now), "a test"))
     return desk.submit()
 
 
@@ -104,7 +99,6 @@ CONTROLS: dict[str, Control] = {
         lambda desk, over: desk.submit(instrument=other_or_this(over)),
         RefusalReason.NOT_ALLOWED,
     ),
-    "frozen": Control(limits_of(), freeze, RefusalReason.FROZEN),
     "paused": Control(limits_of(), pause, RefusalReason.PAUSED),
     "order_qty": Control(
         limits_of(order_qty_max=Qty(10)), lambda desk, over: desk.submit(10 + over), RefusalReason.ORDER_QTY
@@ -319,3 +313,17 @@ def test_slices_of_one_entry_are_one_entry() -> None:
     answer = desk.submit(10)
     assert isinstance(answer, Refused)
     assert answer.reason is RefusalReason.DUPLICATE
+
+
+@pytest.mark.parametrize("limits", [None, NO_LIMITS])
+def test_a_frozen_instrument_is_opened_by_nobody_until_a_person_has_looked(limits: ControlLimits | None) -> None:
+    desk = Desk(limits)
+    desk.hold(10)
+    desk.feed(InstrumentFrozen(ALPHA.id, True, TsNs(desk.now), "a test"))
+    answer = desk.submit()
+    assert isinstance(answer, Refused)
+    assert (answer.reason, answer.detail) == (RefusalReason.FROZEN, "a test")
+    assert isinstance(desk.submit(instrument=BETA.id), Approved)
+    desk.fill(desk.place(10, Side.SELL))  # what is held may be closed
+    desk.feed(InstrumentFrozen(ALPHA.id, False, TsNs(desk.now), "looked"))
+    assert isinstance(desk.submit(11), Approved)

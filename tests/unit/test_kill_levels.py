@@ -108,8 +108,10 @@ def test_an_entry_that_trades_after_flatten_is_closed() -> None:
     assert cancels(throw(desk, FLATTEN)) == [CancelOrder(entry.id)]
     out = desk.fill(entry, 99, 4)
     assert [(s.order.side, s.order.qty) for s in submits(out)] == [(Side.SELL, 4)]
+    first = submits(out)[0].order
     out = desk.fill(entry, 99, 6)
-    assert [(s.order.side, s.order.qty) for s in submits(out)] == [(Side.SELL, 6)]
+    assert cancels(out) == [CancelOrder(first.id)], "one order closes what is held now"
+    assert [(s.order.side, s.order.qty) for s in submits(out)] == [(Side.SELL, 10)]
 
 
 def test_lifting_a_scope_lifts_what_is_within_it_only() -> None:

@@ -7,11 +7,22 @@ import msgspec
 import pytest
 
 from manjha.domain.commands import RefusalReason, Refused
-from manjha.domain.events import TradingSwitched
+from manjha.domain.events import AccountTaken, TradingSwitched
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import LegGroup, Order, OrderId, OrderType, Product, Side, Validity, Variety, WorkingOrder
+from manjha.domain.orders import (
+    LegGroup,
+    Order,
+    OrderId,
+    OrderType,
+    Product,
+    RunId,
+    Side,
+    Validity,
+    Variety,
+    WorkingOrder,
+)
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 from manjha.research.backtest import BacktestSpec, prepare, run_backtest
@@ -211,6 +222,7 @@ AT_THE_GATE: dict[RefusalReason, tuple[Mapping[str, Any], str]] = {
     RefusalReason.DISCLOSED: ({"disclosed": Qty(1)}, "a strategy cannot ask for a disclosed quantity yet"),
     RefusalReason.PROTECTION: ({"protection_bps": 50}, "a strategy cannot ask for market protection yet"),
     RefusalReason.COOL_DOWN: ({}, "what the simulated exchange rejects, the gate of such a run refuses before"),
+    RefusalReason.NOT_RECONCILED: ({}, "a backtest has no broker to be compared with"),
     RefusalReason.TRADING_OFF: ({}, "nothing switches trading off in a backtest"),
 }  # fmt: skip
 """What no backtest produces: the order that the gate refuses, and why no strategy can bring it there."""
@@ -233,6 +245,8 @@ def test_the_gate_refuses_by_name(reason: RefusalReason) -> None:
     state = prepare(spec_for(Case({})))
     if reason is RefusalReason.TRADING_OFF:
         step(state, TradingSwitched(on=False, ts_ns=TsNs(1), reason="a test"))
+    if reason is RefusalReason.NOT_RECONCILED:
+        step(state, AccountTaken(RunId("run-1"), 1, "build", "settings", TsNs(1)))
     if reason is RefusalReason.COOL_DOWN:
         state.control(limits_of(reject_cooldown_ns=10)).rejected(plain_order(state), 1)
     verdict = state.gate.submit(msgspec.structs.replace(plain_order(state), **AT_THE_GATE[reason][0]), TsNs(2))

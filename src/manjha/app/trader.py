@@ -22,12 +22,23 @@ from manjha.domain.commands import (
     Tripped,
 )
 from manjha.domain.errors import InvariantBroken
-from manjha.domain.events import ChangeAnswered, Event, MarketAdvanced, OrderFilled, SubmitAnswered, TimerFired
+from manjha.domain.events import (
+    ChangeAnswered,
+    Event,
+    KillSwitched,
+    MarketAdvanced,
+    OrderFilled,
+    SubmitAnswered,
+    TimerFired,
+)
 from manjha.domain.moments import TsNs
 from manjha.engine.pump import Pump
+from manjha.engine.requests import RATE_TIMER
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 
+LATE_NS = 100_000_000
+"""How late something that was due may happen before the rate of orders hears of it."""
 WAITING_MAX = 500
 """Rows that may wait for a commit while nothing leaves."""
 
@@ -91,13 +102,24 @@ class Trader:
             raise InvariantBroken("a trader was asked before it had a pump")
         return self._pump
 
+    def advance_to(self, ts_ns: TsNs) -> None:
+        """Let time come to now, and everything happen that is due.
+
+        One who was held up hears first how late it is: what is overdue happens in its order of time, and leaves now.
+        """
+        state, late_ns = self.state, ts_ns - self.pump.now_ns
+        if state.controls is not None and late_ns > LATE_NS and min(self.pump.next_ns, ts_ns) < ts_ns - LATE_NS:
+            self.pump.apply(TimerFired(RATE_TIMER, ts_ns))
+        self.pump.advance_to(ts_ns)
+
     def take(self, event: Event) -> list[Output]:
         """Write an event down, let the engine see it, and write down what it decides."""
         ts_ns = self._ts_of(event)
         self._tape.record(event, ts_ns, self.state.matching)
         outputs = step(self.state, event)
         self._tape.decided(outputs, ts_ns)
-        if self._tape.waiting >= WAITING_MAX:
+        if self._tape.waiting >= WAITING_MAX or isinstance(event, KillSwitched):
+            # Who throws the kill switch is told that it holds: it holds after a power cut too.
             self._tape.commit()
         return outputs
 

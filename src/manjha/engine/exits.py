@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from manjha.domain.commands import ModifyOrder, Output, SetTimer
+from manjha.domain.kill import KillLevel
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, Rounding, round_to_tick
 from manjha.domain.orders import Fill, Order, OrderId, OrderType, Product, Purpose, Side
@@ -141,6 +142,12 @@ def unprotected(state: EngineState) -> list[OrderId]:
     for entry_id, protection in state.protections.items():
         entry = protection.entry
         if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
+            continue
+        if (
+            state.controls is not None
+            and state.controls.level(entry.origin.strategy, entry.instrument) >= KillLevel.CANCEL_ALL
+        ):
+            # Protection may not rest now; it is placed when the level is lifted.
             continue
         if not _lacks(state, protection) or not state.held(entry.instrument, entry.product):
             continue

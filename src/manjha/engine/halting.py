@@ -3,11 +3,10 @@
 from manjha.domain.commands import Output
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Qty
-from manjha.domain.orders import Order, OrderType, Origin, Purpose, Side
-from manjha.engine.requests import place
+from manjha.domain.orders import Purpose
+from manjha.engine import flatten as flattening
 from manjha.engine.state import EngineState
-from manjha.orders.planning import slices
+from manjha.orders.book import OrderRecord
 from manjha.portfolio.positions import Position
 
 
@@ -16,42 +15,31 @@ def carry_out_level(state: EngineState, level: KillLevel, scope: Scope, now_ns: 
     if level < KillLevel.CANCEL_ALL:
         return
     for record in state.book.open_orders():
-        order = record.order
-        if scope.covers(order.origin.strategy, order.instrument) and order.purpose is not Purpose.SQUARE_OFF:
-            out.append(state.gate.cancel(record))
+        if scope.covers(record.order.origin.strategy, record.order.instrument):
+            cancel(state, record, out)
     if level is KillLevel.FLATTEN:
         flatten(state, scope, now_ns, out)
 
 
+def cancel(state: EngineState, record: OrderRecord, out: list[Output]) -> None:
+    """Cancel an order that a level takes out: no square-off, and none that is leaving the market already."""
+    if record.order.purpose is not Purpose.SQUARE_OFF and not (record.at_broker and record.at_broker.is_leaving):
+        out.append(state.gate.cancel(record))
+
+
 def flatten(state: EngineState, scope: Scope, now_ns: TsNs, out: list[Output]) -> None:
-    """Close every position of a scope at the market, as far as no square-off is on its way already."""
+    """Close every position of a scope, as far as no square-off is on its way already."""
     for position in list(state.portfolio.open_positions()):
-        if scope.covers(position.key.strategy, position.key.instrument):
-            _close(state, position, now_ns, out)
+        key = position.key
+        if scope.covers(key.strategy, key.instrument) and not _is_closing(state, position):
+            flattening.flatten(state, key.instrument, key.product, Purpose.SQUARE_OFF, now_ns, out)
 
 
-def _close(state: EngineState, position: Position, now_ns: TsNs, out: list[Output]) -> None:
-    key = position.key
+def _is_closing(state: EngineState, position: Position) -> bool:
+    """Tell whether square-offs that are open close all of a position."""
     under_way = sum(
         record.left * int(record.order.side)
-        for record in state.book.open_orders(key.instrument)
-        if record.order.purpose is Purpose.SQUARE_OFF
-        and (record.order.origin.strategy, record.order.product) == (key.strategy, key.product)
+        for record in state.book.open_orders(position.key.instrument)
+        if record.order.purpose is Purpose.SQUARE_OFF and record.order.product is position.key.product
     )
-    change = -position.qty - under_way
-    if change * position.qty >= 0:
-        return
-    instrument, size = state.instruments[key.instrument], abs(change)
-    for part in slices(size, instrument.freeze, instrument.lot, size) or (Qty(size),):
-        order = Order(
-            state.next_order_id(),
-            Origin(state.origin.account, key.strategy, state.origin.run),
-            key.instrument,
-            Side.BUY if change > 0 else Side.SELL,
-            part,
-            OrderType.MARKET,
-            key.product,
-            now_ns,
-            purpose=Purpose.SQUARE_OFF,
-        )
-        place(state, order, out)
+    return (position.qty + under_way) * position.qty <= 0

@@ -40,7 +40,7 @@ _DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
 KINDS = tuple(_DECODERS)
 """Names under which values stand in a journal of today's format."""
 EVENT_KINDS = frozenset(_EVENTS)
-OUTPUT_KINDS = frozenset({*_COMMANDS, Refused.__name__, SetTimer.__name__})
+OUTPUT_KINDS = frozenset({*_COMMANDS, *(kind.__name__ for kind in _SAID)})
 """Which of them are events, and which are what a step decided."""
 
 

@@ -219,10 +219,16 @@ class EngineState:
             from manjha.risk.controls import Controls
 
             limits = NO_LIMITS if limits is None else limits
-            self.controls = Controls(limits, self.marks.seen_ns)
+            self.controls = Controls(limits, self.marks.seen_ns, self._freeze)
             self.gate = ControlledGate(self.gate, self.controls)
             self.every_close = bool(limits.profit or limits.price_jump_max or self.setup.bands)
         return self.controls
+
+    def _freeze(self, instrument: InstrumentId, why: str) -> None:
+        from manjha.domain.commands import RefusalReason
+
+        if instrument not in self.gate.closed:
+            self.gate.close(instrument, RefusalReason.FROZEN, why)
 
     def equity(self) -> Cash:
         """Return cash and positions at the last closes."""

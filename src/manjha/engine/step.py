@@ -73,7 +73,8 @@ def step(state: EngineState, event: Event) -> list[Output]:
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
     if state.controls is not None:
-        # Loaded where there are controls only: a plain backtest starts without them.
+        # Before the broker's side: only what really leaves gets a tag and counts as under way. Loaded where needed: a
+        # plain backtest starts without them.
         from manjha.engine.controlling import settle
 
         settle(state, state.controls, event, out)

@@ -82,13 +82,6 @@ def not_allowed(question: Question) -> None:
         raise Refusal(RefusalReason.NOT_ALLOWED, question.instrument.display)
 
 
-def frozen(question: Question) -> None:
-    """RC3, RC14: an instrument about which something is not explained."""
-    why = question.controls.frozen.get(question.order.instrument)
-    if why is not None:
-        raise Refusal(RefusalReason.FROZEN, f"{question.instrument.display}: {why}")
-
-
 def paused(question: Question) -> None:
     """RC10 and the protections: a strategy that is to rest."""
     order = question.order
@@ -235,7 +228,6 @@ def modifications(question: Question) -> None:
 CHECKS: dict[str, Callable[[Question], None]] = {
     "kill": killed,
     "allowed": not_allowed,
-    "frozen": frozen,
     "paused": paused,
     "order_qty": quantity,
     "price_age": price_age,
@@ -255,6 +247,8 @@ CHECKS: dict[str, Callable[[Question], None]] = {
 }
 FOR_ALL = frozenset({"kill", "self_trade", "modifications"})
 """What exits are asked too."""
+AGAIN = frozenset(CHECKS) - {"self_trade", "duplicate", "repeated", "orders_a_day", "modifications"}
+"""What entries are asked again that have waited: all but what counts them, or has counted them, itself."""
 FOR_LESS = frozenset({"modifications"})
 """What an open order is asked that is to be smaller at the same price: nothing else could speak against it."""
 

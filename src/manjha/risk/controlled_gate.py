@@ -2,13 +2,13 @@
 
 import msgspec
 
-from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Refused, SubmitOrder
-from manjha.domain.moments import TsNs
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
+from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Qty
-from manjha.domain.orders import Order, Purpose
+from manjha.domain.orders import Order, Product, Purpose
 from manjha.orders.book import OrderRecord
 from manjha.risk.checks import Refusal
-from manjha.risk.control_checks import CHECKS, FOR_ALL, FOR_LESS, Question
+from manjha.risk.control_checks import AGAIN, CHECKS, FOR_ALL, FOR_LESS, Question
 from manjha.risk.controls import Controls
 from manjha.risk.gate import Gate
 
@@ -23,7 +23,7 @@ class ControlledGate(Gate):
         self.controls = controls
         self.today, self.trading_on, self.universe = plain.today, plain.trading_on, plain.universe
         self.overnight_intraday, self.day_start_equity = plain.overnight_intraday, plain.day_start_equity
-        self.has_value_limits = plain.has_value_limits
+        self.has_value_limits, self.closed, self.tags = plain.has_value_limits, plain.closed, plain.tags
 
     def submit(self, order: Order, now_ns: TsNs) -> Approved[SubmitOrder] | Refused:
         """Approve an order and enter it in the book with its margin reserved, or refuse it."""
@@ -62,8 +62,42 @@ class ControlledGate(Gate):
             self.controls.changed(order.id, command.limit)
         return verdict
 
+    def objection(self, command: SubmitOrder | ModifyOrder, now_ns: TsNs, *, kill_only: bool = False) -> Refusal | None:
+        """Return what speaks against sending what was approved some time ago and has waited; None for nothing.
+
+        With `kill_only` nothing but the kill switch is asked: for what was approved in this very step.
+        """
+        record = self.book.records[command.order.id if isinstance(command, SubmitOrder) else command.order_id]
+        order, left = record.order, record.left
+        if isinstance(command, ModifyOrder):
+            left = Qty(command.qty - record.filled)
+            same_price = (command.limit, command.trigger) == (record.limit, record.trigger)
+            if (same_price and left <= record.left) or left <= 0:
+                return None
+            order = msgspec.structs.replace(order, qty=left, limit=command.limit, trigger=command.trigger)
+        opens = order.id in self.controls.entry_ids
+        question = Question(self, self.controls, order, now_ns, int(order.side) * left if opens else 0, record)
+        if opens and not kill_only:
+            return self._closed_to(order, now_ns) or self._refusal(question, AGAIN)
+        return self._refusal(question, frozenset({"kill"}))
+
+    def _closed_to(self, order: Order, now_ns: TsNs) -> Refusal | None:
+        """Return why the plain gate lets nothing be opened in an instrument by now."""
+        for key in ("", order.instrument):
+            if key in self.closed:
+                return Refusal(*self.closed[key])
+        if not self.trading_on:
+            return Refusal(RefusalReason.TRADING_OFF, "")
+        today = self.today.get(order.instrument)
+        if order.product is Product.MIS and today is not None and today.square_off_ns <= now_ns < today.close_ns:
+            return Refusal(RefusalReason.AFTER_SQUARE_OFF, f"square-off was at {format_ts(TsNs(today.square_off_ns))}")
+        return None
+
     def _refusal(self, question: Question, names: frozenset[str] | None) -> Refusal | None:
-        """Return what the checks of these names say against an order; None is all of them."""
+        """Return what the checks of these names say against an order; None is all of them, and what is closed first."""
+        for key in ("", question.order.instrument) if names is None else ():
+            if key in self.closed:
+                return Refusal(*self.closed[key])
         try:
             for name, check in CHECKS.items():
                 if names is None or name in names:

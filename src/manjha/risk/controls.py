@@ -44,8 +44,8 @@ class Controls:
     ----------
     levels, tripped
         Kill levels that somebody has thrown, and those that a control has until the next session.
-    frozen, pauses, bands
-        Why an instrument is frozen; who rests until when; the exchange's bands of the day.
+    pauses, bands
+        Who rests until when; the exchange's bands of the day.
     good, bad
         The last good price by instrument and when it was seen; how many in a row were not good.
     recent, entries
@@ -60,14 +60,19 @@ class Controls:
         The day's highest profit by rule; each strategy's profit before the day.
     """
 
-    def __init__(self, limits: ControlLimits, seen_ns: Callable[[InstrumentId], int]) -> None:
+    def __init__(
+        self,
+        limits: ControlLimits,
+        seen_ns: Callable[[InstrumentId], int],
+        freeze: Callable[[InstrumentId, str], None],
+    ) -> None:
         self.limits = limits
+        self.freeze = freeze
         self.allowed = None if limits.allowed is None else frozenset(limits.allowed)
         self.seen_ns = seen_ns
         self.governor = None if limits.rate is None else Governor(limits.rate)
         self.levels: Levels = {}
         self.tripped: Levels = {}
-        self.frozen: dict[InstrumentId, str] = {}
         self.pauses: list[Pause] = []
         self.bands: dict[InstrumentId, Band] = {}
         self.good: dict[InstrumentId, tuple[int, int]] = {}
@@ -105,9 +110,10 @@ class Controls:
             return
         count = self.bad[instrument.id] = self.bad.get(instrument.id, 0) + 1
         most = self.limits.bad_prices_max
-        if most and count >= most and instrument.id not in self.frozen:
-            self.frozen[instrument.id] = f"{count} prices in a row were not good; the last, {why}"
-            self._trip("price reasonability", Scope(instrument=instrument.id), self.frozen[instrument.id], seen_ns)
+        if count == most:
+            detail = f"{count} prices in a row were not good; the last, {why}"
+            self.freeze(instrument.id, detail)
+            self._trip("price reasonability", Scope(instrument=instrument.id), detail, seen_ns)
 
     def _unreasonable(self, instrument: Instrument, px: int) -> str:
         band = self.bands.get(instrument.id)
@@ -265,7 +271,7 @@ class Controls:
         return (
             sorted((*msgspec.structs.astuple(scope), level) for scope, level in self.levels.items()),
             sorted((*msgspec.structs.astuple(scope), level) for scope, level in self.tripped.items()),
-            (sorted(self.frozen), self.pauses, sorted((name, band) for name, band in self.bands.items())),
+            (self.pauses, sorted((name, band) for name, band in self.bands.items())),
             (sorted(self.good.items()), sorted(self.bad.items()), sorted(self.watched.items())),
             (self.recent, sorted(self.entries.items()), sorted(self.entry_ids), sorted(self.modified.items())),
             (

@@ -6,6 +6,7 @@ holds more than its limit. The day's window ends when the next session opens. A 
 """
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -112,6 +113,22 @@ class Governor:
                 queue[:] = [item for item in queue if item.order_id != order_id]
         return found
 
+    def has_cancel(self, order_id: OrderId) -> bool:
+        """Tell whether a cancel of an order waits."""
+        return any(item.order_id == order_id for item in self.waiting[CANCEL])
+
+    def drop(self, waiting: Waiting) -> bool:
+        """Take one command out; tell whether it still waited."""
+        queue = self.waiting[waiting.rank]
+        at = next((at for at, item in enumerate(queue) if item is waiting), None)
+        if at is not None:
+            del queue[at]
+        return at is not None
+
+    def told(self, now_ns: int) -> None:
+        """Hear how late it is: what is sent from now on counts from here."""
+        self._moment(now_ns)
+
     def expired(self, now_ns: int) -> list[Waiting]:
         """Take out, and return, the entries that waited too long, oldest first."""
         oldest = self._moment(now_ns) - self.limits.age_max_ns
@@ -121,10 +138,15 @@ class Governor:
             entries[:] = [item for item in entries if item.since_ns > oldest]
         return found
 
-    def released(self, now_ns: int, is_wanted: Callable[[OrderId], bool]) -> list[Command]:
+    def released(
+        self, now_ns: int, is_wanted: Callable[[OrderId], bool], busy: set[OrderId] | None = None
+    ) -> list[Command]:
         """Take out, and return, what may leave now: cancels, exits, entries, each oldest first within its segment.
 
-        What is about an order that is no longer wanted (it ended meanwhile) is forgotten and uses nothing up.
+        What is about an order that is no longer wanted (it ended meanwhile) is forgotten and uses nothing up. What is
+        about a `busy` one (its last command has no outcome yet) waits and keeps nothing else back: the windows count
+        when something leaves, and it would not. The orders of what is released are busy from now on; None is where
+        every command has its outcome at once.
         """
         now_ns = self._moment(now_ns)
         released: list[Command] = []
@@ -134,12 +156,17 @@ class Governor:
             for item in queue:
                 if not is_wanted(item.order_id):
                     continue
+                if busy is not None and item.order_id in busy:
+                    left.append(item)
+                    continue
                 if item.segment in blocked or self.free_ns(item.segment, rank) > now_ns:
                     blocked.add(item.segment)
                     left.append(item)
                     continue
                 self._count(item.segment, now_ns)
                 released.append(item.command)
+                if busy is not None:
+                    busy.add(item.order_id)
             queue[:] = left
         return released
 
@@ -151,13 +178,13 @@ class Governor:
         account_free = self._free(ACCOUNT, rank, account_windows)
         return max(segment_free, account_free)
 
-    def next_ns(self) -> int:
+    def next_ns(self, busy: AbstractSet[OrderId] = frozenset()) -> int:
         """Return when something that waits may leave or is too old; `NEVER` where nothing waits for time."""
         entries = self.waiting[ENTRY]
         moments = [entries[0].since_ns + self.limits.age_max_ns] if entries else []
         seen: set[tuple[str, int]] = set()
         for item in self.all_waiting():
-            if (item.segment, item.rank) not in seen:
+            if item.order_id not in busy and (item.segment, item.rank) not in seen:
                 seen.add((item.segment, item.rank))
                 moments.append(self.free_ns(item.segment, item.rank))
         return min(moments, default=NEVER)

@@ -27,14 +27,20 @@ _CNC, _SELL = Product.CNC, Side.SELL
 
 def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> None:
     """Note that an order rests at the exchange."""
-    del out
-    state.book.note(_record(state, event.order_id), Happening.ACCEPTED, event.ts_ns)
+    record = _record(state, event.order_id)
+    state.book.note(record, Happening.ACCEPTED, event.ts_ns)
+    if state.controls is not None:
+        from manjha.engine import learning
+
+        learning.taken(state, state.controls, record, out)
 
 
 def rejected(state: EngineState, event: OrderRejected, out: list[Output]) -> None:
     """Note that the exchange refused an order; its margin is free again."""
     del out
     ended(state, event.order_id, Happening.REJECTED, event.ts_ns, event.reason)
+    if state.controls is not None:
+        state.controls.rejected(state.book.records[event.order_id].order, event.ts_ns)
 
 
 def cancelled(state: EngineState, event: OrderCancelled, out: list[Output]) -> None:
@@ -51,6 +57,8 @@ def modified(state: EngineState, event: OrderModified, out: list[Output]) -> Non
     state.book.modify(record, event.qty, event.limit, event.trigger)
     if record.asked is not None:
         state.gate.terms_taken(record)
+    if state.controls is not None:
+        state.controls.answered(event.order_id, event.limit)
 
 
 def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]) -> None:
@@ -58,6 +66,8 @@ def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]
     record = _record(state, event.order_id)
     if record.asked is not None:
         state.gate.terms_refused(record)
+    if state.controls is not None:
+        state.controls.answered(event.order_id, event.limit)
     terms = ModifyOrder(event.order_id, event.qty, event.limit, event.trigger)
     refused = Refused(terms, RefusalReason.EXCHANGE, event.reason, event.ts_ns)
     state.record_refusals.append(refused)
@@ -100,6 +110,11 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     if state.calls_on_fill:
         state.strategy.on_fill(ctx, fill)
         carry_out(state, fill.ts_ns, out)
+    if state.controls is not None:
+        # Loaded where there are controls: a plain backtest starts without them.
+        from manjha.engine import learning
+
+        learning.filled(state, state.controls, fill, out)
 
 
 def _record(state: EngineState, order_id: OrderId) -> OrderRecord:
