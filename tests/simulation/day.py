@@ -10,6 +10,7 @@ from manjha.app.outbox import Command, Outgoing
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import OrderSeen, Outcome
 from manjha.domain.commands import SubmitOrder
+from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import SECOND_NS
 from manjha.domain.orders import AccountId, OrderId, OrderType, Product
@@ -55,7 +56,7 @@ class Day:
         self.marks = {bars.instrument: int(bars.open[0]) for bars in self.bars}
         self.broker = FakeBroker(self.world, self.marks)
         self.shared = SharedMemory(AccountId("SIM001"))
-        self.kill = ""
+        self.kill_file: list[KillSwitched] = []
         self.stale: list[OrderSeen] = []
         self.processes: list[Process] = []
         self.checkers = Checkers(self)

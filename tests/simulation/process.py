@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, order_of
+from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, order_of
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
@@ -101,7 +101,7 @@ class Process:
         self.epoch = self.journal.head().epoch
         self.tape = SimTape(self.journal)
         conditions = Conditions(
-            owner=self._owner, session=self._session, kill=lambda: day.kill, number=self._number
+            owner=self._owner, session=self._session, kill=kill_condition(self.state, lambda: day.kill_file), number=self._number
         )  # fmt: skip
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
@@ -184,7 +184,7 @@ class Process:
     def turn(self) -> None:
         """Let time come to now; everything that is due happens."""
         self._maybe_die("crash")
-        self.pump.advance_to(TsNs(self.world.now_ns))
+        self.trader.advance_to(TsNs(self.world.now_ns))
         due_ns = self.pump.next_ns
         if due_ns < self.planned_ns or self.planned_ns <= self.world.now_ns:
             self.planned_ns = due_ns
@@ -287,7 +287,7 @@ class Process:
 
     def _answered(self, command: Command, outcome: Outcome) -> None:
         self.day.evidence(order_of(command), command, outcome)
-        self.pump.advance_to(TsNs(self.world.now_ns))
+        self.trader.advance_to(TsNs(self.world.now_ns))
         self.trader.answered(command, outcome, TsNs(self.world.now_ns))
         self.turn()
 
