@@ -14,7 +14,7 @@ from manjha.adapters.files.rule_tables import load_rules
 from manjha.domain.bars import MINUTE, Bar, BarColumns
 from manjha.domain.moments import TsNs, parse_day
 from manjha.domain.money import Qty
-from manjha.domain.orders import Origin, Product, RunId, StrategyId
+from manjha.domain.orders import HeldGroup, Origin, Product, RunId, StrategyId
 from manjha.domain.sizing import FixedQty
 from manjha.domain.ticks import Tick
 from manjha.engine.bars import empty_bars
@@ -146,6 +146,9 @@ class _Nobody:
 
     def working_orders(self, instrument: Any) -> Any:
         return iter(())
+
+    def held_groups(self) -> tuple[HeldGroup, ...]:
+        return ()
 
     def resting(self, instrument: Any) -> Any:
         return ()

@@ -31,7 +31,7 @@ from tests.fakes.market_rules import shipped_rules
 from tests.fakes.random_runs import AUCTION_DAY, Generator, pick, random_rows, random_terms
 
 FIVE, QUARTER = Interval(300), Interval(900)
-NAMES = ("ALPHA", "BETA", "GAMMA")
+NAMES = ("ALPHA", "BETA", "GAMMA", "DELTA")
 
 
 class Chance(Strategy):

@@ -19,7 +19,7 @@ def test_the_library_has_what_traders_know() -> None:
     assert set(LIBRARY) >= {
         "sma-cross", "ema-cross", "rsi-mean-reversion", "bollinger-breakout", "donchian-turtle", "supertrend",
         "opening-range-breakout", "vwap-reversion", "gap-fade", "pairs-spread", "momentum-rotation",
-        "nifty-intraday-trend", "buy-and-hold",
+        "nifty-intraday-trend", "buy-and-hold", "iron-condor",
     }  # fmt: skip
 
 
@@ -101,7 +101,14 @@ def test_unknown_names_get_a_suggestion(tmp_path: Path) -> None:
 
 def test_intraday_strategies_say_so() -> None:
     intraday = {name for name, found in LIBRARY.items() if found.product is Product.MIS}
-    assert intraday == {"opening-range-breakout", "vwap-reversion", "gap-fade", "pairs-spread", "nifty-intraday-trend"}
+    assert intraday == {
+        "opening-range-breakout",
+        "vwap-reversion",
+        "gap-fade",
+        "pairs-spread",
+        "nifty-intraday-trend",
+        "iron-condor",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))

@@ -23,7 +23,7 @@ from manjha.strategy.library.vwap_reversion import VwapReversion
 from tests.fakes.hand_made import share_named, spec_of
 from tests.fakes.market_rules import shipped_rules
 
-SHARES = ("INFY", "RELIANCE", "TCS")
+SHARES = ("INFY", "RELIANCE", "TCS", "HDFCBANK")
 NAMES = sorted(found.name for found in StrategyFiles(Path("nowhere")).all())
 SHORTER: dict[str, dict[str, object]] = {
     "momentum-rotation": {"lookback": 3, "top": 1, "every": "week"},

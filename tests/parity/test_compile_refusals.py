@@ -178,6 +178,8 @@ TABLE = {
     "x = ctx.market.instrument.symbol": "symbol here",
     "ctx.set_timer('a', 1)": "ctx.set_timer",
     "ctx.legs(None)": "ctx.legs",
+    "ctx.close_legs()": "ctx.close_legs",
+    "x = ctx.groups()": "ctx.groups",
     "x = ctx.requests": "ctx.requests",
     "x = ctx.indicator(sma)": "ctx.indicator",
     "x = ctx['BETA'].position": "'BETA' is not in this run",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from manjha.domain.commands import RefusalReason
 from manjha.domain.instrument import Kind
 from manjha.domain.money import Cash
-from manjha.domain.orders import LegGroup, OrderId, Product
+from manjha.domain.orders import LegGroup, Product
 from manjha.research.backtest import BacktestSpec, prepare, run_backtest
 from manjha.research.result import BacktestResult
 from manjha.research.round_trips import round_trips
@@ -126,7 +126,7 @@ def refused(script: Callable[[Context], None], **changes: Any) -> BacktestResult
     return run_backtest(spec_of(strategy, days(ALPHA, [flat(100.0)] * 5), **changes))
 
 
-ORIGIN_GROUP = LegGroup(OrderId("g"), None, ())  # type: ignore[arg-type]  # never reaches an account
+NO_LEGS = LegGroup(())
 REFUSALS: dict[RefusalReason, tuple[Callable[[Context], None], dict[str, Any]]] = {
     RefusalReason.SHORT_DELIVERY: (lambda ctx: ctx.sell(10), {}),
     RefusalReason.MARGIN: (lambda ctx: ctx.buy(10**6), {}),
@@ -136,7 +136,7 @@ REFUSALS: dict[RefusalReason, tuple[Callable[[Context], None], dict[str, Any]]] 
     RefusalReason.ORDER_VALUE: (lambda ctx: ctx.buy(10), {"limits": RiskLimits(order_value_max=Cash(9_999_999))}),
     RefusalReason.POSITION_VALUE: (lambda ctx: ctx.buy(10), {"limits": RiskLimits(position_value_max=Cash(9_999_999))}),
     RefusalReason.OPEN_ORDERS: (lambda ctx: ctx.buy(10), {"limits": RiskLimits(open_orders_max=0)}),
-    RefusalReason.LEG_GROUP: (lambda ctx: ctx.legs(ORIGIN_GROUP), {}),
+    RefusalReason.LEG_GROUP: (lambda ctx: ctx.legs(NO_LEGS), {}),
 }
 
 

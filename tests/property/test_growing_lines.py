@@ -46,6 +46,9 @@ class NoAccount:
     def working_orders(self, instrument: Any) -> Any:
         raise NotImplementedError
 
+    def held_groups(self) -> Any:
+        raise NotImplementedError
+
     def resting(self, instrument: Any) -> Any:
         return ()
 

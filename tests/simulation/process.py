@@ -101,8 +101,11 @@ class Process:
         self.epoch = self.journal.head().epoch
         self.tape = SimTape(self.journal)
         conditions = Conditions(
-            owner=self._owner, session=self._session, kill=kill_condition(self.state, lambda: day.kill_file), number=self._number
-        )  # fmt: skip
+            owner=self._owner,
+            session=self._session,
+            kill=kill_condition(self.state, lambda: day.kill_file),
+            number=self._number,
+        )
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
         self.pump = Pump(

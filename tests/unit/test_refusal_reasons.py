@@ -143,7 +143,7 @@ def twice(ctx: Context) -> None:
 
 
 RATE = RateLimits(per_second=2, account_per_second=2, age_max_ns=1)
-GROUP = LegGroup(OrderId("g"), None, ())  # type: ignore[arg-type]  # never reaches an account
+GROUP = LegGroup(())
 IN_A_BACKTEST: dict[RefusalReason, Case] = {
     RefusalReason.UNIVERSE: Case({1: buy()}, base=Choosing),
     RefusalReason.NOT_TRADABLE: Case({1: buy()}, INDEX),

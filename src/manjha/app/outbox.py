@@ -16,6 +16,7 @@ from manjha.domain.kill import level_name
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Purpose
 from manjha.engine.state import EngineState
+from manjha.risk.controlled_gate import is_less
 from manjha.risk.kill import forbids, joined, level_for
 
 Command = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder]
@@ -130,9 +131,8 @@ def kill_condition(state: EngineState, thrown: Callable[[], Sequence[KillSwitche
             return ""
         record = state.book.records[order_of(command)]
         order = record.order
-        if isinstance(asked, ModifyOrder) and asked.qty <= record.qty:
-            if (asked.limit, asked.trigger) == (record.limit, record.trigger):
-                return ""
+        if isinstance(asked, ModifyOrder) and is_less(record, asked):
+            return ""
         levels = joined({} if controls is None else controls.levels, thrown())
         level = level_for(levels, order.origin.strategy, order.instrument)
         opens = order.purpose is Purpose.SIGNAL

@@ -91,7 +91,7 @@ class RefusalReason(StrEnum):
     VALIDITY = "this validity is not traded yet"
     DISCLOSED = "disclosed quantity is not traded yet"
     PROTECTION = "market protection is not traded yet"
-    LEG_GROUP = "groups of legs are not traded yet"
+    LEG_GROUP = "the group of legs cannot be traded like this"
     UNKNOWN_ORDER = "no open order has this id"
     ORDER_TYPE = "the new terms do not fit the order's type"
     EXCHANGE = "the exchange refused the new terms"

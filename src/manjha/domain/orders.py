@@ -6,8 +6,8 @@ from typing import NewType
 import msgspec
 
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import TsNs
-from manjha.domain.money import Px, Qty
+from manjha.domain.moments import MINUTE_NS, TsNs
+from manjha.domain.money import Cash, Px, Qty
 
 AccountId = NewType("AccountId", str)
 StrategyId = NewType("StrategyId", str)
@@ -79,6 +79,7 @@ class Purpose(StrEnum):
     TARGET = "target"
     TIME_EXIT = "time exit"
     SQUARE_OFF = "square-off"
+    LEGS_END = "end of legs"
 
 
 class Phase(StrEnum):
@@ -169,24 +170,59 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
-    """One leg of a `LegGroup`: `ratio` lots of an instrument on a side, with exits of its own."""
+    """One leg of a `LegGroup`: `ratio` lots of an instrument on a side, with exits of its own.
+
+    `limit` in 1e-4 rupee; zero means at the market.
+    """
 
     instrument: InstrumentId
     side: Side
     ratio: int
     exits: Exits | None = None
+    limit: Px = Px(0)
 
 
 class LegGroup(msgspec.Struct, frozen=True, tag=True):
-    """Several legs traded as one. Declared from the start; refused with LEG_GROUP until it is traded.
+    """Several legs traded as one, `units` times their ratios; `product` None is the strategy's own.
 
-    `hedge_first` sends bought legs before sold ones; `combined` are exits on the summed profit per unit ratio;
-    `reentries` bounds how often a stopped leg may be opened again.
+    `combined` are exits on the summed profit of one unit, judged at each close: `stop`, `target` and `trail` are
+    amounts in 1e-4 rupee. `reentries` bounds how often a leg that its own stop ended may be opened again. `hedge_first`
+    sells only after what is bought has filled, and buys back before it sells. `patience_ns` is how long what is bought,
+    and then the rest, may take to fill.
     """
 
-    id: OrderId
-    origin: Origin
     legs: tuple[Leg, ...]
+    units: int = 1
+    product: Product | None = None
     combined: Exits | None = None
     reentries: int = 0
     hedge_first: bool = True
+    patience_ns: int = MINUTE_NS
+    tag: str = ""
+
+
+class GroupPhase(StrEnum):
+    """Where a group of legs is in its life. The transitions are one table in `orders/legs.py`.
+
+    UNWINDING: it did not come to be, and what has filled is being closed. DONE: its legs ended one by one.
+    """
+
+    HEDGING = "hedging"
+    ENTERING = "entering"
+    HELD = "held"
+    REENTERING = "entering again"
+    UNWINDING = "unwinding"
+    CLOSING = "closing"
+    DONE = "done"
+    UNWOUND = "unwound"
+    CLOSED = "closed"
+
+
+class HeldGroup(msgspec.Struct, frozen=True, gc=False):
+    """A group of legs as its strategy sees it; `profit` of all of it at the last closes, in 1e-4 rupee, no charges."""
+
+    id: OrderId
+    tag: str
+    phase: GroupPhase
+    profit: Cash
+    reason: str

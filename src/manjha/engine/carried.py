@@ -24,7 +24,8 @@ def take_over(state: EngineState, action: CorporateAction, out: list[Output]) ->
     last_px = state.marks.get(action.instrument, 0)
     for record in state.book.open_orders(action.instrument):
         out.append(state.gate.cancel(record))
-        if record.order.purpose is Purpose.SIGNAL and last_px:
+        # A leg on its way is not: its group is unwound.
+        if record.order.purpose is Purpose.SIGNAL and last_px and record.order.group is None:
             order = _in_new_terms(state, record, action, price_ratio(action, last_px))
             if order.qty:
                 state.carried_orders.append(order)

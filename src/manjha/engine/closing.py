@@ -50,7 +50,7 @@ def _trades(rules: MarketRules, one: Instrument, day: TradingDay) -> bool:
 class GrowingBars:
     """Makes bars of ticks and lets the timeline grow by them.
 
-    `watch` is shown the bars of each moment once they are on the timeline and before the engine sees them; `ask` is
+    `watch` is shown the bars of each moment before they are on the timeline and the engine sees them; `ask` is
     called with each new position after that, for strategies that state whole columns.
     """
 
@@ -69,6 +69,10 @@ class GrowingBars:
         self._watch = watch
         self._bars = TickBars(timeline.series)
 
+    def watch(self, told: Callable[[int, Closed], None]) -> None:
+        """Have somebody told of the bars of each moment, from now on."""
+        self._watch = told
+
     @property
     def next_ns(self) -> int:
         """When the next bar closes."""
@@ -77,9 +81,13 @@ class GrowingBars:
     def close(self, ts_ns: int) -> bool:
         """Put the bars that close at a moment on the timeline; tell whether it has a new position."""
         closed = self._bars.close(ts_ns)
-        is_new = self._timeline.append(ts_ns, closed)
         if self._watch is not None:
             self._watch(ts_ns, closed)
+        return self.grow(ts_ns, closed)
+
+    def grow(self, ts_ns: int, closed: Closed) -> bool:
+        """Put bars on the timeline that closed at a moment; tell whether it has a new position."""
+        is_new = self._timeline.append(ts_ns, closed)
         ctx = self._state.ctx
         ctx.warmup = max(ctx.warmup, self._timeline.warmup)
         if is_new and self._ask is not None:

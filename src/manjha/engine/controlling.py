@@ -12,7 +12,7 @@ from manjha.domain.commands import (
     SetTimer,
     SubmitOrder,
 )
-from manjha.domain.events import Event, MarketAdvanced, OrderCancelled, OrderFilled, SessionOpened
+from manjha.domain.events import OrderCancelled, SessionOpened
 from manjha.domain.kill import KillLevel, level_name
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import OrderId
@@ -29,9 +29,8 @@ from manjha.risk.controls import Controls
 from manjha.risk.governor import CANCEL, ENTRY, EXIT, NEVER, Command, Governor, Waiting
 
 
-def settle(state: EngineState, controls: Controls, event: Event, out: list[Output]) -> None:
+def settle(state: EngineState, controls: Controls, now_ns: TsNs, out: list[Output]) -> None:
     """Leave in `out` what may leave after an event: cancels that an exit needs come first, all else in its turn."""
-    now_ns = moment(state, event)
     if controls.to_cancel:
         _make_room(state, controls, out)
     if controls.governor is not None:
@@ -57,13 +56,6 @@ def _make_room(state: EngineState, controls: Controls, out: list[Output]) -> Non
 def _places(output: Output, order_id: OrderId) -> bool:
     is_order = isinstance(output, Approved) and isinstance(output.command, SubmitOrder)
     return is_order and output.command.order.id == order_id  # type: ignore[union-attr]
-
-
-def moment(state: EngineState, event: Event) -> TsNs:
-    """Return when an event happened: of bars, when the last one that was processed closed."""
-    if isinstance(event, MarketAdvanced):
-        return TsNs(state.timeline.close_ns[state.reached - 1])
-    return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
 
 
 def look_at_close(state: EngineState, controls: Controls, out: list[Output]) -> None:

@@ -44,6 +44,8 @@ def digest(state: EngineState) -> str:
         content["controls"] = state.controls.memory()
     if state.gate.closed:
         content["closed"] = sorted(state.gate.closed.items())
+    if state.groups:
+        content["legs"] = list(state.groups.values())
     if state.desk is not None:
         content["broker"] = state.desk.content()
     sha.update(_ENCODER.encode(content))

@@ -57,7 +57,7 @@ def exit_filled(state: EngineState, record: OrderRecord, fill: Fill, out: list[O
     if protection.filled > 0:
         _resize(state, other, protection.filled, fill.ts_ns, out)
     else:
-        _forget(state, entry_id)
+        forget(state, entry_id)
         _cancel(state, other, out)
     if protection.timed_out:
         _keep(state, _time_exits(state, protection), protection.filled, fill.ts_ns, out)
@@ -77,7 +77,7 @@ def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]
         keep = min(protection.filled, left) if held * entry.side > 0 else 0
         left -= keep
         if keep == 0:
-            _forget(state, entry_id)
+            forget(state, entry_id)
             _cancel(state, protection.stop_id, out)
             _cancel(state, protection.target_id, out)
         elif keep < protection.filled:
@@ -320,6 +320,7 @@ def _is_open(state: EngineState, order_id: OrderId | None) -> bool:
     return order_id in state.book.open_by_instrument.get(record.order.instrument, ())
 
 
-def _forget(state: EngineState, entry_id: OrderId) -> None:
+def forget(state: EngineState, entry_id: OrderId) -> None:
+    """Protect an entry no longer; its orders are left as they are."""
     state.protections.pop(entry_id, None)
     state.trailing.discard(entry_id)

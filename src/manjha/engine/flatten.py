@@ -10,9 +10,11 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import Fill, Phase, Product, Purpose
 from manjha.engine.desk import Closing, call
+from manjha.engine.groups import End, group_in, note
 from manjha.engine.requests import MarketWish, close_out, market
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
+from manjha.orders.legs import Turn
 
 FLATTEN = "broker:flatten"
 """Timer at which positions that are being closed are looked at again."""
@@ -24,8 +26,11 @@ PATIENCE_NS = 10 * SECOND_NS
 def flatten(
     state: EngineState, instrument: InstrumentId, product: Product, purpose: Purpose, now_ns: TsNs, out: list[Output]
 ) -> None:
-    """Begin to close what is held of an instrument as a product."""
-    desk = state.desk
+    """Begin to close what is held of an instrument as a product; a group of legs in it ends whole (`engine.legs`)."""
+    desk, saga = state.desk, group_in(state, instrument, product)
+    if saga is not None:
+        note(state, saga, End(Turn.ENDING, f"its positions are to be closed ({purpose})", purpose), now_ns, out)
+        return
     if desk is None:
         close_out(state, instrument, product, purpose, now_ns, out)
         return

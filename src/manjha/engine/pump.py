@@ -174,7 +174,12 @@ class Pump:
         """Apply an event from outside, such as an answer of the exchange, and what follows from it."""
         outputs = self._take(event)
         if outputs:
-            self._send(outputs, event.fill.ts_ns if type(event) is OrderFilled else event.ts_ns)  # type: ignore[union-attr]
+            self._send(outputs, self._ts_of(event))
+
+    def _ts_of(self, event: Event) -> TsNs:
+        if isinstance(event, MarketAdvanced):
+            return TsNs(self.state.timeline.close_ns[event.last - 1])
+        return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
 
     def set_timer(self, key: str, ts_ns: TsNs) -> None:
         """Have a timer fire, beside those that the engine asks for: one that stood when a run is taken up again."""
@@ -227,8 +232,7 @@ class Pump:
     def _open_day(self, day: TradingDay, ts_ns: TsNs) -> None:
         state = self.state
         if state.day == day:
-            # An earlier process has opened it.
-            self._closing.open_day(day)
+            # An earlier process has opened it; who took the run up has told the bars.
             for moment in self._around.opened(state.gate.today):
                 self._plan(moment, self._at, is_timer=False)
             return

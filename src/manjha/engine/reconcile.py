@@ -29,7 +29,7 @@ from manjha.engine.holdings import compare
 from manjha.engine.state import EngineState
 from manjha.orders.book import AtBroker, OrderRecord
 from manjha.orders.lifecycle import Happening
-from manjha.orders.sight import joined, sight_of
+from manjha.orders.sight import NOTHING_SEEN, joined, sight_of
 from manjha.orders.tags import read_tag
 
 LATE = frozenset({Phase.WRITTEN_OFF, Phase.UNSENT, Phase.REJECTED})
@@ -50,7 +50,7 @@ def broker_read(state: EngineState, event: BrokerRead, out: list[Output]) -> Non
         record = _book_trade(state, trade, now_ns, out)
         if record is not None:
             touched[record.order.id] = record
-    for order_id in list(desk.short):
+    for order_id in (*desk.short, *(desk.changing if event.whole else ())):
         touched.setdefault(order_id, state.book.records[order_id])
     for record in touched.values():
         _settle(state, record, now_ns, out)
@@ -119,7 +119,7 @@ def _book_trade(state: EngineState, trade: TradeSeen, now_ns: TsNs, out: list[Ou
 def _settle(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
     """Take over what the broker says of one of our orders, once all its trades are booked."""
     desk, order, at = desk_of(state), record.order, record.at_broker
-    if at is None:
+    if at is None or at.sight == NOTHING_SEEN:
         return
     sight = at.sight
     if sight.filled > record.filled:

@@ -23,11 +23,14 @@ from manjha.domain.money import Qty
 from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
 from manjha.domain.sizing import FixedQty, TargetUnit
 from manjha.engine.closes import recent_daily_closes
+from manjha.engine.groups import End, begin, belongs, note
 from manjha.engine.state import EngineState
+from manjha.orders.legs import Turn
 from manjha.orders.planning import needed, slices
 from manjha.risk.sizing import entry_qty, needs_closes, target_qty
 from manjha.strategy.asked import (
     CancelRequest,
+    CloseLegsRequest,
     LegsRequest,
     ModifyRequest,
     OrderRequest,
@@ -71,6 +74,9 @@ class Instead(Enum):
 
 def place(state: EngineState, order: Order, out: list[Output], instead: Instead = Instead.NOTHING) -> bool:
     """Put an order before the gate; tell whether it was approved, in full or as what is placed instead."""
+    if state.sagas and (detail := belongs(state, order)):
+        refused = Refused(SubmitOrder(order), RefusalReason.LEG_GROUP, detail, order.decided_ns)
+        return _place_smaller(state, order, refused, Instead.NOTHING, out)
     verdict = state.gate.submit(order, order.decided_ns)
     if type(verdict) is Refused:
         return _place_smaller(state, order, verdict, instead, out)
@@ -300,10 +306,19 @@ def _refuse(
 
 
 def _legs(state: EngineState, request: LegsRequest, now_ns: TsNs, out: list[Output]) -> None:
-    detail = f"{len(request.group.legs)} legs; place them one by one, the hedge first"
-    refused = Refused(request.group, RefusalReason.LEG_GROUP, detail, now_ns)
-    state.record_refusals.append(refused)
-    out.append(refused)
+    """Begin a group; `engine.legs` sends its orders when the step ends."""
+    detail = begin(state, request.group)
+    if detail:
+        refused = Refused(request.group, RefusalReason.LEG_GROUP, detail, now_ns)
+        state.record_refusals.append(refused)
+        out.append(refused)
+
+
+def _close_legs(state: EngineState, request: CloseLegsRequest, now_ns: TsNs, out: list[Output]) -> None:
+    """Let a group end, or all; one that has ended meanwhile stays so."""
+    for saga in list(state.sagas.values()):
+        if request.group_id in (None, saga.id):
+            note(state, saga, End(Turn.ENDING, "asked for"), now_ns, out)
 
 
 def _timer(state: EngineState, request: TimerRequest, now_ns: TsNs, out: list[Output]) -> None:
@@ -348,5 +363,6 @@ _CARRY_OUT: dict[type, Callable[[EngineState, Any, TsNs, list[Output]], None]] =
     CancelRequest: _cancel,
     ModifyRequest: _modify,
     LegsRequest: _legs,
+    CloseLegsRequest: _close_legs,
     TimerRequest: _timer,
 }

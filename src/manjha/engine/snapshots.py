@@ -19,6 +19,7 @@ from manjha.engine.kept_controls import KeptControls, kept_controls, put_back_co
 from manjha.engine.remembered import CannotBeKept, StrategyMemory
 from manjha.engine.state import EngineState, PositionChange, Protection
 from manjha.orders.book import OrderRecord
+from manjha.orders.legs import Saga
 from manjha.portfolio.positions import Position, PositionKey
 from manjha.portfolio.settlement import Holding
 from manjha.risk.gate import DayRules
@@ -59,6 +60,8 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     protections: dict[OrderId, Protection]
     trailing: list[OrderId]
     carried_orders: list[Order]
+    groups: list[Saga]
+    sagas: list[OrderId]
     record_fills: list[Fill]
     record_charges: bytes
     record_refusals: list[Refused]
@@ -68,6 +71,7 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     strategy: list[Any]
     closed: dict[str, tuple[RefusalReason, str]]
     controls: KeptControls | None
+    squares_off: bool
     desk: Desk | None
 
 
@@ -114,11 +118,14 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             numbers=(*_read(state, _NUMBERS), state.cursor.at),
             protections=state.protections,
             trailing=sorted(state.trailing),
+            groups=list(state.groups.values()),
+            sagas=list(state.sagas),
             record_charges=bytes(state.record_charges),
             record_steps=bytes(state.record_steps),
             strategy=remembered,
             closed=gate.closed,
             controls=None if state.controls is None else kept_controls(state.controls),
+            squares_off=state.squares_off,
             desk=state.desk,
             **{name: getattr(state, name) for name in _RECORDS},
         )
@@ -141,13 +148,15 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     _write(state, _NUMBERS, tuple(numbers))
     state.protections.update(kept.protections)
     state.trailing.update(kept.trailing)
+    state.groups.update((saga.id, saga) for saga in kept.groups)
+    state.sagas.update((group_id, state.groups[group_id]) for group_id in kept.sagas)
     for name in _RECORDS:
         getattr(state, name)[:] = getattr(kept, name)
     state.record_charges[:] = kept.record_charges
     state.record_steps[:] = kept.record_steps
     memory.put_back(kept.strategy)
     state.gate.closed.update(kept.closed)
-    state.desk = kept.desk
+    state.desk, state.squares_off = kept.desk, kept.squares_off
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 

@@ -10,13 +10,14 @@ from manjha.domain.bars import Interval
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import Exits, Fill, Order, OrderId, Origin, Product, WorkingOrder
+from manjha.domain.orders import Exits, Fill, HeldGroup, Order, OrderId, Origin, Product, WorkingOrder
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions, day_rules
 from manjha.market.adjustment import Ratio, adjusted_px
 from manjha.market.charges import RateCard, rate_card
 from manjha.market.rules import MarketRules
 from manjha.orders.book import OrderBook, OrderRecord
+from manjha.orders.legs import Saga
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import PositionKey
 from manjha.risk.gate import DayRules, Gate
@@ -150,6 +151,8 @@ class EngineState:
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
         Orders in the terms of after a corporate action, to be placed at the open.
+    groups, sagas
+        Every group of legs by id, and those that have not ended.
     desk
         The broker's side of the account; None until a run begins at one.
     controls
@@ -166,6 +169,7 @@ class EngineState:
     """
 
     controls: "Controls | None"
+    desk: "Desk | None"
 
     def __init__(self, setup: EngineSetup) -> None:
         self.setup = setup
@@ -188,6 +192,7 @@ class EngineState:
         self.order_seq = 0
         self._id_prefix = f"{setup.origin.run}-"
         self.protections: dict[OrderId, Protection] = {}
+        self.groups, self.sagas = dict[OrderId, Saga](), dict[OrderId, Saga]()
         self.trailing, self.carried_orders = set[OrderId](), list[Order]()
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill, self.calls_on_session = (
@@ -206,8 +211,7 @@ class EngineState:
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
         self.recorded_at = self.today_fills = 0
-        self.desk: Desk | None = None
-        self.controls, self.every_close = None, False
+        self.desk, self.controls, self.every_close = None, None, False
         if setup.controls is not None:
             self.control(setup.controls)
 
@@ -240,6 +244,17 @@ class EngineState:
             order, left = record.order, record.left
             terms = (order.type, left, record.limit, record.trigger)
             yield WorkingOrder(order.id, order.side, *terms, order.purpose, order.tag)
+
+    def held_groups(self) -> tuple[HeldGroup, ...]:
+        """Return the groups of legs that have not ended, oldest first, as the strategy sees them."""
+        return tuple(
+            HeldGroup(saga.id, saga.group.tag, saga.phase, saga.profit(self.marks), saga.reason)
+            for saga in self.sagas.values()
+        )
+
+    def next_group_id(self) -> OrderId:
+        """Return the id of the next group of legs; derived from the run like those of orders."""
+        return OrderId(f"{self._id_prefix}legs{len(self.groups) + 1}")
 
     def resting(self, instrument: InstrumentId) -> Mapping[OrderId, OrderRecord]:
         """Return the open orders in an instrument: always the same mapping, kept true by the book."""

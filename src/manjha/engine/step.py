@@ -31,7 +31,9 @@ from manjha.domain.events import (
     TimerFired,
     TradingSwitched,
 )
+from manjha.domain.moments import TsNs
 from manjha.engine.handlers import broker, control, market, orders, session, settlement
+from manjha.engine.legs import follow
 from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
 
@@ -72,12 +74,21 @@ def step(state: EngineState, event: Event) -> list[Output]:
     """
     out: list[Output] = []
     HANDLERS[type(event)](state, event, out)
+    if state.sagas:
+        follow(state, _moment(state, event), out)
     if state.controls is not None:
         # Before the broker's side: only what really leaves gets a tag and counts as under way. Loaded where needed: a
         # plain backtest starts without them.
         from manjha.engine.controlling import settle
 
-        settle(state, state.controls, event, out)
+        settle(state, state.controls, _moment(state, event), out)
     if state.desk is not None:
         broker.note_outputs(state, event, out)
     return out
+
+
+def _moment(state: EngineState, event: Event) -> TsNs:
+    """Return when an event happened."""
+    if isinstance(event, MarketAdvanced):
+        return TsNs(state.timeline.close_ns[state.reached - 1])
+    return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns

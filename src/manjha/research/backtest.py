@@ -20,6 +20,7 @@ from manjha.domain.money import Cash, Px, Qty, divide, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.sizing import NANO, CapitalFraction, SizingPolicy
 from manjha.engine.digest import digest
+from manjha.engine.groups import summaries
 from manjha.engine.sessions import CalendarSessions, DataSessions, Sessions
 from manjha.engine.state import CHARGED, EngineSetup, EngineState
 from manjha.engine.universe import choose_first_universe
@@ -346,7 +347,7 @@ def result_of(spec: BacktestSpec, state: EngineState, dry_orders: int) -> Backte
     curve = equity_curve(state, spec.actions)
     ledger = state.portfolio.ledger
     lowest = int(curve.cash.min()) if len(curve) else 0
-    warnings = warnings_of(spec, lowest, dry_orders, state.carried_intraday, state.book.alarms)
+    warnings = warnings_of(spec, lowest, dry_orders, state.carried_intraday, [*state.book.alarms, *summaries(state)])
     return BacktestResult(
         **described(spec, state.timeline),
         run=state.origin.run,

@@ -71,8 +71,7 @@ class ControlledGate(Gate):
         order, left = record.order, record.left
         if isinstance(command, ModifyOrder):
             left = Qty(command.qty - record.filled)
-            same_price = (command.limit, command.trigger) == (record.limit, record.trigger)
-            if (same_price and left <= record.left) or left <= 0:
+            if is_less(record, command) or left <= 0:
                 return None
             order = msgspec.structs.replace(order, qty=left, limit=command.limit, trigger=command.trigger)
         opens = order.id in self.controls.entry_ids
@@ -83,9 +82,6 @@ class ControlledGate(Gate):
 
     def _closed_to(self, order: Order, now_ns: TsNs) -> Refusal | None:
         """Return why the plain gate lets nothing be opened in an instrument by now."""
-        for key in ("", order.instrument):
-            if key in self.closed:
-                return Refusal(*self.closed[key])
         if not self.trading_on:
             return Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(order.instrument)
@@ -95,7 +91,7 @@ class ControlledGate(Gate):
 
     def _refusal(self, question: Question, names: frozenset[str] | None) -> Refusal | None:
         """Return what the checks of these names say against an order; None is all of them, and what is closed first."""
-        for key in ("", question.order.instrument) if names is None else ():
+        for key in ("", question.order.instrument) if names is None or names is AGAIN else ():
             if key in self.closed:
                 return Refusal(*self.closed[key])
         try:
@@ -105,3 +101,8 @@ class ControlledGate(Gate):
         except Refusal as refusal:
             return refusal
         return None
+
+
+def is_less(record: OrderRecord, command: ModifyOrder) -> bool:
+    """Tell whether new terms make an order no more than it is, at the same price: nothing can speak against that."""
+    return command.qty <= record.qty and (command.limit, command.trigger) == (record.limit, record.trigger)

@@ -83,7 +83,7 @@ class Replays:
             The strategy is not found, or does not take its recorded parameters any more.
         """
         found = self._find(run.terms.strategy)
-        state = made_again(run.terms, self._market_of(run), found, self._rules)
+        state = made_again(run.terms, market_of(self._journal, self._segments, run), found, self._rules)
         memory, changed = StrategyMemory(state), _changed(run.terms, found, self._rules)
         digests: dict[int, str] = {}
         after = 0
@@ -98,20 +98,21 @@ class Replays:
         rows = _told(_sound(self._journal, after or run.first, run.last), run.last, tell)
         return RunReplayed(run, after, changed, replayed(state, rows, digests), state, memory)
 
-    def _market_of(self, run: Recorded) -> Seen:
-        """Return the market data of a run."""
-        before, last = "", dict[int, MarketWritten]()
-        for row in self._journal.of_kind(MarketWritten.__name__):
-            written = note_of(row.entry, MarketWritten)
-            if row.seq < run.first:
-                before = written.hash
-            elif row.seq <= run.last:
-                last[written.segment] = written
-        account, frames = self._journal.head().account, list[Frame]()
-        for number, written in last.items():
-            frames += frames_of(self._segments.read(number), account, written, before)
+
+def market_of(journal: Journal, segments: MarketSegments, run: Recorded) -> Seen:
+    """Return the market data of a run. Raises `JournalHalted` where they are not what was written."""
+    before, last = "", dict[int, MarketWritten]()
+    for row in journal.of_kind(MarketWritten.__name__):
+        written = note_of(row.entry, MarketWritten)
+        if row.seq < run.first:
             before = written.hash
-        return seen_in(frames)
+        elif row.seq <= run.last:
+            last[written.segment] = written
+    account, frames = journal.head().account, list[Frame]()
+    for number, written in last.items():
+        frames += frames_of(segments.read(number), account, written, before)
+        before = written.hash
+    return seen_in(frames)
 
 
 def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: MarketRules) -> EngineState:

@@ -6,7 +6,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.events import Event, OrderCancelled
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import OrderId, OrderType, Validity
+from manjha.domain.orders import Order, OrderId, OrderType, Validity
 from manjha.domain.ticks import Tick
 from manjha.risk.gate import DayRules
 from manjha.simulator.book import InstrumentBook, Resting
@@ -55,6 +55,16 @@ class TickVenue(Venue):
         self._plain_close = False
         self._first = 1
         self._slips = not isinstance(models.slippage, NoSlippage)
+
+    def rest_again(self, order: Order, left: int, now_ns: TsNs) -> None:
+        """Put an order into the book that rested there before a restart; it has its place in the queue anew.
+
+        `order` has its present terms, `left` is what may still trade.
+        """
+        if order.exits is not None and order.type is not OrderType.MARKET:
+            self._resting_entries[order.id] = order.type
+        resting = Resting(order, left, order.limit, order.trigger, now_ns + self.latency_ns)
+        self._enter(self.books[order.instrument], resting)
 
     def open_day(self, today: Mapping[InstrumentId, DayRules]) -> None:
         """Take over today's sessions."""

@@ -44,6 +44,8 @@ Candidate = Callable[[InstrumentBook, int, set[OrderId]], tuple[Resting, int] | 
 class Venue:
     """Implements `ports.venue.Venue` over the bars of the run's timeline; `dry` are orders that met no volume."""
 
+    _taking_turns: list[InstrumentBook] | None = None
+
     def __init__(
         self, timeline: Timeline, instruments: Sequence[Instrument], interval: Interval, models: VenueModels
     ) -> None:
@@ -155,7 +157,8 @@ class Venue:
             close_ns = session.close_ns
             end_ns = session.auction_end_ns or close_ns
             for resting in list(book.orders.values()):
-                if resting.since_ns < close_ns:
+                # What is swept may bring the cancel of another order with it.
+                if resting.since_ns < close_ns and resting.order.id in book.orders:
                     self._leave(book, resting)
                     self._resting_entries.pop(resting.order.id, None)
                     yield OrderCancelled(resting.order.id, TsNs(end_ns), DAY_END)
@@ -171,16 +174,17 @@ class Venue:
 
     def at_open(self, position: int) -> Iterator[Event]:
         """Match what rests against the opens of the bars that close at this position."""
-        for book in list(self.active.values()):
+        for book in self._turns():
             row = self._row_at(book, position)
             if row < 0 or book.is_quiet_open(row):
                 continue
             if not (self.has_auctions and is_after_trading(book, row, self.today)):
                 yield from self._match(book, row, self._open_candidate, book.series.columns.ts_open_ns[row])
+        self._taking_turns = None
 
     def in_range(self, position: int) -> Iterator[Event]:
         """Match what rests against the ranges of the bars that close at this position."""
-        for book in list(self.active.values()):
+        for book in self._turns():
             row = self._row_at(book, position)
             if row < 0:
                 continue
@@ -188,6 +192,12 @@ class Venue:
                 yield from self._auction(book, row)
             else:
                 yield from self._match(book, row, self._range_candidate, book.series.columns.ts_close_ns[row])
+        self._taking_turns = None
+
+    def _turns(self) -> list[InstrumentBook]:
+        """Return the books to match; the list grows, as what one instrument's fill brings into another trades too."""
+        self._taking_turns = list(self.active.values())
+        return self._taking_turns
 
     # ---- matching
 
@@ -318,6 +328,8 @@ class Venue:
         book.orders[order.id] = resting
         book.touch_row = -1
         self.active[order.instrument] = book
+        if self._taking_turns is not None and book not in self._taking_turns:
+            self._taking_turns.append(book)
         if order.validity is _IOC:
             self._immediate = True
 

@@ -51,9 +51,15 @@ class ModifyRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class LegsRequest(msgspec.Struct, frozen=True, gc=False):
-    """Something a strategy asks for: several legs as one. Declared, and refused until it is traded."""
+    """Something a strategy asks for: several legs as one."""
 
     group: LegGroup
+
+
+class CloseLegsRequest(msgspec.Struct, frozen=True, gc=False):
+    """Something a strategy asks for: a group of legs ended, or all of its groups."""
+
+    group_id: OrderId | None
 
 
 class TimerRequest(msgspec.Struct, frozen=True, gc=False):
@@ -63,4 +69,4 @@ class TimerRequest(msgspec.Struct, frozen=True, gc=False):
     ts_ns: TsNs
 
 
-Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | LegsRequest | TimerRequest
+Request = OrderRequest | TargetRequest | CancelRequest | ModifyRequest | LegsRequest | CloseLegsRequest | TimerRequest

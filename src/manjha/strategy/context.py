@@ -8,17 +8,18 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, clock_ns, day_of
 from manjha.domain.money import RUPEE, Cash
-from manjha.domain.orders import LegGroup, Product, Side, WorkingOrder
+from manjha.domain.orders import Exits, HeldGroup, Leg, LegGroup, Product, Side, WorkingOrder
 from manjha.domain.sizing import NANO, TargetUnit
 from manjha.strategy.asked import (
     CancelRequest,
+    CloseLegsRequest,
     LegsRequest,
     ModifyRequest,
     Request,
     TargetRequest,
     TimerRequest,
 )
-from manjha.strategy.terms import order_request, price, whole
+from manjha.strategy.terms import combined_exits, leg_of, order_request, price, whole
 from manjha.strategy.views import Line, Series, Timeline
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
@@ -34,6 +35,10 @@ class Account(Protocol):
 
     def working_orders(self, instrument: InstrumentId) -> Iterator[WorkingOrder]:
         """Yield the strategy's resting orders in an instrument, oldest first."""
+        ...
+
+    def held_groups(self) -> tuple[HeldGroup, ...]:
+        """Return the strategy's groups of legs that have not ended, oldest first."""
         ...
 
     def resting(self, instrument: InstrumentId) -> Sized:
@@ -118,6 +123,10 @@ class Market:
         """Ask to sell, or to sell short. See `Context.order` for the terms."""
         self._ctx.requests.append(order_request(self.instrument, _SELL, qty, self._ctx.product, terms))
 
+    def leg(self, side: Side, ratio: int = 1, **terms: Any) -> Leg:
+        """Return a leg for `Context.legs`: `ratio` lots; `limit`, `stop`, `target`, `trail` in rupees, `exit_ns`."""
+        return leg_of(self.instrument, side, ratio, terms)
+
     def target(self, value: float, unit: TargetUnit = TargetUnit.WEIGHT, *, tag: str = "") -> None:
         """Ask to hold this much: a signal of −1…1, a weight of equity, lots, or a quantity."""
         self._ctx.requests.append(TargetRequest(self.instrument.id, round(value * NANO), unit, self._ctx.product, tag))
@@ -151,11 +160,11 @@ class Context:
 
     `requests` is read by the engine after each callback. `markets` holds every instrument of the run by id; the first
     one is `market`, and its lines and orders can be reached on the context itself. `universe` are those in which
-    positions may be opened today; `working_orders` is the account's.
+    positions may be opened today; `working_orders` is the account's; `groups()` are the groups of legs that live.
     """
 
     __slots__ = (
-        "_equity", "_timeline", "by_symbol", "market", "markets", "product", "requests", "universe", "warmup",
+        "_equity", "_timeline", "by_symbol", "groups", "market", "markets", "product", "requests", "universe", "warmup",
         "working_orders",
     )  # fmt: skip
 
@@ -170,6 +179,7 @@ class Context:
         self._timeline = timeline
         self._equity = account.equity
         self.working_orders = account.working_orders
+        self.groups = account.held_groups
         self.product = product
         self.requests: list[Request] = []
         self.warmup = 0
@@ -280,8 +290,17 @@ class Context:
         self.requests.append(order_request(market.instrument, side, qty, self.product, terms))
 
     def legs(self, group: LegGroup) -> None:
-        """Ask for several legs as one; refused by name until groups are traded."""
+        """Ask for several legs as one; see `Market.leg` and `combined`. No other order goes into what they hold."""
         self.requests.append(LegsRequest(group))
+
+    @staticmethod
+    def combined(**terms: Any) -> Exits:
+        """Return exits for a `LegGroup`: `stop`, `target`, `trail` of the profit of one unit in rupees, `exit_ns`."""
+        return combined_exits(terms)
+
+    def close_legs(self, group: HeldGroup | None = None) -> None:
+        """Ask to end a group of `groups()`, or all of them: at the market, what was sold first."""
+        self.requests.append(CloseLegsRequest(None if group is None else group.id))
 
     def set_timer(self, key: str, ts_ns: int) -> None:
         """Ask for `on_timer(ctx, key)` at a moment."""

@@ -7,13 +7,13 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, px_from_float
-from manjha.domain.orders import Exits, OrderType, Product, Side, Validity
+from manjha.domain.orders import Exits, Leg, OrderType, Product, Side, Validity
 from manjha.strategy.asked import OrderRequest
 
 E = TypeVar("E", bound=StrEnum)
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
-_MARKET, _DAY, _NO_PX, _NEVER = OrderType.MARKET, Validity.DAY, Px(0), TsNs(0)
+_MARKET, _DAY, _NO_PX, _NEVER, _PAISA = OrderType.MARKET, Validity.DAY, Px(0), TsNs(0), Px(100)
 _KINDS = {
     (False, False): OrderType.MARKET,
     (False, True): OrderType.LIMIT,
@@ -53,6 +53,31 @@ def order_request(
         known = "limit, trigger, stop, target, trail, exit_ns, product, validity, tag"
         raise UsageError(f"an order has no term {next(iter(terms))!r}", hint=f"It has: {known}.")
     return OrderRequest(instrument.id, side, Qty(qty), kind, limit, trigger, exits, product, tag, validity)
+
+
+def leg_of(instrument: Instrument, side: Side, ratio: int, terms: dict[str, Any]) -> Leg:
+    """Return a leg of a group; the terms are `limit`, `stop`, `target`, `trail` in rupees and `exit_ns`.
+
+    Raises as `order_request` does.
+    """
+    limit = price(terms.pop("limit", None), instrument.tick, "limit")
+    exits = _exits(instrument.tick, terms)
+    if terms:
+        hint = "It has: limit, stop, target, trail, exit_ns."
+        raise UsageError(f"a leg has no term {next(iter(terms))!r}", hint=hint)
+    return Leg(instrument.id, side, whole(ratio), exits, limit)
+
+
+def combined_exits(terms: dict[str, Any]) -> Exits:
+    """Return exits of a whole group: `stop`, `target` and `trail` in rupees of one unit, and `exit_ns`.
+
+    Raises as `order_request` does.
+    """
+    exits = _exits(_PAISA, terms)
+    if terms or exits is None:
+        what = f"a group of legs has no exit {next(iter(terms))!r}" if terms else "no exit of the group was given"
+        raise UsageError(what, hint="It has: stop, target, trail (rupees of one unit), exit_ns.")
+    return exits
 
 
 def price(given: Any, tick: Px, what: str) -> Px:

@@ -20,6 +20,7 @@ from manjha.domain.events import (
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
 from manjha.domain.orders import OrderId, Phase
 from manjha.engine import desk as desks
+from manjha.engine import legs
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
 from manjha.engine.exits import protect_again, unprotected
 from manjha.engine.flatten import FLATTEN, look_again
@@ -61,6 +62,8 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
             record.at_broker.uncertain_ns, record.at_broker.absent = event.ts_ns, 0
     for order_id in desk.changing:
         _asked(state.book.records[order_id], event.ts_ns)
+    if state.sagas:
+        legs.account_taken(state, event.ts_ns, out)
     desk.unprotected.clear()
     desk.in_flight.clear()
     doubt(state, "the run begins", event.ts_ns, out)

@@ -4,13 +4,14 @@ from manjha.domain.commands import Output
 from manjha.domain.events import MarketAdvanced
 from manjha.domain.moments import TsNs
 from manjha.engine.exits import move_trailing_stops
+from manjha.engine.legs import judge
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
 
 
 def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
     """Let the strategy see bar after bar until it asks for something or the run of bars ends."""
-    if state.trailing or state.every_close:
+    if state.trailing or state.sagas or state.every_close:
         _one_bar(state, event.first, out)
     elif state.wakeups is not None:
         _to_wakeup(state, event)
@@ -33,7 +34,7 @@ def _each_bar(state: EngineState, event: MarketAdvanced) -> None:
 
 
 def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
-    """Process a single bar: with a trailing stop in force no bar is quiet."""
+    """Process a single bar: with a trailing stop or a group of legs in force no bar is quiet."""
     state.cursor.at = at
     state.reached = at + 1
     if state.controls is not None and state.every_close:
@@ -41,6 +42,8 @@ def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
 
         look_at_close(state, state.controls, out)
     move_trailing_stops(state, out)
+    if state.sagas:
+        judge(state, TsNs(state.timeline.close_ns[at]), out)
     if state.wakeups is not None:
         _to_wakeup(state, MarketAdvanced(at, at + 1))
     elif at >= state.ctx.warmup and state.gate.trading_on:

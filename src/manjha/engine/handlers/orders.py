@@ -14,6 +14,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import proportion
 from manjha.domain.orders import Fill, OrderId, Product, Side
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
+from manjha.engine.groups import count_fill
 from manjha.engine.requests import carry_out
 from manjha.engine.state import PACKED_CHARGES, EngineState
 from manjha.market.charges import fill_charges
@@ -96,6 +97,8 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         _settle(state, position, fill)
     else:
         state.margins.hold(instrument, position)
+    if state.groups:
+        count_fill(state, order, fill, position.qty, out)
     if order.exits is not None:
         entry_filled(state, record, fill, out)
     elif order.group is not None:
@@ -110,6 +113,10 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     if state.calls_on_fill:
         state.strategy.on_fill(ctx, fill)
         carry_out(state, fill.ts_ns, out)
+    _learn_of_fill(state, fill, out)
+
+
+def _learn_of_fill(state: EngineState, fill: Fill, out: list[Output]) -> None:
     if state.controls is not None:
         # Loaded where there are controls: a plain backtest starts without them.
         from manjha.engine import learning

@@ -5,6 +5,7 @@ from manjha.domain.commands import Output, SetTimer
 from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Product, Purpose
+from manjha.engine import legs
 from manjha.engine.carried import put_back
 from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
@@ -39,6 +40,8 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
             for ts_ns in sorted({rules.square_off_ns for rules in today.values()})
         )
         _square_off_carried(state, event.ts_ns, out)
+    if state.sagas:
+        legs.open_day(state, event.ts_ns, out)
     if state.protections:
         rearm(state, event.ts_ns, out)
     if state.calls_on_session and state.gate.trading_on and event.day >= state.held_until:
@@ -67,11 +70,15 @@ def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
 def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> None:
     """Square off, exit by time, or hand the timer to the strategy that set it."""
     if event.key == SQUARE_OFF_TIMER:
+        if state.sagas:
+            legs.square_off(state, event.ts_ns, out)
         for instrument, rules in state.gate.today.items():
             if rules.square_off_ns <= event.ts_ns:
                 flatten(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(BROKER_TIMER):
         broker.timer_fired(state, event.key, event.ts_ns, out)
+    elif event.key.startswith(legs.LEGS_TIMER):
+        legs.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits

@@ -11,6 +11,7 @@ from manjha.domain.events import ActionEffective, ContractExpired, DayChargesSet
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind, Right
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
+from manjha.engine import groups
 from manjha.engine.carried import take_over
 from manjha.engine.exits import rescale
 from manjha.engine.state import EngineState, PositionChange
@@ -53,6 +54,9 @@ def contract_expired(state: EngineState, event: ContractExpired, out: list[Outpu
         state.record_change(PositionChange(position.key, event.ts_ns, before, 0, Cash(before * value), "expiry"))
         _settlement_charges(state, instrument, position, before, event)
         state.refresh(event.instrument)
+    if state.sagas:
+        value = settlement_value(instrument, event.settlement)
+        groups.settled(state, event.instrument, Px(value), event.ts_ns, out)
 
 
 def day_charges_settled(state: EngineState, event: DayChargesSettled, out: list[Output]) -> None:
@@ -77,6 +81,8 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
             entry = protection.entry
             if entry.instrument == position.key.instrument and entry.product is position.key.product:
                 rescale(state, protection, action.new_shares, action.old_shares, changed.qty)
+        if state.sagas:
+            groups.rescale(state, position.key, action.new_shares, action.old_shares)
     state.record_change(PositionChange(position.key, ts_ns, before, changed.qty, changed.cash, str(action.kind)))
 
 

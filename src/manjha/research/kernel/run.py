@@ -133,6 +133,9 @@ class _Nothing:
         del instrument
         return iter(())
 
+    def held_groups(self) -> tuple[()]:
+        return ()
+
     def resting(self, instrument: str) -> tuple[()]:
         del instrument
         return ()

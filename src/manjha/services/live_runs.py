@@ -1,0 +1,241 @@
+"""Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from manjha.domain.bars import Bar, BarColumns, Interval
+from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, Tripped
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.events import Event, MarketAdvanced, TimerFired
+from manjha.domain.moments import TsNs
+from manjha.domain.orders import Origin
+from manjha.domain.segments import MarketWritten
+from manjha.domain.ticks import Tick, TickColumns
+from manjha.engine.bars import column, first_bars
+from manjha.engine.closing import Closed, GrowingBars
+from manjha.engine.journaling import value_of
+from manjha.engine.market_frames import MarketFrames
+from manjha.engine.remembered import StrategyMemory
+from manjha.engine.state import EngineState
+from manjha.engine.step import step
+from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
+from manjha.ports.journal import Journal
+from manjha.ports.segments import MarketSegments
+from manjha.research.backtest import BacktestSpec
+from manjha.research.growing_run import prepare_growing
+from manjha.research.grown_drive import bars_by_moment
+from manjha.services.recorded_backtests import terms_of
+from manjha.services.recorder import Recorder, go_on_recording, open_recorder
+from manjha.services.replays import Recorded, market_of, recorded_runs
+
+TICKS_WAITING_MAX = 4_096
+"""Ticks that may wait to be written while nothing else is."""
+_NO_EVENTS = Approved | Refused | ReadBroker | CallPerson | Tripped | RunBegun | RunEnded | MarketWritten
+_SAME = ("strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits")
+"""What a run must have in common with the one that it goes on with, beside its instruments."""
+
+
+class LivePlan(msgspec.Struct, frozen=True):
+    """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found."""
+
+    spec: BacktestSpec
+    origin: Origin
+    found_as: str
+
+
+class LiveRun(NamedTuple):
+    """A run that may go on now. `timers` are those that an earlier process had set; `is_new` tells that there was none.
+
+    `now_ns` is the time to which the run had come.
+    """
+
+    state: EngineState
+    bars: GrowingBars
+    tape: "LiveTape"
+    timers: list[SetTimer]
+    now_ns: TsNs
+    is_new: bool
+
+
+class LiveTape:
+    """Implements `app.trader.Tape` over a recorder: market data are written down before what rests on them."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._frames = MarketFrames()
+        self._ticks: list[Tick] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not durable yet."""
+        return self.recorder.waiting
+
+    def history(self, bars: Sequence[BarColumns], now_ns: TsNs) -> None:
+        """Write down the history that a run begins with."""
+        self.recorder.market(self._frames.bars(bars), now_ns)
+
+    def closed(self, ts_ns: int, closed: Closed) -> None:
+        """Write down the bars that close at a moment."""
+        self._write_ticks()
+        self.recorder.market(self._frames.bars([_row(key, bar) for key, bar in closed]), TsNs(ts_ns))
+
+    def ticked(self, tick: Tick) -> None:
+        """Write down a tick that was let in."""
+        self._ticks.append(tick)
+        if len(self._ticks) >= TICKS_WAITING_MAX:
+            self._write_ticks()
+
+    def record(self, event: Event, ts_ns: TsNs, matching: int = -1) -> object:
+        """Write an event down before the engine sees it."""
+        self._write_ticks()
+        return self.recorder.record(event, ts_ns, matching)
+
+    def decided(self, outputs: Sequence[Output], ts_ns: TsNs) -> None:
+        """Write down what the engine made of it."""
+        if outputs:
+            self.recorder.decided(outputs, ts_ns)
+
+    def commit(self) -> object:
+        """Make everything durable; a snapshot, where one is due, is kept with it."""
+        self._write_ticks()
+        return self.recorder.commit()
+
+    def _write_ticks(self) -> None:
+        ticks, self._ticks = self._ticks, []
+        while ticks:
+            name = ticks[0].instrument
+            count = next((at for at, tick in enumerate(ticks) if tick.instrument != name), len(ticks))
+            rows = np.array([(tick.ts_ns, tick.px, tick.volume) for tick in ticks[:count]], np.int64)
+            columns = TickColumns(name, *(column(rows[:, field]) for field in range(3)))
+            self.recorder.market(self._frames.ticks(columns), ticks[count - 1].ts_ns)
+            ticks = ticks[count:]
+
+
+def open_run(
+    plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs, is_flat: Callable[[], bool]
+) -> LiveRun:
+    """Take up the account's last run where it is the same one and has not ended; begin a new one else.
+
+    `is_flat` tells whether the account holds nothing and has no open order, as far as its journal says.
+
+    Raises
+    ------
+    UsageError
+        The last run was another one and still holds positions or open orders: it has to go on, or be closed.
+    JournalHalted
+        The journal does not do its part, or what it has cannot be read.
+    """
+    runs = recorded_runs(journal)
+    if runs and not _has_ended(journal, runs[-1]):
+        last = runs[-1]
+        differs = _differs(last.terms, terms_of(plan.spec, plan.origin, plan.found_as))
+        if not differs:
+            return _taken_up(plan, journal, segments, last)
+        if not is_flat():
+            raise UsageError(
+                f"the account's last run, of {last.terms.strategy}, still holds something, and the new one differs in "
+                f"{differs}",
+                hint="Go on with the same terms, or close what is held first (`manjha kill --level flatten`).",
+            )
+    return _begun(plan, journal, segments, now_ns)
+
+
+def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
+    spec = plan.spec
+    recorder = open_recorder(journal, segments, terms_of(spec, plan.origin, plan.found_as), now_ns)
+    state, bars = prepare_growing(spec, plan.origin)
+    tape = LiveTape(recorder)
+    tape.history((*spec.bars, *spec.further), now_ns)
+    bars.watch(tape.closed)
+    recorder.begun(state, StrategyMemory(state))
+    recorder.commit()
+    return LiveRun(state, bars, tape, [], TsNs(0), is_new=True)
+
+
+def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> LiveRun:
+    """Go on with a run: nobody else can write from now on, and what was written is stepped through once more."""
+    origin = run.terms.origin
+    recorder = go_on_recording(journal, segments, origin.run, run.first)
+    state, bars, timers, now_ns = _stepped(plan, journal, segments, run)
+    tape = LiveTape(recorder)
+    bars.watch(tape.closed)
+    recorder.begun(state, StrategyMemory(state))
+    return LiveRun(state, bars, tape, timers, now_ns, is_new=False)
+
+
+def _stepped(
+    plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded
+) -> tuple[EngineState, GrowingBars, list[SetTimer], TsNs]:
+    last = journal.head().seq
+    seen = market_of(journal, segments, Recorded(run.first, last, run.terms))
+    spec, names = plan.spec, run.terms
+    keys = [(one.id, names.interval) for one in names.instruments]
+    further = [(one.instrument, one.interval) for one in names.further]
+    every = [seen.bars.get(key) for key in (*keys, *further)]
+    if any(columns is None for columns in every):
+        raise DataError("the journal ends before the market data of its last run", hint="Begin a new journal.")
+    whole = [columns for columns in every if columns is not None]
+    history = [first_bars(columns, _before(columns, names.trade_from_ns)) for columns in whole]
+    past = msgspec.structs.replace(spec, bars=tuple(history[: len(keys)]), further=tuple(history[len(keys) :]))
+    state, bars = prepare_growing(past, names.origin)
+    coming = iter(bars_by_moment(whole, names.trade_from_ns))
+    timers: list[SetTimer] = []
+    now_ns = TsNs(0)
+    for row in journal.rows(run.first):
+        value = value_of(row.entry)
+        now_ns = max(now_ns, row.entry.ts_ns)
+        if isinstance(value, SetTimer):
+            timers.append(value)
+        elif isinstance(value, MatchingMoved):
+            state.matching = value.position
+        elif not isinstance(value, _NO_EVENTS):
+            if isinstance(value, MarketAdvanced):
+                while len(state.timeline) < value.last:
+                    bars.grow(*next(coming))
+            elif isinstance(value, TimerFired):
+                _fired(timers, value)
+            step(state, value)
+    if state.day and len(state.timeline):
+        bars.open_day(state.day)
+        _ticks_again(bars, seen.ticks.values(), int(state.timeline.close_ns[len(state.timeline) - 1]))
+    return state, bars, timers, now_ns
+
+
+def _ticks_again(bars: GrowingBars, ticks: Iterable[TickColumns], from_ns: int) -> None:
+    """Count again the ticks of the bars that were being made."""
+    for columns in ticks:
+        first = int(np.searchsorted(np.asarray(columns.ts_ns), from_ns))
+        for row in range(first, len(columns)):
+            stamp, px, volume = (getattr(columns, name)[row] for name in ("ts_ns", "px", "volume"))
+            bars.add(Tick(columns.instrument, stamp, px, volume))
+
+
+def _fired(timers: list[SetTimer], fired: TimerFired) -> None:
+    due = [timer for timer in timers if timer.key == fired.key and timer.ts_ns <= fired.ts_ns]
+    if due:
+        timers.remove(min(due, key=lambda timer: timer.ts_ns))
+
+
+def _has_ended(journal: Journal, run: Recorded) -> bool:
+    return any(row.seq > run.first for row in journal.of_kind(RunEnded.__name__, newest_first=True))
+
+
+def _differs(before: RunBegun, now: RunBegun) -> str:
+    """Return what is not the same in a run that might be gone on with; empty where nothing is."""
+    names = [name for name in _SAME if getattr(before, name) != getattr(now, name)]
+    if [one.id for one in before.instruments] != [one.id for one in now.instruments]:
+        names.append("instruments")
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _before(columns: BarColumns, from_ns: int) -> int:
+    return int(np.searchsorted(np.asarray(columns.ts_open_ns), from_ns))
+
+
+def _row(key: tuple[str, int], bar: Bar) -> BarColumns:
+    fields = (bar.ts_open_ns, bar.ts_close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.oi)
+    columns = [column(np.array([value], np.int64)) for value in fields]
+    return BarColumns(key[0], Interval(key[1]), *columns)  # type: ignore[arg-type]
