@@ -4,10 +4,12 @@ from typing import Any
 
 import msgspec
 
-from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.journal import Entry
 from manjha.domain.kill import KillLevel, Scope
+from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Side, StrategyId
+from manjha.engine.journaling import entry_of, value_of
 from manjha.market.bands import Band
 from manjha.portfolio.positions import PositionKey
 from manjha.risk.control_limits import ControlLimits
@@ -17,9 +19,9 @@ from manjha.risk.protections import ClosedTrade, Pause
 
 
 class KeptWaiting(msgspec.Struct, frozen=True):
-    """A command that waits for its turn."""
+    """A command that waits for its turn, as it would be journaled."""
 
-    command: SubmitOrder | ModifyOrder | CancelOrder
+    entry: Entry
     rank: int
     segment: str
     since_ns: int
@@ -98,13 +100,15 @@ def put_back_controls(controls: Controls, kept: KeptControls) -> None:
     governor.today.update(held.today)
     governor.now_ns, governor.timer_ns = held.now_ns, held.timer_ns
     for one in held.waiting:
-        # The gate had let it through when it began to wait.
-        approved: Any = Approved(one.command)
-        governor.waiting[one.rank].append(Waiting(approved, one.rank, one.segment, one.since_ns))
+        command: Any = value_of(one.entry)
+        governor.waiting[one.rank].append(Waiting(command, one.rank, one.segment, one.since_ns))
 
 
 def _kept_governor(governor: Governor) -> KeptGovernor:
-    waiting = [KeptWaiting(one.command.command, one.rank, one.segment, one.since_ns) for one in governor.all_waiting()]
+    waiting = [
+        KeptWaiting(entry_of(one.command, TsNs(one.since_ns)), one.rank, one.segment, one.since_ns)
+        for one in governor.all_waiting()
+    ]
     return KeptGovernor(
         sent=governor.sent, today=governor.today, waiting=waiting, now_ns=governor.now_ns, timer_ns=governor.timer_ns
     )

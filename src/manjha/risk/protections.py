@@ -26,13 +26,13 @@ class ClosedTrade(msgspec.Struct, frozen=True, gc=False):
     stopped: bool
 
 
-class CooldownPeriod(msgspec.Struct, frozen=True, kw_only=True):
+class CooldownPeriod(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """After a trade in an instrument has closed, nothing is opened in it for `stop_ns`."""
 
     stop_ns: int
 
 
-class StopLossGuard(msgspec.Struct, frozen=True, kw_only=True):
+class StopLossGuard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """After `trades` losing stops within `lookback_ns` nothing is opened for `stop_ns`, in the instrument or at all."""
 
     lookback_ns: int
@@ -41,7 +41,7 @@ class StopLossGuard(msgspec.Struct, frozen=True, kw_only=True):
     per_instrument: bool = False
 
 
-class LowProfit(msgspec.Struct, frozen=True, kw_only=True):
+class LowProfit(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An instrument whose `trades` or more of `lookback_ns` made less than `profit` together rests for `stop_ns`."""
 
     lookback_ns: int
@@ -50,7 +50,7 @@ class LowProfit(msgspec.Struct, frozen=True, kw_only=True):
     profit: Cash = Cash(0)
 
 
-class MaxDrawdown(msgspec.Struct, frozen=True, kw_only=True):
+class MaxDrawdown(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Nothing is opened for `stop_ns` when trades have fallen by `fall_ppm` of the capital.
 
     The fall is from the highest sum of the profits of `lookback_ns` (at least `trades`) to the present one.
