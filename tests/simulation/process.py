@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from manjha.app.broker_reads import BrokerReads
 from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, order_of
 from manjha.app.trader import Trader, restored
@@ -14,6 +16,7 @@ from manjha.domain.errors import JournalHalted
 from manjha.domain.events import (
     AccountTaken,
     Event,
+    KillSwitched,
     LinkLost,
     MarketAdvanced,
     TradingSwitched,
@@ -176,6 +179,13 @@ class Process:
     def hint(self) -> None:
         """Hear that something happened at the broker."""
         self._read()
+
+    def switch(self, event: KillSwitched) -> None:
+        """Be told that the kill switch is thrown or lifted; whoever tells it hears back that it is so."""
+        event = msgspec.structs.replace(event, ts_ns=TsNs(self.world.now_ns))
+        self._apply(event)
+        self.day.switched(event)
+        self.turn()
 
     def lose_link(self) -> None:
         """Lose the order stream for a moment."""

@@ -137,6 +137,9 @@ def ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: Ts
     state.book.note(record, happening, ts_ns, reason)
     state.portfolio.ledger.reserved -= record.reserved
     record.reserved = 0
+    if state.desk is not None:
+        # Nothing of it can change any more, and nothing need be asked for it.
+        state.desk.changing.pop(order_id, None)
 
 
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
