@@ -47,6 +47,7 @@ SMALL_WINDOWS = RateLimits(
     per_second=4, per_minute=10, per_day=500, account_per_second=4, account_per_minute=10, account_per_day=500,
     reserve=25,
 )  # fmt: skip
+TINY_WINDOWS = msgspec.structs.replace(SMALL_WINDOWS, per_second=3, per_minute=5)
 
 
 def chosen_controls(seed: int) -> ControlLimits | None:
@@ -67,7 +68,7 @@ def chosen_controls(seed: int) -> ControlLimits | None:
         rejections_max=rng.choice([0, 3]),
         reject_cooldown_ns=rng.choice([0, 150]) * SECOND_NS,
         modifications_max=rng.choice([0, 5, 20]),
-        rate=rng.choice([None, SMALL_WINDOWS, SMALL_WINDOWS, RateLimits()]),
+        rate=rng.choice([None, SMALL_WINDOWS, TINY_WINDOWS, RateLimits()]),
     )
 
 
