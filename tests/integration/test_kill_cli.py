@@ -25,6 +25,7 @@ def said(capfd: pytest.CaptureFixture[str], *words: str) -> Said:
     return ended.value.code, out, err
 
 
+@pytest.mark.failure("F55")
 def test_kill_holds_until_it_is_lifted_with_the_accounts_id(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capfd, "kill", "--reason", "it buys and buys")
     assert (code, out.splitlines()) == (

@@ -34,6 +34,7 @@ def test_whole_settings_are_enough() -> None:
     assert found.profit[0].stop == 10_000 * RUPEE
 
 
+@pytest.mark.failure("F55")
 @pytest.mark.parametrize("name", list(LIVE))
 def test_each_missing_limit_is_named(name: str) -> None:
     missing = msgspec.structs.replace(limits(), **{name: None if name in ("allowed", "rate") else 0})
@@ -54,6 +55,7 @@ def test_the_defaults_are_not_enough_and_everything_missing_is_named_at_once() -
     assert "needs 9 more limits" in refused.value.message
 
 
+@pytest.mark.failure("F55")
 def test_a_rate_above_the_regulation_is_refused_as_a_setting(tmp_path: Path) -> None:
     settings = load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_RISK_PER_SECOND": "11"})
     with pytest.raises(SettingsError, match="at most 10, was 11"):

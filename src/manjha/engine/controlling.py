@@ -35,6 +35,8 @@ def settle(state: EngineState, controls: Controls, now_ns: TsNs, out: list[Outpu
         _make_room(state, controls, out)
     if controls.governor is not None:
         _in_turn(state, controls, controls.governor, now_ns, out)
+    elif len(out) > 1:
+        _once(out)
     for trip in controls.trips:
         out.append(trip)
         if state.desk is not None and not trip.until_ns:
@@ -51,6 +53,18 @@ def _make_room(state: EngineState, controls: Controls, out: list[Output]) -> Non
             placed = (at for at, output in enumerate(out) if _places(output, record.order.id))
             out.insert(next(placed, -1) + 1, state.gate.cancel(record))
     controls.to_cancel.clear()
+
+
+def _once(out: list[Output]) -> None:
+    """Let an order be cancelled once in a step: a kill level and what closes the position may both ask for it."""
+    asked, left = set[OrderId](), list[Output]()
+    for output in out:
+        if isinstance(output, Approved) and isinstance(output.command, CancelOrder):
+            if output.command.order_id in asked:
+                continue
+            asked.add(output.command.order_id)
+        left.append(output)
+    out[:] = left
 
 
 def _places(output: Output, order_id: OrderId) -> bool:
