@@ -38,7 +38,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.run ## Install what users need and run the demonstration
-	@$(BIN)/manjha demo
+	@$(BIN)/manjha up
 
 setup: .venv/.dev ## Install the development environment
 

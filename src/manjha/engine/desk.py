@@ -28,6 +28,8 @@ PROTECT = "broker:protect"
 BACKOFF = tuple(seconds * SECOND_NS for seconds in (1, 2, 4, 8, 15, 30))
 """Waits between reads while something is in doubt (RELIABILITY F01); the last one repeats."""
 CHECK_NS = MINUTE_NS
+AFTER_CLOSE_NS = 15 * MINUTE_NS
+"""How long after the last close of a day the broker is still asked by itself."""
 QUARANTINE_NS = 180 * SECOND_NS
 """How long an unconfirmed order is looked for: over twice the longest landing on record (83 s, RELIABILITY K3)."""
 READS_MIN = 2
@@ -107,6 +109,7 @@ class Desk(msgspec.Struct, kw_only=True):
     polls: int = 0
     poll_due: int = 0
     check_due: int = 0
+    until_ns: int = 0
     look_due: int = 0
     closing: dict[Held, Closing] = {}
     closers: set[OrderId] = set()
@@ -155,7 +158,7 @@ def ask_again(desk: Desk, now_ns: int, out: list[Output]) -> None:
 
 def plan_poll(desk: Desk, now_ns: int, out: list[Output]) -> None:
     """Set the timer of the next read where something is in doubt."""
-    if desk.is_in_doubt:
+    if desk.is_in_doubt and not (desk.until_ns and now_ns >= desk.until_ns):
         desk.poll_due = now_ns + BACKOFF[min(desk.polls, len(BACKOFF) - 1)]
         desk.polls += 1
         out.append(SetTimer(POLL, TsNs(desk.poll_due)))

@@ -134,8 +134,11 @@ def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
             _place_both(state, protection, now_ns, out)
 
 
-def unprotected(state: EngineState) -> list[OrderId]:
-    """Return the entries whose stop or target should rest at the exchange and does not, while nothing closes them."""
+def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
+    """Return the entries whose stop or target should rest at the exchange and does not, while nothing closes them.
+
+    None outside the hours of trading: what is carried over night is protected again when the next session opens.
+    """
     found, desk = list[OrderId](), state.desk
     if desk is None:
         return found
@@ -143,11 +146,11 @@ def unprotected(state: EngineState) -> list[OrderId]:
         entry = protection.entry
         if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
             continue
-        if (
-            state.controls is not None
-            and state.controls.level(entry.origin.strategy, entry.instrument) >= KillLevel.CANCEL_ALL
-        ):
+        if _is_killed(state, entry):
             # Protection may not rest now; it is placed when the level is lifted.
+            continue
+        today = state.gate.today.get(entry.instrument)
+        if today is None or not today.open_ns <= now_ns < today.close_ns:
             continue
         if not _lacks(state, protection) or not state.held(entry.instrument, entry.product):
             continue
@@ -155,6 +158,14 @@ def unprotected(state: EngineState) -> list[OrderId]:
         if not any(order_id in desk.closers for order_id in opens):
             found.append(entry_id)
     return found
+
+
+def _is_killed(state: EngineState, entry: Order) -> bool:
+    """Tell whether the kill switch forbids stops and targets of an entry."""
+    controls = state.controls
+    if controls is None:
+        return False
+    return controls.level(entry.origin.strategy, entry.instrument) >= KillLevel.CANCEL_ALL
 
 
 def _lacks(state: EngineState, protection: Protection) -> tuple[Purpose, ...]:
@@ -170,7 +181,7 @@ def protect_again(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list
     if desk is None or protection is None:
         return
     desk.unprotected.pop(entry_id, None)
-    if entry_id not in unprotected(state):
+    if entry_id not in unprotected(state, now_ns):
         if not _lacks(state, protection):
             desk.protect_tries.pop(entry_id, None)
         return

@@ -9,7 +9,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import Fill, Phase, Product, Purpose
-from manjha.engine.desk import Closing, call
+from manjha.engine.desk import Closing, Desk, call
 from manjha.engine.groups import End, group_in, note
 from manjha.engine.requests import MarketWish, close_out, market
 from manjha.engine.state import EngineState
@@ -79,17 +79,23 @@ def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, o
     instrument, product = key
     wish, held = desk.closing[key], state.held(instrument, product)
     records = [record for record in state.book.open_orders(instrument) if record.order.product is product]
-    exits = [record for record in records if record.order.id in desk.closers]
-    others = [record for record in records if record.order.id not in desk.closers]
+    exits = [record for record in records if _is_ours(record, desk)]
+    others = [record for record in records if not _is_ours(record, desk)]
     out.extend(state.gate.cancel(record) for record in others if not _is_leaving(record))
     if not held and not records:
         del desk.closing[key]
         return
+    today = state.gate.today.get(instrument)
+    if today is None or now_ns >= max(today.close_ns, today.auction_end_ns):
+        # Nothing trades any more; what is left of an intraday position is closed when the next session opens.
+        del desk.closing[key]
+        if held:
+            call(instrument, f"{held} held as {product} could not be closed before the market was", now_ns, out)
+        return
     if others and now_ns < wish.since_ns + PATIENCE_NS:
         return
     change = -held - sum(record.left * int(record.order.side) for record in exits)
-    today = state.gate.today.get(instrument)
-    if not change or today is None or now_ns >= today.close_ns:
+    if not change:
         return
     before = len(out)
     market(state, state.instruments[instrument], MarketWish(Qty(change), product, wish.purpose), now_ns, out)
@@ -98,6 +104,11 @@ def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, o
             desk.closers.add(output.command.order.id)
         elif isinstance(output, Refused):
             call(instrument, f"{held} held as {product} cannot be closed: {output.reason}", now_ns, out)
+
+
+def _is_ours(record: OrderRecord, desk: Desk) -> bool:
+    """Tell whether an order was placed here to close; a strategy's own is cancelled like everything else."""
+    return record.order.id in desk.closers and record.order.purpose is not Purpose.SIGNAL
 
 
 def _is_leaving(record: OrderRecord) -> bool:

@@ -26,3 +26,8 @@ def why_frozen(state: EngineState, instrument: str) -> str | None:
     """Return why an instrument is frozen; None where it is not."""
     found = state.gate.closed.get(instrument)
     return found[1] if found is not None and found[0] is RefusalReason.FROZEN else None
+
+
+def all_frozen(state: EngineState) -> list[InstrumentId]:
+    """Return the instruments that are frozen, in the order of the run."""
+    return [name for name in state.instruments if why_frozen(state, name) is not None]

@@ -82,7 +82,7 @@ _LEDGER = ("cash", "margin", "margin_peak", "reserved", "unsettled")
 _POSITION = ("qty", "cost", "realised", "margin", "number")
 _NUMBERS = (
     "day", "reached", "matching", "order_seq", "universe_day", "carried_intraday", "wakeup_at", "recorded_at",
-    "today_fills",
+    "today_fills", "ended_day",
 )  # fmt: skip
 _RECORDS = ("record_fills", "record_refusals", "record_settled", "record_changes", "carried_orders")
 

@@ -159,6 +159,8 @@ class EngineState:
         What the controls remember; None in a run without them. See `control`.
     every_close
         Whether the controls look at each close, so that no run of bars is quiet.
+    ended_day
+        The last day whose session has closed.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -200,7 +202,7 @@ class EngineState:
         )
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
-        self.universe_day = self.held_until = TradingDay(0)
+        self.universe_day = self.held_until = self.ended_day = TradingDay(0)
         self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None

@@ -43,6 +43,8 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Length of the bars that orders are matched on, of every instrument in order; and further bars in order.
     trade_from_ns
         Bars that open earlier are history; 0 for none.
+    history_until_ns
+        Bars that opened earlier stood on the timeline before the first event; 0 where none did.
     assumptions
         What the exchange of the run assumes, in words.
     """
@@ -66,6 +68,7 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     sessions_from_data: bool
     trade_from_ns: TsNs
     assumptions: tuple[Given, ...]
+    history_until_ns: TsNs = TsNs(0)
 
 
 class MatchingMoved(msgspec.Struct, frozen=True, gc=False, tag=True):

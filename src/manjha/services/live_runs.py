@@ -1,17 +1,18 @@
 """Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from manjha.domain.bars import Bar, BarColumns, Interval
-from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, Tripped
+from manjha.domain.broker import ENDED, Turned, Unsent
+from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.errors import DataError, UsageError
-from manjha.domain.events import Event, MarketAdvanced, TimerFired
+from manjha.domain.events import BrokerRead, Event, MarketAdvanced, SendVetoed, SubmitAnswered, TimerFired
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import Origin
+from manjha.domain.orders import OrderId, Origin
 from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column, first_bars
@@ -39,11 +40,21 @@ _SAME = ("strategy", "source_hash", "parameters", "product", "interval", "furthe
 
 
 class LivePlan(msgspec.Struct, frozen=True):
-    """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found."""
+    """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found.
+
+    Bars that opened before `history_until_ns` are history: indicators see them, nothing is decided on them.
+    """
 
     spec: BacktestSpec
     origin: Origin
     found_as: str
+    history_until_ns: TsNs
+
+    @property
+    def terms(self) -> RunBegun:
+        """What a journal says of how the run is made."""
+        terms = terms_of(self.spec, self.origin, self.found_as)
+        return msgspec.structs.replace(terms, history_until_ns=self.history_until_ns)
 
 
 class LiveRun(NamedTuple):
@@ -114,12 +125,8 @@ class LiveTape:
             ticks = ticks[count:]
 
 
-def open_run(
-    plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs, is_flat: Callable[[], bool]
-) -> LiveRun:
+def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     """Take up the account's last run where it is the same one and has not ended; begin a new one else.
-
-    `is_flat` tells whether the account holds nothing and has no open order, as far as its journal says.
 
     Raises
     ------
@@ -129,12 +136,12 @@ def open_run(
         The journal does not do its part, or what it has cannot be read.
     """
     runs = recorded_runs(journal)
-    if runs and not _has_ended(journal, runs[-1]):
+    if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
         last = runs[-1]
-        differs = _differs(last.terms, terms_of(plan.spec, plan.origin, plan.found_as))
+        differs = _differs(last.terms, plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
-        if not is_flat():
+        if not holds_nothing(journal, last):
             raise UsageError(
                 f"the account's last run, of {last.terms.strategy}, still holds something, and the new one differs in "
                 f"{differs}",
@@ -145,7 +152,7 @@ def open_run(
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     spec = plan.spec
-    recorder = open_recorder(journal, segments, terms_of(spec, plan.origin, plan.found_as), now_ns)
+    recorder = open_recorder(journal, segments, plan.terms, now_ns)
     state, bars = prepare_growing(spec, plan.origin)
     tape = LiveTape(recorder)
     tape.history((*spec.bars, *spec.further), now_ns)
@@ -159,16 +166,22 @@ def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: R
     """Go on with a run: nobody else can write from now on, and what was written is stepped through once more."""
     origin = run.terms.origin
     recorder = go_on_recording(journal, segments, origin.run, run.first)
-    state, bars, timers, now_ns = _stepped(plan, journal, segments, run)
+    taken = _stepped(plan, journal, segments, run)
     tape = LiveTape(recorder)
-    bars.watch(tape.closed)
-    recorder.begun(state, StrategyMemory(state))
-    return LiveRun(state, bars, tape, timers, now_ns, is_new=False)
+    taken.bars.watch(tape.closed)
+    recorder.begun(taken.state, taken.memory)
+    return LiveRun(taken.state, taken.bars, tape, taken.timers, taken.now_ns, is_new=False)
 
 
-def _stepped(
-    plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded
-) -> tuple[EngineState, GrowingBars, list[SetTimer], TsNs]:
+class _Taken(NamedTuple):
+    state: EngineState
+    bars: GrowingBars
+    memory: StrategyMemory
+    timers: list[SetTimer]
+    now_ns: TsNs
+
+
+def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> _Taken:
     last = journal.head().seq
     seen = market_of(journal, segments, Recorded(run.first, last, run.terms))
     spec, names = plan.spec, run.terms
@@ -178,10 +191,11 @@ def _stepped(
     if any(columns is None for columns in every):
         raise DataError("the journal ends before the market data of its last run", hint="Begin a new journal.")
     whole = [columns for columns in every if columns is not None]
-    history = [first_bars(columns, _before(columns, names.trade_from_ns)) for columns in whole]
+    history = [first_bars(columns, _before(columns, names.history_until_ns)) for columns in whole]
     past = msgspec.structs.replace(spec, bars=tuple(history[: len(keys)]), further=tuple(history[len(keys) :]))
     state, bars = prepare_growing(past, names.origin)
-    coming = iter(bars_by_moment(whole, names.trade_from_ns))
+    memory = StrategyMemory(state)
+    coming = iter(bars_by_moment(whole, names.history_until_ns))
     timers: list[SetTimer] = []
     now_ns = TsNs(0)
     for row in journal.rows(run.first):
@@ -201,7 +215,7 @@ def _stepped(
     if state.day and len(state.timeline):
         bars.open_day(state.day)
         _ticks_again(bars, seen.ticks.values(), int(state.timeline.close_ns[len(state.timeline) - 1]))
-    return state, bars, timers, now_ns
+    return _Taken(state, bars, memory, timers, now_ns)
 
 
 def _ticks_again(bars: GrowingBars, ticks: Iterable[TickColumns], from_ns: int) -> None:
@@ -219,8 +233,59 @@ def _fired(timers: list[SetTimer], fired: TimerFired) -> None:
         timers.remove(min(due, key=lambda timer: timer.ts_ns))
 
 
+class _Holds:
+    """What an account holds, by what its journal says of the broker alone."""
+
+    def __init__(self) -> None:
+        self.open: set[OrderId] = set()
+        self.held: dict[tuple[str, str], int] = {}
+        self._by_tag: dict[str, OrderId] = {}
+        self._numbers: dict[str, OrderId] = {}
+        self._counted: set[str] = set()
+
+    def take(self, value: object) -> None:
+        """Take what one row says."""
+        if isinstance(value, Approved) and isinstance(value.command, SubmitOrder):
+            self.open.add(value.command.order.id)
+            self._by_tag[value.command.tag] = value.command.order.id
+        elif isinstance(value, SubmitAnswered | SendVetoed) and _never_there(value):
+            self.open.discard(value.order_id)
+        elif isinstance(value, BrokerRead):
+            self._shown(value)
+
+    def _shown(self, read: BrokerRead) -> None:
+        for seen in read.orders:
+            order_id = self._by_tag.get(seen.tag)
+            if order_id is not None:
+                self._numbers[seen.broker_id] = order_id
+                if seen.status in ENDED:
+                    self.open.discard(order_id)
+        for trade in read.trades:
+            if trade.broker_id in self._numbers and trade.id not in self._counted:
+                self._counted.add(trade.id)
+                key = (trade.instrument, str(trade.product))
+                self.held[key] = self.held.get(key, 0) + trade.qty * int(trade.side)
+
+
+def holds_nothing(journal: Journal, run: Recorded) -> bool:
+    """Tell whether a run holds no position and has no open order."""
+    holds = _Holds()
+    for row in journal.rows(run.first):
+        holds.take(value_of(row.entry))
+    return not holds.open and not any(holds.held.values())
+
+
+def _never_there(value: SubmitAnswered | SendVetoed) -> bool:
+    return value.is_order if isinstance(value, SendVetoed) else isinstance(value.outcome, Unsent | Turned)
+
+
 def _has_ended(journal: Journal, run: Recorded) -> bool:
     return any(row.seq > run.first for row in journal.of_kind(RunEnded.__name__, newest_first=True))
+
+
+def _is_bare(journal: Journal, run: Recorded) -> bool:
+    """Tell whether a process died before anything happened in its run: there is nothing to go on with then."""
+    return all(row.entry.kind == MarketWritten.__name__ for row in journal.rows(run.first))
 
 
 def _differs(before: RunBegun, now: RunBegun) -> str:

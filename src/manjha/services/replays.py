@@ -18,7 +18,7 @@ from manjha.engine.terms import RunBegun
 from manjha.market.rules import MarketRules
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
-from manjha.research.backtest import BacktestSpec, prepare
+from manjha.research.backtest import BacktestSpec, first_position, prepare
 from manjha.research.drive import Progress
 from manjha.research.search.variants import source_hash
 from manjha.strategy.interface import Strategy
@@ -146,7 +146,11 @@ def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: Market
         seed=terms.seed,
         trade_from_ns=terms.trade_from_ns,
     )
-    return prepare(spec, terms.origin)
+    state = prepare(spec, terms.origin)
+    if terms.history_until_ns:
+        state.reached = first_position(state.timeline, terms.history_until_ns)
+        state.cursor.at = state.reached - 1
+    return state
 
 
 def _go_on_from(state: EngineState, memory: StrategyMemory, snapshot: Snapshot) -> None:

@@ -55,7 +55,7 @@ def backtest(
 
     request = make_request(made, tuple(instrument), words)
     where = None if no_report else (report or settings.home / "reports")
-    kept = Kept(journal, _found_again(strategy)) if journal else None
+    kept = Kept(journal, found_again(strategy)) if journal else None
     run_and_show(settings, request, where, with_band=not no_band, json=json, kept=kept)
 
 
@@ -66,7 +66,7 @@ class Kept(NamedTuple):
     found_as: str
 
 
-def _found_again(strategy: str) -> str:
+def found_again(strategy: str) -> str:
     """Return a strategy's name, or the path of its file from the root, as a replay may be started elsewhere."""
     path, separator, chosen = strategy.partition(":")
     return f"{Path(path).expanduser().resolve()}{separator}{chosen}" if "/" in path or path.endswith(".py") else path

@@ -5,9 +5,12 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from manjha.app.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -44,7 +47,7 @@ def demo(
     from manjha.services.synthetic_market import seed_store
 
     settings = load_settings()
-    settings = msgspec.structs.replace(settings, home=settings.home / "demo" / f"seed-{seed}-{start}-{end}")
+    settings = msgspec.structs.replace(settings, home=demo_home(settings, seed, start, end))
     span = (parse_day(start), parse_day(end))
     say(f"Making a synthetic market, {start} to {end}, seed {seed} ...")
     seeded = seed_store(bar_store(settings), instrument_book(settings), market_rules(settings), seed, span)
@@ -57,6 +60,11 @@ def demo(
     warm(lambda _what: say("\nCompiling the backtest kernel, once, so that no search waits for it later ..."))
     if not json:
         say(_next_steps(settings.home))
+
+
+def demo_home(settings: "Settings", seed: int, start: str, end: str) -> Path:
+    """Return the home of a demonstration's own."""
+    return settings.home / "demo" / f"seed-{seed}-{start}-{end}"
 
 
 def _next_steps(home: Path) -> str:

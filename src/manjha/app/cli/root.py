@@ -7,9 +7,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("manjha.app.cli.up", "Try it: a backtest, then a day of paper trading, on a synthetic market."),
     "demo": ("manjha.app.cli.demo", "Try it: a synthetic market, a backtest on it, a report."),
     "data": ("manjha.app.cli.data", "Bring market data in, look at it, check it, take it out."),
     "backtest": ("manjha.app.cli.backtest", "Run a strategy on stored data, with every rupee of charges."),
+    "trade": ("manjha.app.cli.trade", "Trade a strategy on paper: the exchange is simulated."),
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
     "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
     "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),

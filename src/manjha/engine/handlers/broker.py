@@ -76,6 +76,9 @@ def new_day(state: EngineState, day: TradingDay, now_ns: TsNs, out: list[Output]
     if day == desk.day:
         return
     desk.day = day
+    closes = [max(rules.close_ns, rules.auction_end_ns) for rules in state.gate.today.values()]
+    desk.until_ns = max(closes, default=now_ns) + desks.AFTER_CLOSE_NS
+    plan_check(desk, now_ns, out)
     for order_id in list(desk.unconfirmed):
         ended(state, order_id, Happening.WRITTEN_OFF, now_ns, "not found at the broker before its day ended")
         call(order_id, "written off: its day ended before it was found", now_ns, out)
@@ -190,7 +193,7 @@ def bind(state: EngineState, record: OrderRecord, broker_id: str, now_ns: int, o
 def guard(state: EngineState, now_ns: int, out: list[Output]) -> None:
     """See that whatever should protect a position and does not is tried again soon."""
     desk = desk_of(state)
-    for entry_id in unprotected(state):
+    for entry_id in unprotected(state, now_ns):
         if entry_id not in desk.unprotected:
             desk.unprotected[entry_id] = None
             out.append(SetTimer(f"{desks.PROTECT}:{entry_id}", TsNs(now_ns + SECOND_NS)))
@@ -227,7 +230,8 @@ def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -
         look_again(state, now_ns, out)
     elif key == desks.CHECK:
         ask(desk, "a comparison is due", now_ns, out)
-        plan_check(desk, now_ns, out)
+        if any(now_ns < rules.close_ns for rules in state.gate.today.values()):
+            plan_check(desk, now_ns, out)
     else:
         protect_again(state, OrderId(key.removeprefix(desks.PROTECT + ":")), now_ns, out)
 

@@ -60,6 +60,7 @@ def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
     """End a day: what was bought becomes T1, the day's sums are forgotten."""
     del out
+    state.ended_day = event.day
     if any(holding.today for holding in state.portfolio.holdings.values()):
         settles = state.sessions.settles(event.day)
         for holding in state.portfolio.holdings.values():

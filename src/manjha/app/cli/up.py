@@ -1,0 +1,72 @@
+"""`manjha up`: a synthetic market, a backtest on it, and a paper trader on it, in a process of its own. `make run`."""
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+app = typer.Typer(add_completion=False)
+
+STRATEGY, INSTRUMENT, INTERVAL = "nifty-intraday-trend", "NSE:PATANG", "5m"
+DAY = "2025-12-30"
+"""The last but one day of the synthetic market."""
+RESTARTS_MAX = 5
+CRASHED = (70, -9, 137)
+"""How a process ends that is started again: our bug, or killed. Everything else is an answer."""
+
+
+@app.command()
+def up(
+    *,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
+    day: Annotated[str, typer.Option("--day", help="The day that is traded on paper.")] = DAY,
+    speed: Annotated[float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.")] = 600.0,
+) -> None:
+    """Make a synthetic market, backtest on it, then trade a day of it on paper. Nothing in it is real.
+
+    The trader is a process of its own; when it dies it is started again and goes on where its journal ends.
+    """
+    from manjha.app.cli.demo import FIRST, LAST, demo, demo_home, program
+    from manjha.app.cli.errors import say
+    from manjha.app.settings import load_settings
+
+    demo(seed=seed, start=FIRST, end=LAST, json=False)
+    home = demo_home(load_settings(), seed, FIRST, LAST)
+    say(f"\nTrading {STRATEGY} on {INSTRUMENT} on paper, {day} at {speed:g} times real time; ^C stops it ...")
+    code = _watched(home, day, speed)
+    if code:
+        raise typer.Exit(code)
+    manjha, account = program(), f"{home}/accounts/{account_of(day)}/journal.db"
+    say(f"\nIts journal, whole and replayed:\n  {manjha} journal verify {account}\n  {manjha} journal replay {account}")
+
+
+def account_of(day: str) -> str:
+    """Return the name of the paper account of a day."""
+    return f"DEMO-{day}"
+
+
+def _watched(home: "Path", day: str, speed: float) -> int:
+    """Run the trader and start it again when it dies; return how it ended."""
+    import os
+
+    from manjha.app.cli.errors import say
+
+    words = ["trade", "-s", STRATEGY, "--instrument", INSTRUMENT, "-i", INTERVAL, "--from", day, "--to", day]
+    words += ["--account", account_of(day), "--speed", str(speed), "--cash", "10 lakh"]
+    command = [sys.executable, "-c", "from manjha.app.cli import main; main()", *words]
+    environment = os.environ | {"MANJHA_HOME": str(home)}
+    for _ in range(RESTARTS_MAX):
+        process = subprocess.Popen(command, env=environment)  # noqa: S603  # nosec B603 - our own program, fixed words
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # The trader hears of it as well, and ends in order.
+            code = process.wait()
+        if code not in CRASHED:
+            return code
+        say("The trader died; it is started again and goes on where its journal ends ...")
+    return code

@@ -1,0 +1,260 @@
+"""Paper trading put together: an account, its lock and journal, a strategy, a feed, and the loop that runs them.
+
+The exchange is simulated, and so are ticks that are made inside stored bars; both are said to the user.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from manjha.adapters.system.control_socket import ControlSocket
+from manjha.app import account_parts
+from manjha.app.bootstrap import (
+    backtest_services,
+    journal_to_write,
+    kill_switch,
+    market_segments,
+    replayed_feed,
+    system_clock,
+)
+from manjha.app.loop import Ended, Loop
+from manjha.app.paper import Around, Session, paper_session
+from manjha.app.settings import Settings
+from manjha.domain.bars import BarColumns
+from manjha.domain.broker import PositionSeen
+from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
+from manjha.domain.controls import Status
+from manjha.domain.errors import DataError, UsageError
+from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, format_day, format_ts
+from manjha.domain.money import Qty, format_cash, format_px
+from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
+from manjha.domain.ticks import Tick
+from manjha.domain.vitals import Heartbeat, LedgerCopy
+from manjha.engine.bars import first_bars
+from manjha.engine.freezing import all_frozen
+from manjha.market.calendar import trading_days
+from manjha.ports.feed import Feed
+from manjha.ports.notifier import Notifier
+from manjha.ports.vitals import Vitals
+from manjha.research.backtest import BacktestSpec
+from manjha.research.tick_drive import each_tick, screen
+from manjha.services.backtests import BacktestRequest, plan_backtest
+from manjha.services.live_runs import LivePlan
+from manjha.services.notes import note_of
+from manjha.simulator.fills import VenueModels
+from manjha.simulator.synthetic_ticks import ticks_within
+
+Say = Callable[[str], None]
+PATIENCE_S = 5
+"""How long the last notes may take at the end."""
+PER_BAR = 12
+"""Ticks made inside a stored bar, unless asked for otherwise."""
+
+
+class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored."""
+
+    account: str
+    request: BacktestRequest
+    found_as: str
+    start: TradingDay
+    end: TradingDay
+    per_bar: int = PER_BAR
+    speed: float = 60.0
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How trading ended. Money in 1e-4 rupee."""
+
+    ended: str
+    orders: int
+    fills: int
+    equity: int
+    charges: int
+    is_new: bool
+
+
+def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
+    """Trade an account on paper until the days are over, or until it is asked to stop.
+
+    Raises
+    ------
+    UsageError
+        A word that means nothing; or the account's last run was another one and still holds something.
+    DataError
+        No stored bars on the days to be traded.
+    AccountHeld
+        Another process trades the account.
+    JournalHalted
+        The journal cannot be written, read or trusted.
+    """
+    home = account_parts.places(settings, words.account)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    account = AccountId(words.account)
+    plan, ticks, models = _plan(settings, words)
+    lock = account_parts.leader_lock(str(home.journal), account)
+    lock.acquire()
+    journal = journal_to_write(str(home.journal), account)
+    segments = market_segments(settings, str(home.journal), account)
+    notifier = account_parts.notifier(settings, os.environ)
+    teller = _Teller(account, plan.spec, say, notifier)
+    try:
+        around = Around(time.monotonic_ns, teller.call, kill_switch(settings).thrown, teller.saw)
+        days = list(trading_days(plan.spec.rules, words.start, words.end))
+        session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
+        state = session.trader.state
+        left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
+        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
+        socket = account_parts.control_socket(settings, words.account)
+        ended = asyncio.run(_run(session, replayed_feed(left, words.speed), socket, watcher))
+        ledger = state.portfolio.ledger
+        return Report(
+            str(ended), len(state.book.records), len(state.record_fills), int(state.equity()),
+            int(ledger.charges().total), session.is_new,
+        )  # fmt: skip
+    finally:
+        notifier.close(PATIENCE_S)
+        segments.close()
+        journal.close()
+        lock.release()
+
+
+async def _run(session: Session, feed: Feed, socket: ControlSocket, watcher: "_Watcher") -> Ended:
+    await socket.open()
+    try:
+        return await Loop(session, feed, socket.inbox, watcher, system_clock().now_ns).run()
+    finally:
+        await socket.close()
+
+
+def _plan(settings: Settings, words: TradeWords) -> tuple[LivePlan, list[Tick], VenueModels]:
+    spec = plan_backtest(backtest_services(settings), words.request)
+    if spec.sessions_from_data:
+        raise UsageError("paper trading takes its sessions from the calendar", hint="Leave out sessions_from_data.")
+    from_ns = TsNs(words.start * DAY_NS - IST_OFFSET_NS)
+    coming = [_since(columns, from_ns) for columns in spec.bars]
+    if not any(len(columns) for columns in coming):
+        raise DataError(
+            f"no bars are stored from {format_day(words.start)} to {format_day(words.end)}",
+            hint="`manjha data list` shows what there is; `manjha demo` makes a synthetic market.",
+        )
+    made = [ticks_within(columns, spec.seed, words.per_bar) for columns in coming]
+    screened = screen(spec, made)
+    parts = {name: tuple(_until(columns, from_ns) for columns in getattr(spec, name)) for name in ("bars", "further")}
+    origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), _run_id(words))
+    plan = LivePlan(msgspec.structs.replace(spec, **parts), origin, words.found_as, from_ns)
+    models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
+    return plan, list(each_tick(screened, spec.instruments)), models
+
+
+def _run_id(words: TradeWords) -> RunId:
+    return RunId(f"{words.account}-{format_day(words.start).replace('-', '')}")
+
+
+def _since(columns: BarColumns, from_ns: int) -> BarColumns:
+    skipped = len(_until(columns, from_ns))
+    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+    return msgspec.structs.replace(columns, **{name: getattr(columns, name)[skipped:] for name in names})
+
+
+def _until(columns: BarColumns, from_ns: int) -> BarColumns:
+    count = sum(opened < from_ns for opened in columns.ts_open_ns)
+    return first_bars(columns, count)
+
+
+class _Teller:
+    """Tells the user on the screen, and whoever is notified, what happens."""
+
+    def __init__(self, account: AccountId, spec: BacktestSpec, say: Say, notifier: Notifier) -> None:
+        self._account = account
+        self._names = {one.id: one.display for one in spec.instruments}
+        self._say = say
+        self._notifier = notifier
+
+    def call(self, person: CallPerson) -> None:
+        """Call a person."""
+        about = self._names.get(InstrumentId(person.about), person.about)
+        self._say(f"{format_ts(person.ts_ns)[11:19]}  LOOK AT {about}: {person.what}")
+        self._note(person)
+
+    def saw(self, event: Event, outputs: Iterable[object]) -> None:
+        """Hear of an event and of what was decided on it."""
+        if isinstance(event, SessionOpened):
+            self._say(f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session opens")
+        elif isinstance(event, SessionClosed):
+            self._say(f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session ends")
+        elif isinstance(event, BrokerRead):
+            for trade in event.trades:
+                name = self._names.get(trade.instrument, trade.instrument)
+                self._say(
+                    f"{format_ts(trade.ts_ns)[11:19]}  {trade.side.name} {trade.qty} {name} at {format_px(trade.px)}"
+                )
+        self._note(event)
+        for output in outputs:
+            if isinstance(output, Approved | Refused):
+                self._note(output)
+            if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
+                order = output.command.order
+                name = self._names.get(order.instrument, order.instrument)
+                terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
+                self._say(
+                    f"{format_ts(order.decided_ns)[11:19]}  order {order.side.name} {order.qty} {name} "
+                    f"{order.type}{terms} ({order.purpose})"
+                )
+
+    def _note(self, value: object) -> None:
+        note = note_of(value, self._account, lambda name: self._names.get(name, name))  # type: ignore[arg-type]
+        if note is not None:
+            self._notifier.tell(note)
+
+
+class _Watcher:
+    """Leaves vital signs, and tells how the trader stands."""
+
+    def __init__(self, vitals: Vitals, account: str) -> None:
+        self._vitals = vitals
+        self._account = account
+        self._count = 0
+
+    def beat(self, session: Session, *, ended: bool) -> None:
+        """Leave a heartbeat and a copy of the ledger."""
+        state = session.trader.state
+        self._count += 1
+        now_ns = system_clock().now_ns()
+        positions = list(state.portfolio.open_positions())
+        has_risk = bool(positions) or state.book.open_count > 0
+        desk = state.desk
+        compared = now_ns if desk is not None and desk.is_compared else TsNs(0)
+        self._vitals.beat(Heartbeat(self._count, now_ns, has_risk, compared, ended))
+        held = tuple(PositionSeen(one.key.instrument, one.key.product, Qty(one.qty)) for one in positions)
+        filled = {
+            record.at_broker.broker_id: record.filled
+            for record in state.book.records.values()
+            if record.at_broker is not None and record.at_broker.broker_id
+        }
+        self._vitals.copy(LedgerCopy(now_ns, held, filled))
+
+    def status(self, session: Session) -> Status:
+        """Return how things stand, as names and values."""
+        state = session.trader.state
+        positions: list[dict[str, str | int | bool]] = [
+            {"instrument": one.key.instrument, "product": str(one.key.product), "qty": one.qty}
+            for one in state.portfolio.open_positions()
+        ]
+        return {
+            "account": self._account,
+            "exchange": "simulated",
+            "strategy": state.origin.strategy,
+            "time": format_ts(session.pump.now_ns),
+            "trading": state.gate.trading_on,
+            "open orders": state.book.open_count,
+            "fills": len(state.record_fills),
+            "equity": format_cash(state.equity()),
+            "frozen": ", ".join(sorted(all_frozen(state))),
+            "positions": positions,
+        }

@@ -1,0 +1,117 @@
+"""A session on paper, traded again: by its journal, and by a backtest over its ticks."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from manjha.domain.journal import faults
+from manjha.engine.digest import digest
+from manjha.research.tick_drive import run_tick_backtest
+from manjha.services.replays import Replays, recorded_runs
+from manjha.strategy.interface import Strategy
+from tests.fakes.journals import MemoryJournal
+from tests.fakes.paper import Paper
+from tests.fakes.segments import MemorySegments
+from tests.fakes.tick_runs import TickRun, random_tick_run
+
+
+def plain(run: TickRun) -> TickRun:
+    """Return the run with contract notes and without corporate actions, as paper trading has it."""
+    return run._replace(spec=msgspec.structs.replace(run.spec, contract_notes=True, actions=()))
+
+
+def again(run: TickRun) -> type[Strategy]:
+    """Return a class that makes the strategy of a run anew, whatever it is given."""
+
+    class Again(type(run.make())):  # type: ignore[misc]
+        name = run.make().name
+
+        def __init__(self, **_given: object) -> None:
+            self.__dict__.update(vars(run.make()))
+
+    return Again
+
+
+def traded(paper: Paper) -> str:
+    """Trade all the ticks, write down the end, and return the state's digest."""
+    session = paper.start()
+    for tick in paper.ticks():
+        assert session.on_tick(tick, tick.ts_ns)
+    session.pump.finish()
+    last = digest(session.trader.state)
+    session.tape.recorder.ended(last, session.pump.now_ns)
+    return last
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_journal_of_a_paper_session_gives_the_same_decisions_and_state(seed: int) -> None:
+    run = plain(random_tick_run(seed))
+    paper = Paper(run, "run")
+    last = traded(paper)
+    journal, segments = MemoryJournal(paper.shared), MemorySegments(paper.shared.head.account, paper.stored)
+    assert list(faults(paper.shared.rows, paper.shared.head)) == []
+    found = (
+        Replays(journal, segments, lambda _name: again(run), run.spec.rules).replay(recorded_runs(journal)[-1]).found
+    )
+    assert found.difference is None
+    assert found.digest == last
+
+
+def liquid(run: TickRun) -> TickRun:
+    """Return the run where whatever trades does so in full and at once."""
+    fills = msgspec.structs.replace(run.spec.fills, participation_ppm=0)
+    return run._replace(spec=msgspec.structs.replace(run.spec, fills=fills, latency_ns=0, bands={}))
+
+
+def test_where_nothing_had_to_be_put_right_it_is_the_backtest_over_its_ticks() -> None:
+    """What only an account at a broker needs is left out: protection placed again, closing orders waited for."""
+    same = 0
+    for seed in range(40):
+        run = liquid(plain(random_tick_run(seed)))
+        known = run_tick_backtest(run.fresh(), run.ticks)
+        if not known.orders:
+            continue
+        paper = Paper(run, known.orders[0].order.origin.run)
+        session = paper.start()
+        for tick in paper.ticks():
+            session.on_tick(tick, tick.ts_ns)
+        session.pump.finish()
+        desk = session.trader.state.desk
+        assert desk is not None
+        if paper.calls or desk.unprotected or desk.protect_tries:
+            continue
+        same += 1
+        state = session.trader.state
+        fills = [msgspec.structs.replace(fill, origin=known.fills[0].origin) for fill in state.record_fills]
+        assert tuple(fills) == known.fills
+        assert [sent.order.id for sent in paper.sent] == [record.order.id for record in known.orders]
+        assert [one.reason for one in state.record_refusals] == [one.reason for one in known.refusals]
+        assert state.portfolio.ledger.charges() == known.charges
+    assert same >= 8
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_session_that_is_broken_off_goes_on_where_its_journal_ends(seed: int) -> None:
+    run = plain(random_tick_run(seed))
+    paper = Paper(run, "run")
+    ticks = paper.ticks()
+    cuts = sorted(np.random.default_rng(seed).integers(1, len(ticks), 3).tolist())
+    session, at = paper.start(), 0
+    for cut in [*cuts, len(ticks)]:
+        for tick in ticks[at:cut]:
+            session.on_tick(tick, tick.ts_ns)
+        at = cut
+        if cut < len(ticks):
+            # The process is gone, and with it whatever it had not written down.
+            session = paper.start(int(ticks[cut - 1].ts_ns))
+            assert not session.is_new
+    session.pump.finish()
+    state = session.trader.state
+    held = {key: position.qty for key, position in state.portfolio.positions.items() if position.qty}
+    summed: dict[object, int] = {}
+    for fill in state.record_fills:
+        key = (fill.origin.strategy, fill.instrument, fill.product)
+        summed[key] = summed.get(key, 0) + fill.qty * int(fill.side)
+    assert {tuple(key): qty for key, qty in held.items()} == {key: qty for key, qty in summed.items() if qty}
+    assert len({sent.tag for sent in paper.sent}) == len(paper.sent)
+    assert list(faults(paper.shared.rows, paper.shared.head)) == []

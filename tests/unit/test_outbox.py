@@ -1,0 +1,114 @@
+"""The only door out: once each, in an order's order, or not at all."""
+
+import pytest
+
+from manjha.app.outbox import DEADLINE_NS, Conditions, Outbox, order_of
+from manjha.domain.commands import Approved, CancelOrder, SubmitOrder
+from manjha.domain.errors import InvariantBroken
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Qty
+from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Origin, Product, Purpose, RunId, Side, StrategyId
+
+ORIGIN = Origin(AccountId("A"), StrategyId("s"), RunId("r"))
+
+
+def order(name: str, purpose: Purpose = Purpose.SIGNAL, tag: str = "") -> Approved[SubmitOrder]:
+    made = Order(
+        OrderId(name), ORIGIN, InstrumentId("NSE:ALPHA"), Side.BUY, Qty(1), OrderType.MARKET, Product.MIS, TsNs(0),
+        purpose=purpose,
+    )  # fmt: skip
+    return Approved(SubmitOrder(made, tag or f"T{name}"))
+
+
+def cancel(name: str) -> Approved[CancelOrder]:
+    return Approved(CancelOrder(OrderId(name)))
+
+
+class World:
+    def __init__(self) -> None:
+        self.owner = self.session = ""
+        self.kill: dict[str, str] = {}
+        self.numbers: dict[str, str] = {}
+        self.box = Outbox(
+            Conditions(
+                owner=lambda: self.owner, session=lambda: self.session,
+                kill=lambda command: self.kill.get(order_of(command), ""),
+                number=lambda order_id: self.numbers.get(order_id, ""),
+            )
+        )  # fmt: skip
+
+    def leave(self, now_ns: int = 0) -> tuple[list[str], list[str]]:
+        leaving, vetoed = self.box.ready(now_ns, TsNs(0))
+        return [type(one.command.command).__name__ for one in leaving], [one.reason for one in vetoed]
+
+
+def test_an_order_leaves_once() -> None:
+    world = World()
+    world.box.put(order("1"), 0)
+    assert world.leave() == (["SubmitOrder"], [])
+    assert world.leave() == ([], [])
+    assert (world.box.intended, world.box.sent) == (1, 1)
+
+
+@pytest.mark.failure("F20")
+def test_a_tag_never_leaves_twice() -> None:
+    world = World()
+    world.box.put(order("1", tag="SAME"), 0)
+    world.leave()
+    world.box.put(order("2", tag="SAME"), 0)
+    with pytest.raises(InvariantBroken, match="a second time"):
+        world.leave()
+
+
+def test_commands_of_an_order_wait_for_each_other() -> None:
+    world = World()
+    world.numbers["1"] = "N1"
+    world.box.put(order("1"), 0)
+    world.leave()
+    world.box.put(cancel("1"), 0)
+    assert world.leave() == ([], [])
+    world.box.answered(OrderId("1"))
+    assert world.leave() == (["CancelOrder"], [])
+
+
+def test_cancels_go_first() -> None:
+    world = World()
+    world.numbers["2"] = "N2"
+    world.box.put(order("1"), 0)
+    world.box.put(cancel("2"), 0)
+    assert world.leave()[0] == ["CancelOrder", "SubmitOrder"]
+
+
+@pytest.mark.failure("F47")
+def test_what_was_held_up_does_not_leave() -> None:
+    world = World()
+    world.box.put(order("1"), 0)
+    leaving, vetoed = world.leave(DEADLINE_NS + 1)
+    assert leaving == []
+    assert "it had to leave within 250" in vetoed[0]
+
+
+@pytest.mark.failure("F76")
+def test_a_kill_stops_what_it_forbids_and_lets_the_rest_go() -> None:
+    world = World()
+    world.kill = {"1": "the kill switch is on"}
+    world.box.put(order("1"), 0)
+    world.box.put(order("2", Purpose.STOP), 0)
+    assert world.leave() == (["SubmitOrder"], ["the kill switch is on"])
+
+
+@pytest.mark.parametrize("name", ["owner", "session"])
+def test_nothing_leaves_without_an_owner_or_a_session(name: str) -> None:
+    world = World()
+    setattr(world, name, "no")
+    world.numbers["2"] = "N2"
+    world.box.put(order("1", Purpose.STOP), 0)
+    world.box.put(cancel("2"), 0)
+    assert world.leave() == ([], ["no", "no"])
+
+
+def test_a_cancel_without_a_number_comes_back() -> None:
+    world = World()
+    world.box.put(cancel("1"), 0)
+    assert world.leave() == ([], ["the broker's number of the order is not known yet"])
