@@ -35,7 +35,10 @@ from manjha.services.replays import Recorded, market_of, recorded_runs
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
 _NO_EVENTS = (Approved, Refused, ReadBroker, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten)
-_SAME = ("strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits")
+_SAME = (
+    "strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits",
+    "controls", "bands",
+)  # fmt: skip
 """What a run must have in common with the one that it goes on with, beside its instruments."""
 
 
