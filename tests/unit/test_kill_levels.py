@@ -10,7 +10,7 @@ from manjha.domain.money import Px
 from manjha.domain.orders import OrderType, Purpose, Side, StrategyId
 from manjha.engine.digest import digest
 from manjha.risk.control_limits import NO_LIMITS
-from manjha.risk.kill import joined, level_for
+from manjha.risk.kill import joined, level_for, unheard
 from tests.fakes.control_desk import ALPHA, BETA, RUPEE, Desk
 
 OFF, REDUCE, NO_NEW, CANCEL, FLATTEN = KillLevel
@@ -167,3 +167,15 @@ def test_a_level_is_read_as_people_write_it(text: str, level: KillLevel) -> None
     assert level_of(text) is level
     assert level_of(level_name(level)) is level
     assert level_of("stop") is None
+
+
+def test_what_the_file_says_beyond_the_journal_is_heard_once() -> None:
+    def event(level: KillLevel, scope: Scope, ts_ns: int) -> KillSwitched:
+        return KillSwitched(level, scope, "a test", "me", TsNs(ts_ns))
+
+    alpha = Scope(instrument=ALPHA.id)
+    file = [event(REDUCE, alpha, 1), event(CANCEL, alpha, 2), event(NO_NEW, alpha, 3), event(FLATTEN, EVERYTHING, 4)]
+    assert unheard({}, file) == [file[1], file[3]]
+    assert unheard({alpha: CANCEL, EVERYTHING: NO_NEW}, file) == [file[3]]
+    assert unheard({alpha: FLATTEN, EVERYTHING: FLATTEN}, file) == []
+    assert unheard({}, [*file, event(OFF, EVERYTHING, 5)]) == []

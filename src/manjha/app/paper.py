@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from manjha.app.loopback import PaperBroker, PaperMarket
 from manjha.app.outbox import Conditions, Outbox, kill_condition
 from manjha.app.trader import Trader
@@ -13,9 +15,11 @@ from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
 from manjha.engine.pump import Pump
+from manjha.engine.state import EngineState
 from manjha.engine.tick_gate import TickGate
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
+from manjha.risk.kill import unheard
 from manjha.services.live_runs import LivePlan, LiveTape, open_run
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.tick_venue import TickVenue
@@ -105,7 +109,15 @@ def paper_session(
     origin = state.origin
     spec = plan.spec
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
+    _hear(pump, state, around)
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
     return Session(trader, pump, run.tape, gate, run.is_new)
+
+
+def _hear(pump: Pump, state: EngineState, around: Around) -> None:
+    """Take over what was thrown by the file while nobody ran."""
+    levels = {} if state.controls is None else state.controls.levels
+    for event in unheard(levels, around.thrown()):
+        pump.apply(msgspec.structs.replace(event, ts_ns=pump.now_ns))

@@ -37,6 +37,16 @@ def joined(journal: Mapping[Scope, KillLevel], file: Iterable[KillSwitched]) -> 
     return levels
 
 
+def unheard(journal: Mapping[Scope, KillLevel], file: Iterable[KillSwitched]) -> list[KillSwitched]:
+    """Return what the file says beyond the journal, as events by which the journal will say so too; lifts are not."""
+    events = list(file)
+    found = []
+    for scope, level in joined({}, events).items():
+        if level > journal.get(scope, KillLevel.OFF):
+            found.append(next(one for one in reversed(events) if one.scope == scope and one.level is level))
+    return found
+
+
 def forbids(level: KillLevel, purpose: Purpose, *, opens: bool) -> bool:
     """Tell whether a level keeps back an order for a purpose; `opens` tells that it would open or add to a position.
 
