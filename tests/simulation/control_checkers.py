@@ -282,7 +282,7 @@ class ControlCheckers:
         """L4: what the highest levels take out is gone from the broker, once the world is healed."""
         now_ns = self.day.world.now_ns
         for (_, name), level in self.levels.items():
-            since = max(self.since.get(("", name), 0), self.since.get(("chancer", name), 0), self.day.healed_ns)
+            since = max(self.since.get(("", name), 0), self.since.get((self.day.strategy, name), 0), self.day.healed_ns)
             if level < CANCEL_ALL or now_ns < since + LIFT_S * SECOND:
                 continue
             for placed in self.day.broker.orders.values():

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from functools import cache, partial
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -79,6 +80,8 @@ def shares() -> tuple[Instrument, ...]:
 
 class Day:
     """The whole of one seed."""
+
+    strategy: ClassVar[str] = Chancer.name
 
     def __init__(self, seed: int, mutate: Callable[["Day"], None] | None = None) -> None:
         self.seed = seed
@@ -172,7 +175,9 @@ class Day:
         """Throw the kill switch, by the file as well or not; lift it later."""
         rng = self.world.rng
         level, by_file, calm_s = rng.choice(list(KillLevel)[1:]), rng.random() < 0.5, rng.uniform(20, 900)
-        scope = rng.choice([EVERYTHING, *(Scope(instrument=name) for name in self.marks), Scope(StrategyId("chancer"))])
+        scope = rng.choice(
+            [EVERYTHING, *(Scope(instrument=name) for name in self.marks), Scope(StrategyId(self.strategy))]
+        )
         self._switch(KillSwitched(level, scope, "a test", "people", TsNs(0)), by_file=by_file)
         lifted = KillSwitched(KillLevel.OFF, scope, "looked", "people", TsNs(0))
         self.world.after(calm_s, partial(self._switch, lifted, by_file=by_file))

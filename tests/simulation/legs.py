@@ -46,6 +46,8 @@ class LegChancer(Strategy):
 class LegDay(Day):
     """A day of groups of legs. `phases` are those that were seen."""
 
+    strategy: ClassVar[str] = LegChancer.name
+
     def __init__(self, seed: int, mutate: Callable[[Day], None] | None = None) -> None:
         super().__init__(seed, mutate)
         self.phases: set[str] = set()
