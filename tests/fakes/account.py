@@ -29,6 +29,7 @@ from manjha.domain.events import (
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import FillId, Order, OrderId, Phase, Product, RunId
+from manjha.engine.freezing import why_frozen
 from manjha.engine.step import step
 from manjha.orders.book import OrderRecord
 from manjha.research.backtest import prepare
@@ -226,7 +227,7 @@ class Account:
 
     def is_frozen(self) -> bool:
         """Tell whether the instrument is frozen."""
-        return self.state.desk is not None and self.instrument in self.state.desk.frozen
+        return why_frozen(self.state, self.instrument) is not None
 
 
 def buy(qty: int = 10, **terms: float) -> Do:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from manjha.app.paper import Around, Session, paper_session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
-from manjha.domain.events import Event
+from manjha.domain.events import Event, KillSwitched
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
@@ -31,6 +31,7 @@ class Paper:
         self.calls: list[CallPerson] = []
         self.sent: list[SubmitOrder] = []
         self.mono = 0
+        self.thrown: list[KillSwitched] = []
 
     def start(self, now_ns: int = 0) -> Session:
         """Start a process: it takes the account over."""
@@ -41,7 +42,7 @@ class Paper:
         plan = LivePlan(spec, origin, "strategy", from_ns)
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
-        around = Around(self._mono, self.calls.append, lambda: "", self._seen)
+        around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
         return paper_session(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 

@@ -2,13 +2,19 @@
 
 from typing import Any, ClassVar
 
+import msgspec
 import numpy as np
 
 from manjha.domain.moments import TradingDay
+from manjha.domain.money import RUPEE, Cash
 from manjha.domain.orders import Fill, Product, Side
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BACKTEST, BacktestSpec, run_backtest
+from manjha.risk.control_limits import ControlLimits
+from manjha.risk.governor import RateLimits
+from manjha.risk.profit import ProfitRule
+from manjha.risk.protections import CooldownPeriod, StopLossGuard
 from manjha.services.recorded_backtests import Recording
 from manjha.services.replays import Recorded, Replays, RunReplayed, recorded_runs
 from manjha.strategy.context import Context, Market
@@ -100,6 +106,20 @@ def restless_run(seed: int) -> BacktestSpec:
     strategy = Restless(luck=seed)
     vars(strategy)["product"] = pick(rng, [Product.CNC, Product.MIS])
     return spec_of(strategy, *random_bars(rng), **random_terms(rng))
+
+
+def controlled_run(seed: int) -> BacktestSpec:
+    """Return a run of `Restless` that controls of every kind hold back."""
+    rng = np.random.default_rng(seed + 1)
+    controls = ControlLimits(
+        gross_value_max=Cash(pick(rng, [0, 100_000, 400_000]) * RUPEE),
+        price_age_max_ns=0,
+        entries_max=pick(rng, [0, 3]),
+        rate=pick(rng, [None, RateLimits(per_second=2, per_minute=4, reserve=20, age_max_ns=300 * 10**9)]),
+        profit=(ProfitRule(stop=Cash(pick(rng, [0, 200]) * RUPEE)),),
+        protections=(CooldownPeriod(stop_ns=600 * 10**9), StopLossGuard(lookback_ns=10**13, trades=2, stop_ns=10**13)),
+    )
+    return msgspec.structs.replace(restless_run(seed), controls=controls)
 
 
 def made_again(strategy: Strategy) -> dict[str, Any]:

@@ -4,8 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from manjha.domain.events import KillSwitched
 from manjha.domain.journal import faults
+from manjha.domain.kill import EVERYTHING, KillLevel
+from manjha.domain.moments import TsNs
+from manjha.domain.orders import Purpose
 from manjha.engine.digest import digest
+from manjha.engine.journaling import value_of
 from manjha.research.tick_drive import run_tick_backtest
 from manjha.services.replays import Replays, recorded_runs
 from manjha.strategy.interface import Strategy
@@ -115,3 +120,13 @@ def test_a_session_that_is_broken_off_goes_on_where_its_journal_ends(seed: int) 
     assert {tuple(key): qty for key, qty in held.items()} == {key: qty for key, qty in summed.items() if qty}
     assert len({sent.tag for sent in paper.sent}) == len(paper.sent)
     assert list(faults(paper.shared.rows, paper.shared.head)) == []
+
+
+def test_what_was_thrown_while_nobody_ran_is_taken_over_at_the_start() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    paper.thrown.append(KillSwitched(KillLevel.NO_NEW, EVERYTHING, "a test", "me", TsNs(1)))
+    traded(paper)
+    assert not [command for command in paper.sent if command.order.purpose is Purpose.SIGNAL]
+    assert [call.about for call in paper.calls].count("kill switch") == 1
+    values = [value_of(row.entry) for row in paper.shared.rows]
+    assert [value.level for value in values if isinstance(value, KillSwitched)] == [KillLevel.NO_NEW]

@@ -15,6 +15,7 @@ from manjha.domain.moments import TsNs
 from manjha.engine import journaling
 from manjha.engine.journaling import EVENT_KINDS, KINDS, OUTPUT_KINDS, entry_of, note_of, value_of
 from manjha.engine.terms import MatchingMoved, RunEnded
+from manjha.risk.governor import RateLimits
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
@@ -40,11 +41,20 @@ def made(kind: Any) -> st.SearchStrategy[Any]:
             found = st.one_of([made(each) for each in kind.types])
         case info.VarTupleType():
             found = st.lists(made(kind.item_type), max_size=3).map(tuple)
-        case info.StructType():
-            found = st.builds(kind.cls, **{field.name: made(field.type) for field in kind.fields})
+        case info.DictType():
+            found = st.dictionaries(made(kind.key_type), made(kind.value_type), max_size=3)
         case _:
-            raise AssertionError(f"no values are made of {kind}")
+            found = made_struct(kind)
     return found
+
+
+def made_struct(kind: Any) -> st.SearchStrategy[Any]:
+    """Return structs of a type."""
+    assert isinstance(kind, msgspec.inspect.StructType), f"no values are made of {kind}"
+    if kind.cls is RateLimits:
+        # Not every number is a limit that may be set.
+        return st.builds(RateLimits, per_day=st.integers(5, 10**6), reserve=st.integers(20, 50))
+    return st.builds(kind.cls, **{field.name: made(field.type) for field in kind.fields})
 
 
 def values(kind: str) -> st.SearchStrategy[Any]:

@@ -20,10 +20,10 @@ from manjha.services.journals import verified
 from manjha.services.recorder import go_on_recording, last_written
 from tests.fakes.postgres import ABSENT, binaries, server
 from tests.fakes.random_runs import random_contracts, random_run
-from tests.fakes.recorded import Tape, restless_run
+from tests.fakes.recorded import Tape, controlled_run, restless_run
 from tests.fakes.segments import MemorySegments
 
-KINDS = {"columns": random_run, "contracts": random_contracts, "restless": restless_run}
+KINDS = {"columns": random_run, "contracts": random_contracts, "restless": restless_run, "controlled": controlled_run}
 SEEDS = st.integers(0, 2**32)
 
 

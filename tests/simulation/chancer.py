@@ -23,6 +23,11 @@ class Chancer(Strategy):
         if rng.random() < 0.4:
             return
         market = rng.choice(list(ctx.markets.values()))
+        if rng.random() < 0.07:
+            for _ in range(rng.randint(2, 6)):
+                some = rng.choice(list(ctx.markets.values()))
+                self._enter(rng, some, some.close[-1])
+            return
         choice, close = rng.random(), market.close[-1]
         if choice < 0.35:
             self._enter(rng, market, close)

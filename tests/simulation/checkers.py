@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 from manjha.app.outbox import Outgoing
 from manjha.domain.broker import Outcome, Turned, Unsent
 from manjha.domain.commands import Approved, SubmitOrder
-from manjha.domain.events import AccountTaken, BrokerRead, LinkLost
+from manjha.domain.events import AccountTaken, BrokerRead, KillSwitched, LinkLost
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
+from manjha.engine.remembered import StrategyMemory
+from manjha.engine.snapshots import put_back, snapshot_of
+from tests.simulation.control_checkers import CANCEL_ALL, ControlCheckers
 
 if TYPE_CHECKING:
     from manjha.engine.desk import Held
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 SECOND = 1_000_000_000
-OPEN_MAX = 8
-"""Limit of open orders that the simulated account trades under."""
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OVER = {"filled", "cancelled", "rejected", "unsent", "written off"}
 
@@ -35,15 +36,21 @@ class Checkers:
         self.seen_rows = 0
         self.intents: dict[str, SubmitOrder] = {}
         self.filled: dict[str, int] = {}
-        self.number = self.entries = 0
+        self.number = 0
         self.phases: dict[str, str] = {}
         self.uncertain: dict[str, int] = {}
         self.fresh_reads: list[tuple[int, int]] = []
         self.bare: dict[str, int] = {}
         self.arrived_never: set[str] = set()
+        self.controls = ControlCheckers(day, self.fail)
 
     def fail(self, invariant: str, what: str) -> None:
         raise Violation(f"INV-{invariant} at {self.day.world.now_ns}: {what}")
+
+    def acknowledged(self, event: KillSwitched) -> None:
+        """Hear that people were told that the kill switch is so."""
+        self._read_rows()
+        self.controls.acknowledged(event)
 
     # ---- before the first byte
 
@@ -59,6 +66,7 @@ class Checkers:
             if any(placed.tag == asked.tag for placed in self.day.broker.orders.values()):
                 self.fail("01", f"{asked.order.id} is sent a second time")
             self._tag(asked.tag)
+        self.controls.sending(process, outgoing)
 
     def _tag(self, tag: str) -> None:
         if len(tag) != 20 or tag[0] != "K" or any(letter not in LETTERS for letter in tag):
@@ -83,8 +91,11 @@ class Checkers:
             self._orders(process)
             self._written_off(process)
             self._protected(process)
+            self.controls.step(process)
             if self.steps % 50 == 0:
                 self._ledger(process)
+                self._read_rows()
+                self.controls.calm()
 
     def _read_rows(self) -> None:
         """INV-05, 17, 23: tags are used once, numbers have no gap, epochs do not go back."""
@@ -93,6 +104,7 @@ class Checkers:
             if row.seq != self.seen_rows + 1:
                 self.fail("17", f"row {row.seq} follows row {self.seen_rows}")
             self.seen_rows = row.seq
+            self.controls.row(row)
             if row.entry.kind == "Approved.SubmitOrder":
                 value = value_of(row.entry)
                 assert isinstance(value, Approved)
@@ -127,10 +139,8 @@ class Checkers:
             self.phases.clear()
             self.uncertain.clear()
             self.bare.clear()
-        entries = 0
         for order_id, record in process.state.book.records.items():
             filled = record.filled
-            entries += record.phase not in OVER and record.order.purpose == "signal"
             if filled < self.filled.get(order_id, 0):
                 self.fail("08", f"{order_id} was filled {self.filled[order_id]}, now {filled}")
             at = record.at_broker
@@ -139,9 +149,6 @@ class Checkers:
                 if filled > really:
                     self.fail("03", f"{order_id} is booked with {filled}, the broker filled {really}")
             self.filled[order_id] = filled
-        if entries > self.entries and entries > OPEN_MAX:
-            self.fail("07", f"{entries} entries are open, the limit is {OPEN_MAX}")
-        self.entries = entries
 
     def read(self, process: "Process", *, is_fresh: bool) -> None:
         """Hear that a whole read was taken over, and whether it showed all that the process had seen before."""
@@ -172,6 +179,8 @@ class Checkers:
             stop = any(record.order.purpose == "stop" for record in live)
             closing = any(record.order.type == "MARKET" for record in state.book.open_orders(entry.instrument))
             needs = protection.stop_px and not protection.timed_out and self.day.broker.is_open
+            if self.controls.level(entry.instrument) >= CANCEL_ALL:
+                needs = False
             if not needs or stop or closing or not state.held(entry.instrument, entry.product):
                 self.bare.pop(entry_id, None)
             elif now_ns - self.bare.setdefault(entry_id, now_ns) > 60 * SECOND:
@@ -237,7 +246,7 @@ class Checkers:
             here[position.key.instrument, position.key.product] += position.qty
         for key in {*here, *self.day.broker.positions}:
             ours, really = here.get(key, 0), self.day.broker.positions.get(key, 0)
-            if ours != really and key[0] not in desk.frozen:
+            if ours != really and key[0] not in state.gate.closed:
                 self.fail("04", f"{key}: ours {ours}, the broker's {really}")
 
     def _replay(self, process: "Process") -> None:
@@ -250,6 +259,10 @@ class Checkers:
         restored(again, values_of(self.day.shared))
         if digest(again) != digest(process.state):
             self.fail("17", "the replay of the journal gives another state")
+        kept = self.day.new_state()
+        put_back(kept, StrategyMemory(kept), snapshot_of(process.state, StrategyMemory(process.state)))
+        if digest(kept) != digest(process.state):
+            self.fail("17", "the snapshot gives another state")
 
     def _rows_by_rule(self) -> None:
         """INV-18: nothing that opens is approved between a doubt and the next comparison, judged by the rows."""

@@ -1,7 +1,9 @@
 """One simulated day of one account: processes come and go, the market moves, people interfere; then all is healed."""
 
+import random
 from collections.abc import Callable
 from functools import cache, partial
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -10,17 +12,23 @@ from manjha.app.outbox import Command, Outgoing
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import OrderSeen, Outcome
 from manjha.domain.commands import SubmitOrder
+from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import SECOND_NS
-from manjha.domain.orders import AccountId, OrderId, OrderType, Product
+from manjha.domain.kill import EVERYTHING, KillLevel, Scope
+from manjha.domain.moments import SECOND_NS, TsNs
+from manjha.domain.money import Cash, Px
+from manjha.domain.orders import AccountId, OrderId, OrderType, Product, StrategyId
 from manjha.engine.state import EngineState
 from manjha.research.backtest import prepare
+from manjha.risk.control_limits import NO_LIMITS, ControlLimits
+from manjha.risk.governor import RateLimits
 from manjha.risk.limits import RiskLimits
 from tests.fakes.hand_made import FIRST_DAY, Row, minutes, share_named, spec_of
 from tests.fakes.journals import SharedMemory
 from tests.simulation.broker import FakeBroker, Placed
 from tests.simulation.chancer import Chancer
-from tests.simulation.checkers import OPEN_MAX, Checkers
+from tests.simulation.checkers import Checkers
+from tests.simulation.control_checkers import OPEN_MAX
 from tests.simulation.process import Process
 from tests.simulation.world import World
 
@@ -35,6 +43,36 @@ FIELDS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume",
 NAMES = ("ALPHA", "BETA")
 
 
+RUPEE = 10_000
+SMALL_WINDOWS = RateLimits(
+    per_second=4, per_minute=10, per_day=500, account_per_second=4, account_per_minute=10, account_per_day=500,
+    reserve=25,
+)  # fmt: skip
+TINY_WINDOWS = msgspec.structs.replace(SMALL_WINDOWS, per_second=3, per_minute=5)
+
+
+def chosen_controls(seed: int) -> ControlLimits | None:
+    """Return the controls of a seed, drawn apart from all else."""
+    rng = random.Random(~seed)
+    if rng.random() < 0.25:
+        return None
+    return msgspec.structs.replace(
+        NO_LIMITS,
+        open_value_max=Cash(rng.choice([0, 30_000]) * RUPEE),
+        instrument_value_max=Cash(rng.choice([0, 25_000, 60_000]) * RUPEE),
+        gross_value_max=Cash(rng.choice([0, 40_000, 100_000]) * RUPEE),
+        net_value_max=Cash(rng.choice([0, 40_000]) * RUPEE),
+        collar_share=rng.choice([0, 20, 200]),
+        collar_min=Px(500),
+        duplicate_ns=2 * SECOND_NS,
+        entries_max=rng.choice([0, 2, 5]),
+        rejections_max=rng.choice([0, 3]),
+        reject_cooldown_ns=rng.choice([0, 150]) * SECOND_NS,
+        modifications_max=rng.choice([0, 5, 20]),
+        rate=rng.choice([None, SMALL_WINDOWS, TINY_WINDOWS, RateLimits()]),
+    )
+
+
 @cache
 def shares() -> tuple[Instrument, ...]:
     return tuple(share_named(name) for name in NAMES)
@@ -42,6 +80,8 @@ def shares() -> tuple[Instrument, ...]:
 
 class Day:
     """The whole of one seed."""
+
+    strategy: ClassVar[str] = Chancer.name
 
     def __init__(self, seed: int, mutate: Callable[["Day"], None] | None = None) -> None:
         self.seed = seed
@@ -55,7 +95,10 @@ class Day:
         self.marks = {bars.instrument: int(bars.open[0]) for bars in self.bars}
         self.broker = FakeBroker(self.world, self.marks)
         self.shared = SharedMemory(AccountId("SIM001"))
-        self.kill = ""
+        self.controls = self.controls_of(seed)
+        self.kill_file: list[KillSwitched] = []
+        self.waiting_switches: list[KillSwitched] = []
+        self.healed_ns = 2**62
         self.stale: list[OrderSeen] = []
         self.processes: list[Process] = []
         self.checkers = Checkers(self)
@@ -64,7 +107,11 @@ class Day:
 
     def new_state(self) -> EngineState:
         """Return the state of a process before it has read its journal."""
-        return prepare(spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS))
+        return prepare(spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls))
+
+    def controls_of(self, seed: int) -> ControlLimits | None:
+        """Return what holds orders back on this day: any of the controls, some tight; on one day in four, none."""
+        return chosen_controls(seed)
 
     # ---- the day
 
@@ -119,8 +166,42 @@ class Day:
         if world.chance("pause") and newest.is_alive:
             newest.is_paused = True
             world.after(rng.uniform(1, 90), newest.go_on)
+        if world.chance("kill"):
+            self._throw()
         if world.chance("take_over"):
             self._start()
+
+    def _throw(self) -> None:
+        """Throw the kill switch, by the file as well or not; lift it later."""
+        rng = self.world.rng
+        level, by_file, calm_s = rng.choice(list(KillLevel)[1:]), rng.random() < 0.5, rng.uniform(20, 900)
+        scope = rng.choice(
+            [EVERYTHING, *(Scope(instrument=name) for name in self.marks), Scope(StrategyId(self.strategy))]
+        )
+        self._switch(KillSwitched(level, scope, "a test", "people", TsNs(0)), by_file=by_file)
+        lifted = KillSwitched(KillLevel.OFF, scope, "looked", "people", TsNs(0))
+        self.world.after(calm_s, partial(self._switch, lifted, by_file=by_file))
+
+    def _switch(self, event: KillSwitched, *, by_file: bool) -> None:
+        if by_file:
+            self.kill_file.append(msgspec.structs.replace(event, ts_ns=TsNs(self.world.now_ns)))
+        self.waiting_switches.append(event)
+        self._tell_switches()
+
+    def _tell_switches(self) -> None:
+        """Tell the newest process, in order; who gets no answer tells it again."""
+        newest = self.processes[-1]
+        if not self.waiting_switches:
+            return
+        if newest.is_alive and not newest.is_paused:
+            newest.alive(partial(newest.switch, self.waiting_switches[0]))()
+        if self.waiting_switches:
+            self.world.after(1.0, self._tell_switches)
+
+    def switched(self, event: KillSwitched) -> None:
+        """Hear that a process has taken it over."""
+        self.waiting_switches.pop(0)
+        self.checkers.acknowledged(event)
 
     def _outside(self, side: int, qty: int, *, by_broker: bool, name: InstrumentId | None = None) -> None:
         name = name or self.world.rng.choice(list(self.marks))
@@ -140,6 +221,7 @@ class Day:
 
     def _heal(self) -> None:
         self.world.is_healed = True
+        self.healed_ns = self.world.now_ns
         for process in self.processes[:-1]:
             process.is_alive = False
         newest = self.processes[-1]

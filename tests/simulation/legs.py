@@ -46,9 +46,15 @@ class LegChancer(Strategy):
 class LegDay(Day):
     """A day of groups of legs. `phases` are those that were seen."""
 
+    strategy: ClassVar[str] = LegChancer.name
+
     def __init__(self, seed: int, mutate: Callable[[Day], None] | None = None) -> None:
         super().__init__(seed, mutate)
         self.phases: set[str] = set()
+
+    def controls_of(self, seed: int) -> None:
+        """Return no controls: groups are looked at without them."""
+        return
 
     def new_state(self) -> EngineState:
         """Return the state of a process before it has read its journal."""

@@ -12,10 +12,11 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
+from manjha.app import trader
 from manjha.app.outbox import Command, Outgoing
 from manjha.domain.broker import BrokerStatus, Outcome, OutcomeUnknown, Turned
 from manjha.domain.commands import SubmitOrder
-from manjha.domain.events import BrokerRead
+from manjha.domain.events import BrokerRead, KillSwitched
 from manjha.domain.moments import HOUR_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import FillId, Phase
@@ -26,7 +27,8 @@ from manjha.engine.handlers.broker import desk_of
 from manjha.orders.outcomes import Answer, outcome_of
 from manjha.orders.tags import tag_of
 from manjha.portfolio.book import Portfolio
-from manjha.risk.gate import Gate
+from manjha.risk import exposure
+from manjha.risk.governor import Governor
 from tests.fakes.journals import MemoryJournal
 from tests.simulation import process as processes
 from tests.simulation.disk import SimTape
@@ -94,18 +96,39 @@ def _classified(is_refusal: Callable[[Answer], bool]) -> AbstractContextManager[
     return patch.object(processes, "outcome_of", patched)
 
 
+def _kill_in_memory() -> AbstractContextManager[Any]:
+    """Do not write down that the kill switch was thrown."""
+    record = SimTape.record
+
+    def patched(tape: SimTape, event: Any, *given: Any) -> None:
+        if not isinstance(event, KillSwitched):
+            record(tape, event, *given)
+
+    return patch.object(SimTape, "record", patched)
+
+
 def _no_exposure() -> AbstractContextManager[Any]:
-    """Look at limits without the orders that are open."""
-    session = Gate._session
+    """Look at limits without the orders that are open or unconfirmed."""
+    return patch.object(exposure, "_add_orders", lambda *_: 0)
 
-    def patched(gate: Gate, *given: Any) -> None:
-        count, gate.book.open_count = gate.book.open_count, 0
-        try:
-            session(gate, *given)
-        finally:
-            gate.book.open_count = count
 
-    return patch.object(Gate, "_session", patched)
+def _rate_forgotten() -> AbstractContextManager[Any]:
+    """Count the rate of orders from nothing again in each process."""
+    restored = trader.restored
+
+    def patched(state: Any, values: Any) -> Any:
+        timers = restored(state, values)
+        if state.controls is not None and state.controls.governor is not None:
+            state.controls.governor.sent.clear()
+            state.controls.governor.today.clear()
+        return timers
+
+    return patch.object(processes, "restored", patched)
+
+
+def _shared_budget() -> AbstractContextManager[Any]:
+    """Let entries use up what is kept for cancels and exits."""
+    return patch.object(Governor, "_bound", lambda governor, limit, rank: limit)
 
 
 def _tags_from_memory() -> AbstractContextManager[Any]:
@@ -251,7 +274,9 @@ MUTANTS: dict[str, tuple[Planted, int]] = {
     "M04 mark of trades dropped on cancel": (_mark_dropped, 500),
     "M05 any 403 is a refusal": (partial(_classified, lambda answer: answer.status == 403), 500),
     "M06 any 4xx is a refusal": (partial(_classified, lambda answer: 400 <= answer.status < 500), 500),
+    "M07 kill switch in memory": (_kill_in_memory, 500),
     "M08 limits without open orders": (_no_exposure, 500),
+    "M09 rate forgotten at restart": (_rate_forgotten, 2_000),
     "M10 tags counted in memory": (_tags_from_memory, 100),
     "M11 synchronous=NORMAL": (_power_cut, 500),
     "M12 naive local time": (_naive_time, 100),
@@ -264,5 +289,6 @@ MUTANTS: dict[str, tuple[Planted, int]] = {
     "M21 one look and dead": (_one_look, 500),
     "M22 a cut book is believed": (_cut_book_believed, 2_000),
     "M23 protection forgotten": (_bracket_forgotten, 500),
+    "M24 one budget for all": (_shared_budget, 500),
 }
 """By name: how it is planted, and within how many seeds it has to be found."""

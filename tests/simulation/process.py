@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, order_of
+from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, order_of
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
@@ -14,6 +16,7 @@ from manjha.domain.errors import JournalHalted
 from manjha.domain.events import (
     AccountTaken,
     Event,
+    KillSwitched,
     LinkLost,
     MarketAdvanced,
     TradingSwitched,
@@ -101,8 +104,11 @@ class Process:
         self.epoch = self.journal.head().epoch
         self.tape = SimTape(self.journal)
         conditions = Conditions(
-            owner=self._owner, session=self._session, kill=lambda: day.kill, number=self._number
-        )  # fmt: skip
+            owner=self._owner,
+            session=self._session,
+            kill=kill_condition(self.state, lambda: day.kill_file),
+            number=self._number,
+        )
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
         self.pump = Pump(
@@ -174,6 +180,13 @@ class Process:
         """Hear that something happened at the broker."""
         self._read()
 
+    def switch(self, event: KillSwitched) -> None:
+        """Be told that the kill switch is thrown or lifted; whoever tells it hears back that it is so."""
+        event = msgspec.structs.replace(event, ts_ns=TsNs(self.world.now_ns))
+        self._apply(event)
+        self.day.switched(event)
+        self.turn()
+
     def lose_link(self) -> None:
         """Lose the order stream for a moment."""
         self._apply(LinkLost("order stream", "connection reset", TsNs(self.world.now_ns)))
@@ -184,7 +197,7 @@ class Process:
     def turn(self) -> None:
         """Let time come to now; everything that is due happens."""
         self._maybe_die("crash")
-        self.pump.advance_to(TsNs(self.world.now_ns))
+        self.trader.advance_to(TsNs(self.world.now_ns))
         due_ns = self.pump.next_ns
         if due_ns < self.planned_ns or self.planned_ns <= self.world.now_ns:
             self.planned_ns = due_ns
@@ -287,7 +300,7 @@ class Process:
 
     def _answered(self, command: Command, outcome: Outcome) -> None:
         self.day.evidence(order_of(command), command, outcome)
-        self.pump.advance_to(TsNs(self.world.now_ns))
+        self.trader.advance_to(TsNs(self.world.now_ns))
         self.trader.answered(command, outcome, TsNs(self.world.now_ns))
         self.turn()
 

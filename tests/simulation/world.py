@@ -11,7 +11,7 @@ FAULTS = (
     "http_5xx", "timeout_400", "garbage", "reject", "expire_session", "stale_book", "cut_book", "fail_read",
     "drop_hint", "double_hint", "slow_read", "crash", "crash_between", "pause", "take_over", "disk_fails",
     "disk_unknown", "outsider", "squared_off", "part_fill", "fill_in_cancel", "fill_after_cancel", "odd_status",
-    "cancel_refused", "modify_ignored", "slow_cancel", "doubled_trade", "link_lost", "odd_403",
+    "cancel_refused", "modify_ignored", "slow_cancel", "doubled_trade", "link_lost", "odd_403", "kill",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from manjha.app.outbox import DEADLINE_NS, Conditions, Outbox
+from manjha.app.outbox import DEADLINE_NS, Conditions, Outbox, order_of
 from manjha.domain.commands import Approved, CancelOrder, SubmitOrder
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId
@@ -27,11 +27,13 @@ def cancel(name: str) -> Approved[CancelOrder]:
 
 class World:
     def __init__(self) -> None:
-        self.owner = self.session = self.kill = ""
+        self.owner = self.session = ""
+        self.kill: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
         self.box = Outbox(
             Conditions(
-                owner=lambda: self.owner, session=lambda: self.session, kill=lambda: self.kill,
+                owner=lambda: self.owner, session=lambda: self.session,
+                kill=lambda command: self.kill.get(order_of(command), ""),
                 number=lambda order_id: self.numbers.get(order_id, ""),
             )
         )  # fmt: skip
@@ -88,9 +90,9 @@ def test_what_was_held_up_does_not_leave() -> None:
 
 
 @pytest.mark.failure("F76")
-def test_a_kill_stops_entries_and_lets_exits_go() -> None:
+def test_a_kill_stops_what_it_forbids_and_lets_the_rest_go() -> None:
     world = World()
-    world.kill = "the kill switch is on"
+    world.kill = {"1": "the kill switch is on"}
     world.box.put(order("1"), 0)
     world.box.put(order("2", Purpose.STOP), 0)
     assert world.leave() == (["SubmitOrder"], ["the kill switch is on"])

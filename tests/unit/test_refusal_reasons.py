@@ -7,18 +7,33 @@ import msgspec
 import pytest
 
 from manjha.domain.commands import RefusalReason, Refused
-from manjha.domain.events import TradingSwitched
+from manjha.domain.events import AccountTaken, TradingSwitched
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import LegGroup, Order, OrderId, OrderType, Product, Side, Validity, Variety, WorkingOrder
+from manjha.domain.orders import (
+    LegGroup,
+    Order,
+    OrderId,
+    OrderType,
+    Product,
+    RunId,
+    Side,
+    Validity,
+    Variety,
+    WorkingOrder,
+)
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 from manjha.research.backtest import BacktestSpec, prepare, run_backtest
+from manjha.risk.governor import RateLimits
 from manjha.risk.limits import RiskLimits
+from manjha.risk.profit import ProfitRule
+from manjha.risk.protections import CooldownPeriod
 from manjha.simulator.fills import FillRules
 from manjha.strategy.context import Context
 from manjha.strategy.interface import Strategy
+from tests.fakes.control_desk import limits_of
 from tests.fakes.hand_made import FIRST_DAY, Row, days, flat, minutes, share_named, spec_of
 from tests.fakes.market_rules import option
 
@@ -26,6 +41,8 @@ ALPHA = share_named()
 INDEX = msgspec.structs.replace(ALPHA, kind=Kind.INDEX)
 FUTURE = msgspec.structs.replace(ALPHA, kind=Kind.FUTURE, asset=Asset.EQUITY, exchange=Exchange.NFO, underlying="ALPHA")
 FALLING: list[Row] = [flat(100), flat(100), (100, 100, 90, 90), flat(90), flat(90)]
+JUMPY: list[Row] = [flat(100), flat(100), flat(110), flat(110), flat(100)]
+BELOW: list[Row] = [flat(100)] * 2 + [flat(98)] * 3
 KEPT = FillRules(orders_end_with_day=False)
 REMEMBERED: list[WorkingOrder] = []
 Script = Mapping[int, Callable[[Context], None]]
@@ -60,6 +77,15 @@ class Early(Scripted):
             ctx.buy(10)
 
 
+class Morning(Scripted):
+    """Buy on the second morning, when the last price is of the day before."""
+
+    def on_session(self, ctx: Context, day: TradingDay) -> None:
+        """Buy once."""
+        if ctx.position_index == 0 and day > FIRST_DAY:
+            ctx.buy(10)
+
+
 class Case(NamedTuple):
     """A script that is refused once, in what, held as what, and with which rules."""
 
@@ -76,7 +102,7 @@ def spec_for(case: Case) -> BacktestSpec:
     body = {"__doc__": "Played.", "script": case.script, "product": case.product}
     bars = days(case.instrument, case.rows)
     if case.seconds:
-        bars = minutes(case.instrument, [flat(100)] * 80, length=case.seconds)
+        bars = minutes(case.instrument, [*case.rows] * 16, length=case.seconds)
     spec = spec_of(type("Played", (case.base,), body)(), bars, **case.changes)
     return msgspec.structs.replace(spec, instruments=(case.instrument,))
 
@@ -85,8 +111,8 @@ def buy(qty: int = 10, **terms: Any) -> Callable[[Context], None]:
     return lambda ctx: ctx.buy(qty, **terms)
 
 
-def sell(qty: int = 10) -> Callable[[Context], None]:
-    return lambda ctx: ctx.sell(qty)
+def sell(qty: int = 10, **terms: Any) -> Callable[[Context], None]:
+    return lambda ctx: ctx.sell(qty, **terms)
 
 
 def change(**terms: Any) -> Callable[[Context], None]:
@@ -106,6 +132,17 @@ def limited(**limits: Any) -> dict[str, Any]:
     return {"limits": RiskLimits(**limits)}
 
 
+def controlled(**limits: Any) -> dict[str, Any]:
+    return {"controls": limits_of(**limits)}
+
+
+def twice(ctx: Context) -> None:
+    """Ask for the same entry two times at once."""
+    ctx.buy(10, limit=99)
+    ctx.buy(10, limit=99)
+
+
+RATE = RateLimits(per_second=2, account_per_second=2, age_max_ns=1)
 GROUP = LegGroup(())
 IN_A_BACKTEST: dict[RefusalReason, Case] = {
     RefusalReason.UNIVERSE: Case({1: buy()}, base=Choosing),
@@ -134,6 +171,34 @@ IN_A_BACKTEST: dict[RefusalReason, Case] = {
     RefusalReason.EXCHANGE: Case(
         {1: buy(limit=95), 2: change(limit=80)}, changes={"fills": KEPT, "bands": {ALPHA.id: 100_000_000}}
     ),
+    RefusalReason.NOT_ALLOWED: Case({1: buy()}, changes=controlled(allowed=())),
+    RefusalReason.FROZEN: Case(
+        {2: buy()}, seconds=300, rows=JUMPY, changes=controlled(price_jump_max=500, bad_prices_max=1)
+    ),
+    RefusalReason.PAUSED: Case(
+        {1: buy(), 2: sell(), 3: buy()}, changes=controlled(protections=(CooldownPeriod(stop_ns=10**16),))
+    ),
+    RefusalReason.KILLED: Case(
+        {0: buy(), 2: buy()}, rows=FALLING, changes=controlled(profit=(ProfitRule(stop=Cash(500_000)),))
+    ),
+    RefusalReason.ORDER_QTY: Case({1: buy()}, changes=controlled(order_qty_max=Qty(9))),
+    RefusalReason.STALE_PRICE: Case({}, base=Morning, changes=controlled(price_age_max_ns=1)),
+    RefusalReason.COLLAR: Case({1: buy(limit=95)}, changes=controlled(collar_share=200)),
+    RefusalReason.OPEN_VALUE: Case({1: buy()}, changes=controlled(open_value_max=Cash(9_999_999))),
+    RefusalReason.INSTRUMENT_VALUE: Case({1: buy()}, changes=controlled(instrument_value_max=Cash(9_999_999))),
+    RefusalReason.GROSS_VALUE: Case({1: buy()}, changes=controlled(gross_value_max=Cash(9_999_999))),
+    RefusalReason.NET_VALUE: Case({1: buy()}, changes=controlled(net_value_max=Cash(9_999_999))),
+    RefusalReason.SELF_TRADE: Case(
+        {1: buy(), 2: sell(5, limit=99.5), 3: buy()}, rows=BELOW, changes={**controlled(), "fills": KEPT}
+    ),
+    RefusalReason.DUPLICATE: Case({1: twice}, changes=controlled(duplicate_ns=1)),
+    RefusalReason.REPEATED: Case({1: twice}, changes=controlled(entries_max=1, entries_window_ns=1)),
+    RefusalReason.ORDERS_A_DAY: Case({1: twice}, changes=controlled(orders_day_max=1)),
+    RefusalReason.MODIFICATIONS: Case(
+        {1: buy(limit=95), 2: change(limit=94), 3: change(limit=93)},
+        changes={**controlled(modifications_max=1), "fills": KEPT},
+    ),
+    RefusalReason.RATE: Case({1: twice}, changes=controlled(rate=RATE)),
 }
 
 AGAIN: list[tuple[RefusalReason, Case]] = [
@@ -156,6 +221,8 @@ AT_THE_GATE: dict[RefusalReason, tuple[Mapping[str, Any], str]] = {
     RefusalReason.VARIETY: ({"variety": Variety.AMO}, "a strategy cannot ask for a variety yet"),
     RefusalReason.DISCLOSED: ({"disclosed": Qty(1)}, "a strategy cannot ask for a disclosed quantity yet"),
     RefusalReason.PROTECTION: ({"protection_bps": 50}, "a strategy cannot ask for market protection yet"),
+    RefusalReason.COOL_DOWN: ({}, "what the simulated exchange rejects, the gate of such a run refuses before"),
+    RefusalReason.NOT_RECONCILED: ({}, "a backtest has no broker to be compared with"),
     RefusalReason.TRADING_OFF: ({}, "nothing switches trading off in a backtest"),
 }  # fmt: skip
 """What no backtest produces: the order that the gate refuses, and why no strategy can bring it there."""
@@ -178,6 +245,10 @@ def test_the_gate_refuses_by_name(reason: RefusalReason) -> None:
     state = prepare(spec_for(Case({})))
     if reason is RefusalReason.TRADING_OFF:
         step(state, TradingSwitched(on=False, ts_ns=TsNs(1), reason="a test"))
+    if reason is RefusalReason.NOT_RECONCILED:
+        step(state, AccountTaken(RunId("run-1"), 1, "build", "settings", TsNs(1)))
+    if reason is RefusalReason.COOL_DOWN:
+        state.control(limits_of(reject_cooldown_ns=10)).rejected(plain_order(state), 1)
     verdict = state.gate.submit(msgspec.structs.replace(plain_order(state), **AT_THE_GATE[reason][0]), TsNs(2))
     assert isinstance(verdict, Refused)
     assert verdict.reason is reason

@@ -99,6 +99,7 @@ def test_a_quantity_is_an_integer_whatever_computed_it(qty: Any) -> None:
     assert json.loads(msgspec.json.encode(document(analyse(result))))["fills"][0]["qty"] == 10
 
 
+@pytest.mark.failure("F71")
 @pytest.mark.parametrize("qty", [10.5, float("nan"), "ten", None])
 def test_a_quantity_that_is_none_is_named(qty: Any) -> None:
     with pytest.raises(UsageError, match=f"whole number, was {qty}"):

@@ -36,6 +36,7 @@ def test_a_good_tick_passes_as_it_is() -> None:
     assert not made.kept_out
 
 
+@pytest.mark.failure("F62")
 def test_a_late_tick_counts_as_of_now() -> None:
     made = gate()
     made.admit(tick(after=10))
@@ -45,6 +46,7 @@ def test_a_late_tick_counts_as_of_now() -> None:
     assert made.late == 2
 
 
+@pytest.mark.failure("F61")
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
@@ -65,6 +67,7 @@ def test_an_impossible_tick_is_kept_out_and_counted(wrong: Tick, why: TickFault)
     assert made.latest_ns == 0
 
 
+@pytest.mark.failure("F61")
 def test_a_price_of_another_unit_is_a_spike() -> None:
     made = TickGate(hours)
     made.admit(tick(px=1_000))
@@ -74,6 +77,7 @@ def test_a_price_of_another_unit_is_a_spike() -> None:
     assert made.admit(tick(px=1_001)) == tick(px=1_001)
 
 
+@pytest.mark.failure("F62")
 def test_a_stamp_ahead_of_the_clock_does_not_move_event_time() -> None:
     made = gate()
     now = TsNs(OPENS + 5 * SECOND_NS)

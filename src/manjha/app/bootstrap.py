@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
     from manjha.adapters.sql.database import Database
+    from manjha.domain.kill import Scope
     from manjha.domain.orders import AccountId
     from manjha.domain.ticks import Tick, TickColumns
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.feed import Feed
     from manjha.ports.journal import Journal
+    from manjha.ports.kill_switch import KillSwitch
     from manjha.ports.market_data import HistorySource
     from manjha.ports.segments import MarketSegments
     from manjha.ports.strategies import StrategySource
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from manjha.ports.tasks import TaskRunner
     from manjha.ports.trials import TrialLedger
     from manjha.ports.unit_of_work import UnitOfWork
+    from manjha.risk.control_limits import ControlLimits
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
     from manjha.services.projection import Reference
@@ -290,6 +293,40 @@ def market_segments(settings: Settings, where: str, account: "AccountId", asked:
 
 def _journal_url(where: str) -> str:
     return where if "://" in where else f"sqlite:///{where}"
+
+
+def kill_switch(settings: Settings) -> "KillSwitch":
+    """Return the kill switch beside the journal, a file in MANJHA_HOME that holds for every account of it."""
+    from manjha.adapters.files.kill_switch import KillSwitchFile
+
+    return KillSwitchFile(settings.home / "kill.json", system_clock())
+
+
+def kill_scope(settings: Settings, strategy: str, instrument: str) -> "Scope":
+    """Return whom a kill is for. Raises `UsageError` for an instrument that is not known."""
+    from manjha.domain.instrument import InstrumentId
+    from manjha.domain.kill import Scope
+    from manjha.domain.orders import StrategyId
+
+    found = instrument_book(settings).find(instrument).id if instrument else InstrumentId("")
+    return Scope(StrategyId(strategy), found)
+
+
+def control_limits(settings: Settings) -> "ControlLimits":
+    """Return the controls of paper and live trading. Raises `SettingsError` and `UsageError` for what cannot be."""
+    from manjha.app.risk_limits import control_limits as from_settings
+
+    return from_settings(settings.risk, lambda name: instrument_book(settings).find(name).id)
+
+
+def whoever() -> str:
+    """Return who acts at this terminal, as the machine knows it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def history_source(name: str, settings: Settings) -> "HistorySource":

@@ -5,15 +5,19 @@ account, the broker's session, how long ago the decision was written down, and w
 intended. An order's commands go one after the other; orders go beside each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.errors import InvariantBroken
-from manjha.domain.events import SendVetoed
+from manjha.domain.events import KillSwitched, SendVetoed
+from manjha.domain.kill import level_name
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Purpose
+from manjha.engine.state import EngineState
+from manjha.risk.controlled_gate import is_less
+from manjha.risk.kill import forbids, joined, level_for
 
 Command = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder]
 
@@ -31,13 +35,13 @@ class Outgoing(msgspec.Struct, frozen=True):
 class Conditions(msgspec.Struct, kw_only=True):
     """What the outbox asks before each command; each returns why not, empty for no objection.
 
-    `owner`: whether this process still owns the account. `session`: whether the broker listens. `kill`: whether what
-    adds risk may still go. `number` gives the broker's number of an order.
+    `owner`: whether this process still owns the account. `session`: whether the broker listens. `kill`: whether a
+    command may go by the kill switch (see `kill_condition`). `number` gives the broker's number of an order.
     """
 
     owner: Callable[[], str]
     session: Callable[[], str]
-    kill: Callable[[], str]
+    kill: Callable[[Command], str]
     number: Callable[[OrderId], str]
 
 
@@ -110,10 +114,34 @@ class Outbox:
         if isinstance(asked, SubmitOrder):
             if late > DEADLINE_NS:
                 return f"decided {late // 1_000_000} ms ago; it had to leave within {DEADLINE_NS // 1_000_000}"
-            if asked.order.purpose is Purpose.SIGNAL:
-                return conditions.kill()
+        elif not conditions.number(asked.order_id):
+            return "the broker's number of the order is not known yet"
+        return conditions.kill(one.command)
+
+
+def kill_condition(state: EngineState, thrown: Callable[[], Sequence[KillSwitched]]) -> Callable[[Command], str]:
+    """Return what the outbox asks of the kill switch: it is on where the state, thus the journal, or the file says so.
+
+    `thrown` reads the file anew. Cancels go at every level, and so does a smaller quantity at the same price.
+    """
+
+    def objection(command: Command) -> str:
+        asked, controls = command.command, state.controls
+        if isinstance(asked, CancelOrder):
             return ""
-        return "" if conditions.number(asked.order_id) else "the broker's number of the order is not known yet"
+        record = state.book.records[order_of(command)]
+        order = record.order
+        if isinstance(asked, ModifyOrder) and is_less(record, asked):
+            return ""
+        levels = joined({} if controls is None else controls.levels, thrown())
+        level = level_for(levels, order.origin.strategy, order.instrument)
+        opens = order.purpose is Purpose.SIGNAL
+        if controls is not None:
+            opens = order.id in controls.entry_ids
+            level = max(level, level_for(controls.tripped, order.origin.strategy, order.instrument))
+        return f"the kill switch is on, level {level_name(level)}" if forbids(level, order.purpose, opens=opens) else ""
+
+    return objection
 
 
 def order_of(command: Command) -> OrderId:

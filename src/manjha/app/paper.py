@@ -1,21 +1,25 @@
 """A paper trader put together: a run, its journal, the simulated exchange behind an outbox, and who owns the time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from manjha.app.loopback import PaperBroker, PaperMarket
-from manjha.app.outbox import Conditions, Outbox
+from manjha.app.outbox import Conditions, Outbox, kill_condition
 from manjha.app.trader import Trader
 from manjha.domain.commands import CallPerson
-from manjha.domain.events import AccountTaken, Event
+from manjha.domain.events import AccountTaken, Event, KillSwitched
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
 from manjha.engine.pump import Pump
+from manjha.engine.state import EngineState
 from manjha.engine.tick_gate import TickGate
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
+from manjha.risk.kill import unheard
 from manjha.services.live_runs import LivePlan, LiveTape, open_run
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.tick_venue import TickVenue
@@ -24,13 +28,13 @@ from manjha.simulator.tick_venue import TickVenue
 class Around(NamedTuple):
     """What a paper trader asks of the outside.
 
-    `mono_ns` is a clock that never jumps; `tell` calls a person; `kill` says why nothing that adds risk may leave,
-    empty for no objection; `seen` hears of every event and what was decided on it.
+    `mono_ns` is a clock that never jumps; `tell` calls a person; `thrown` reads the kill switch's file anew; `seen`
+    hears of every event and what was decided on it.
     """
 
     mono_ns: Callable[[], int]
     tell: Callable[[CallPerson], None]
-    kill: Callable[[], str]
+    thrown: Callable[[], Sequence[KillSwitched]]
     seen: Callable[[Event, Iterable[object]], None]
 
 
@@ -86,7 +90,8 @@ def paper_session(
     def owner() -> str:
         return "" if journal.head().epoch == epoch else "another process has taken the account over"
 
-    outbox = Outbox(Conditions(owner=owner, session=lambda: "", kill=around.kill, number=number))
+    kill = kill_condition(state, around.thrown)
+    outbox = Outbox(Conditions(owner=owner, session=lambda: "", kill=kill, number=number))
     trader = Trader(state, run.tape, outbox, broker, around.mono_ns)
     market = PaperMarket(state, venue, broker)
 
@@ -104,7 +109,15 @@ def paper_session(
     origin = state.origin
     spec = plan.spec
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
+    _hear(pump, state, around)
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
     return Session(trader, pump, run.tape, gate, run.is_new)
+
+
+def _hear(pump: Pump, state: EngineState, around: Around) -> None:
+    """Take over what was thrown by the file while nobody ran."""
+    levels = {} if state.controls is None else state.controls.levels
+    for event in unheard(levels, around.thrown()):
+        pump.apply(msgspec.structs.replace(event, ts_ns=pump.now_ns))

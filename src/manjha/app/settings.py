@@ -46,6 +46,48 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ray_address: str | None = None
 
 
+class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The controls of paper and live trading: `risk.control_limits` and the rate, in whole rupees and seconds.
+
+    `instruments` is what may be traded, separated by commas. Collars and the jump are in hundredths of a per cent. None
+    is no limit; with real money those that have no default must be set.
+    """
+
+    instruments: str | None = None
+    order_qty_max: int | None = None
+    order_value_max: int | None = None
+    open_value_max: int | None = None
+    instrument_value_max: int | None = None
+    gross_value_max: int | None = None
+    net_value_max: int | None = None
+    day_loss_max: int | None = None
+    day_profit_target: int | None = None
+    profit_lock_at: int | None = None
+    profit_floor: int | None = None
+    profit_trail: int | None = None
+    orders_day_max: int | None = None
+    collar_share: int = 200
+    collar_future: int = 200
+    collar_option: int = 2_000
+    price_age_s: int = 5
+    price_jump_max: int = 2_000
+    bad_prices_max: int = 3
+    duplicate_s: int = 2
+    entries_max: int = 5
+    entries_window_s: int = 300
+    rejections_max: int = 3
+    reject_cooldown_s: int = 10
+    modifications_max: int = 20
+    per_second: int = 8
+    per_minute: int = 180
+    per_day: int = 1_800
+    account_per_second: int = 8
+    account_per_minute: int = 350
+    account_per_day: int = 4_500
+    reserve: int = 20
+    entry_age_s: int = 5
+
+
 class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`urls` are where notes go, in Apprise's form; `${NAME}` in one is a variable of the environment.
 
@@ -66,15 +108,17 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
 
-    `database_url` is where records are kept; None is the file manjha.db in `home`.
+    `database_url` is where records are kept; None is the file manjha.db in `home`. `account` is whose orders are sent.
     """
 
     home: Path = Path()
     rules_file: Path | None = None
     database_url: str | None = None
+    account: str = "paper"
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
     tasks: TaskSettings = TaskSettings()
+    risk: RiskSettings = RiskSettings()
     notify: NotifySettings = NotifySettings()
 
 
@@ -114,10 +158,12 @@ def _expected(key: str, name: str) -> str:
     field = next(field for field in msgspec.structs.fields(Settings) if field.name == key)
     if not name:
         return _PATH if Path in get_args(field.type) else _TEXT
-    default = getattr(field.default, name)
+    inner = next(one for one in msgspec.structs.fields(type(field.default)) if one.name == name)
     if key == "notify" and name != "pace_s":
         return _TEXTS if name == "urls" else _LEVEL
-    return _COUNT if isinstance(default, int) else _ADDRESS if default else _TEXT
+    if inner.type is int or int in get_args(inner.type):
+        return _COUNT
+    return _ADDRESS if inner.default else _TEXT
 
 
 def _is_one(value: object, expected: str) -> bool:

@@ -10,14 +10,35 @@ from typing import Protocol
 
 from manjha.app.outbox import Command, Outbox, Outgoing, order_of
 from manjha.domain.broker import Outcome
-from manjha.domain.commands import Approved, CallPerson, CancelOrder, Output, ReadBroker, Refused, SetTimer, SubmitOrder
+from manjha.domain.commands import (
+    Approved,
+    CallPerson,
+    CancelOrder,
+    Output,
+    ReadBroker,
+    Refused,
+    SetTimer,
+    SubmitOrder,
+    Tripped,
+)
 from manjha.domain.errors import InvariantBroken
-from manjha.domain.events import ChangeAnswered, Event, MarketAdvanced, OrderFilled, SubmitAnswered, TimerFired
+from manjha.domain.events import (
+    ChangeAnswered,
+    Event,
+    KillSwitched,
+    MarketAdvanced,
+    OrderFilled,
+    SubmitAnswered,
+    TimerFired,
+)
 from manjha.domain.moments import TsNs
 from manjha.engine.pump import Pump
+from manjha.engine.requests import RATE_TIMER
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
 
+LATE_NS = 100_000_000
+"""How late something that was due may happen before the rate of orders hears of it."""
 WAITING_MAX = 500
 """Rows that may wait for a commit while nothing leaves."""
 
@@ -81,13 +102,24 @@ class Trader:
             raise InvariantBroken("a trader was asked before it had a pump")
         return self._pump
 
+    def advance_to(self, ts_ns: TsNs) -> None:
+        """Let time come to now, and everything happen that is due.
+
+        One who was held up hears first how late it is: what is overdue happens in its order of time, and leaves now.
+        """
+        state, late_ns = self.state, ts_ns - self.pump.now_ns
+        if state.controls is not None and late_ns > LATE_NS and min(self.pump.next_ns, ts_ns) < ts_ns - LATE_NS:
+            self.pump.apply(TimerFired(RATE_TIMER, ts_ns))
+        self.pump.advance_to(ts_ns)
+
     def take(self, event: Event) -> list[Output]:
         """Write an event down, let the engine see it, and write down what it decides."""
         ts_ns = self._ts_of(event)
         self._tape.record(event, ts_ns, self.state.matching)
         outputs = step(self.state, event)
         self._tape.decided(outputs, ts_ns)
-        if self._tape.waiting >= WAITING_MAX:
+        if self._tape.waiting >= WAITING_MAX or isinstance(event, KillSwitched):
+            # Who throws the kill switch is told that it holds: it holds after a power cut too.
             self._tape.commit()
         return outputs
 
@@ -144,7 +176,7 @@ def restored(state: EngineState, values: Iterable[Event | Output]) -> list[SetTi
     for value in values:
         if isinstance(value, SetTimer):
             timers.append(value)
-        elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson):
+        elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson | Tripped):
             if isinstance(value, TimerFired):
                 due = [timer for timer in timers if timer.key == value.key and timer.ts_ns <= value.ts_ns]
                 if due:

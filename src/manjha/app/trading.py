@@ -15,6 +15,7 @@ from manjha.app import account_parts
 from manjha.app.bootstrap import (
     backtest_services,
     journal_to_write,
+    kill_switch,
     market_segments,
     replayed_feed,
     system_clock,
@@ -35,6 +36,7 @@ from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
+from manjha.engine.freezing import all_frozen
 from manjha.market.calendar import trading_days
 from manjha.ports.feed import Feed
 from manjha.ports.notifier import Notifier
@@ -102,7 +104,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     notifier = account_parts.notifier(settings, os.environ)
     teller = _Teller(account, plan.spec, say, notifier)
     try:
-        around = Around(time.monotonic_ns, teller.call, lambda: "", teller.saw)
+        around = Around(time.monotonic_ns, teller.call, kill_switch(settings).thrown, teller.saw)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
@@ -253,6 +255,6 @@ class _Watcher:
             "open orders": state.book.open_count,
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),
-            "frozen": ", ".join(sorted(state.desk.frozen)) if state.desk is not None else "",
+            "frozen": ", ".join(sorted(all_frozen(state))),
             "positions": positions,
         }

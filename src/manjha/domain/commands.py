@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import LegGroup, Order, OrderId
@@ -96,6 +97,23 @@ class RefusalReason(StrEnum):
     EXCHANGE = "the exchange refused the new terms"
     NOT_RECONCILED = "the account is not compared with the broker's yet"
     FROZEN = "the instrument is frozen until a person has looked at it"
+    KILLED = "the kill switch forbids it"
+    NOT_ALLOWED = "the instrument is not on the list of what may be traded"
+    PAUSED = "the strategy is paused"
+    ORDER_QTY = "the order's quantity is above the limit"
+    STALE_PRICE = "the last good price is too old"
+    COLLAR = "a price is too far from the last good one"
+    OPEN_VALUE = "the value of open orders would be above the limit"
+    INSTRUMENT_VALUE = "the instrument's worst-case exposure would be above the limit"
+    GROSS_VALUE = "the account's worst-case gross exposure would be above the limit"
+    NET_VALUE = "the account's worst-case net exposure would be above the limit"
+    SELF_TRADE = "it could trade with an order of our own"
+    DUPLICATE = "the same order was placed a moment ago"
+    REPEATED = "too many entries in a short time"
+    COOL_DOWN = "such an order was rejected a moment ago"
+    ORDERS_A_DAY = "the day's number of orders is reached"
+    MODIFICATIONS = "the order was modified too often"
+    RATE = "its turn to be sent did not come in time"
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -107,7 +125,28 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
+class Tripped(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A control acted by itself: a kill level for the rest of the day, or (level OFF) a pause or a freeze.
+
+    `until_ns` is when a pause ends; 0 where it ends with the day or by a person.
+    """
+
+    control: str
+    level: KillLevel
+    scope: Scope
+    detail: str
+    ts_ns: TsNs
+    until_ns: TsNs = TsNs(0)
+
+
 Output = (
-    Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder] | SetTimer | ReadBroker | CallPerson | Refused
+    Approved[SubmitOrder]
+    | Approved[ModifyOrder]
+    | Approved[CancelOrder]
+    | SetTimer
+    | ReadBroker
+    | CallPerson
+    | Refused
+    | Tripped
 )
-"""What a step gives back: approved commands, timers and questions for the driver, refusals and calls for the record."""
+"""What a step gives back: approved commands, timers and questions for the driver, the rest for the record."""

@@ -6,6 +6,7 @@ from manjha.domain.actions import CorporateAction
 from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen
 from manjha.domain.charges import ChargeLines
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, OrderId, RunId, StrategyId
@@ -125,6 +126,34 @@ class TradingSwitched(msgspec.Struct, frozen=True, gc=False, tag=True):
     reason: str
 
 
+class KillSwitched(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The kill switch was thrown for a scope, or (level OFF) lifted for it and all within it; why, and by whom."""
+
+    level: KillLevel
+    scope: Scope
+    reason: str
+    who: str
+    ts_ns: TsNs
+
+
+class InstrumentFrozen(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Nothing may be opened in an instrument until a person has looked; `on` false is that the person has."""
+
+    instrument: InstrumentId
+    on: bool
+    ts_ns: TsNs
+    reason: str
+
+
+class BandChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The exchange takes orders in an instrument from `low` to `high` only, both included, in 1e-4 rupee."""
+
+    instrument: InstrumentId
+    low: Px
+    high: Px
+    ts_ns: TsNs
+
+
 class AccountTaken(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A process took the account over at its broker: the journal's epoch, and what the process is made of.
 
@@ -219,4 +248,7 @@ Event = (
     | BrokerRead
     | LinkLost
     | DifferenceAccepted
+    | KillSwitched
+    | InstrumentFrozen
+    | BandChanged
 )

@@ -74,10 +74,10 @@ class Desk(msgspec.Struct, kw_only=True):
         Orders that are not ours, and what they left as a signed quantity.
     suspects
         Differences of positions that were seen once; the second time they count.
-    frozen
-        Instruments in which nothing is opened until a person has looked, and why.
     thawed
         Instruments whose difference a person has accepted: the next comparison takes it as external.
+    in_flight
+        Orders of which a command has left and has no outcome yet; the next one waits for it.
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
     closing
@@ -102,8 +102,8 @@ class Desk(msgspec.Struct, kw_only=True):
     external: dict[Held, int] = {}
     trades: set[FillId] = set()
     suspects: dict[Held, int] = {}
-    frozen: dict[InstrumentId, str] = {}
     thawed: dict[InstrumentId, None] = {}
+    in_flight: set[OrderId] = set()
     is_compared: bool = False
     was_compared: bool = False
     polls: int = 0
@@ -136,8 +136,8 @@ class Desk(msgspec.Struct, kw_only=True):
             list(self.short), sorted((key, tuple(held)) for key, held in self.loose.items()),
             [(key, one.seen, one.counted) for key, one in sorted(self.external_orders.items())],
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
-            sorted(self.frozen.items()), self.is_compared, self.was_compared,
-            list(self.closing.values()), sorted(self.closers), sorted(self.waived),
+            self.is_compared, self.was_compared,
+            list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
         )  # fmt: skip
 
 

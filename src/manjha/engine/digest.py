@@ -40,6 +40,10 @@ def digest(state: EngineState) -> str:
         "protections": [(entry_id, p.filled, p.stop_px, p.best) for entry_id, p in sorted(state.protections.items())],
         "refusals": state.record_refusals,
     }
+    if state.controls is not None:
+        content["controls"] = state.controls.memory()
+    if state.gate.closed:
+        content["closed"] = sorted(state.gate.closed.items())
     if state.groups:
         content["legs"] = list(state.groups.values())
     if state.desk is not None:

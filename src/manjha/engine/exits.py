@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from manjha.domain.commands import ModifyOrder, Output, SetTimer
+from manjha.domain.kill import KillLevel
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty, Rounding, round_to_tick
 from manjha.domain.orders import Fill, Order, OrderId, OrderType, Product, Purpose, Side
@@ -145,6 +146,9 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
         entry = protection.entry
         if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
             continue
+        if _is_killed(state, entry):
+            # Protection may not rest now; it is placed when the level is lifted.
+            continue
         today = state.gate.today.get(entry.instrument)
         if today is None or not today.open_ns <= now_ns < today.close_ns:
             continue
@@ -154,6 +158,14 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
         if not any(order_id in desk.closers for order_id in opens):
             found.append(entry_id)
     return found
+
+
+def _is_killed(state: EngineState, entry: Order) -> bool:
+    """Tell whether the kill switch forbids stops and targets of an entry."""
+    controls = state.controls
+    if controls is None:
+        return False
+    return controls.level(entry.origin.strategy, entry.instrument) >= KillLevel.CANCEL_ALL
 
 
 def _lacks(state: EngineState, protection: Protection) -> tuple[Purpose, ...]:

@@ -11,8 +11,9 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import Fill, Order, OrderId, Purpose
 from manjha.engine.desk import External, call
+from manjha.engine.freezing import freeze
 from manjha.engine.handlers import orders
-from manjha.engine.handlers.broker import desk_of, freeze
+from manjha.engine.handlers.broker import desk_of
 from manjha.engine.state import EngineState
 from manjha.portfolio.positions import Position
 

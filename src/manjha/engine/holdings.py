@@ -6,7 +6,8 @@ from manjha.domain.broker import PositionSeen
 from manjha.domain.commands import Output
 from manjha.domain.moments import TsNs
 from manjha.engine.desk import Desk, Held, call
-from manjha.engine.handlers.broker import desk_of, freeze
+from manjha.engine.freezing import freeze, why_frozen
+from manjha.engine.handlers.broker import desk_of
 from manjha.engine.state import EngineState
 
 
@@ -54,6 +55,6 @@ def _differs(state: EngineState, key: Held, difference: int, held: int, now_ns: 
             call(instrument, f"{difference:+} held as {product} came from outside of Manjha", now_ns, out)
         return
     why = f"the broker shows {difference:+} as {product} that nothing explains, beside {held} of ours"
-    if desk.frozen.get(instrument) != why:
-        desk.frozen.pop(instrument, None)
+    if why_frozen(state, instrument) != why:
+        state.gate.reopen(instrument)
         freeze(state, instrument, why, now_ns, out)

@@ -18,6 +18,7 @@ from manjha.domain.commands import (
     Refused,
     SetTimer,
     SubmitOrder,
+    Tripped,
 )
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import Event
@@ -29,7 +30,7 @@ Journaled: TypeAlias = Event | Output | Note
 T = TypeVar("T")
 _APPROVED = "Approved"
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
-_SAID = (Refused, SetTimer, ReadBroker, CallPerson)
+_SAID = (Refused, SetTimer, ReadBroker, CallPerson, Tripped)
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 _PLAIN: dict[str, type] = _EVENTS | {kind.__name__: kind for kind in (*_SAID, *get_args(Note))}
 _COMMANDS: dict[str, type] = {f"{_APPROVED}.{kind.__name__}": kind for kind in (SubmitOrder, ModifyOrder, CancelOrder)}

@@ -22,8 +22,9 @@ from manjha.domain.orders import Fill, Phase
 from manjha.engine.desk import CANCEL_AGAIN_NS, CANCELS_MAX, QUARANTINE_NS, READS_MIN, Desk, call, plan_poll
 from manjha.engine.external import external_order, external_trade
 from manjha.engine.flatten import fit_fill, look_again
+from manjha.engine.freezing import freeze
 from manjha.engine.handlers import orders
-from manjha.engine.handlers.broker import bind, desk_of, freeze
+from manjha.engine.handlers.broker import bind, desk_of
 from manjha.engine.holdings import compare
 from manjha.engine.state import EngineState
 from manjha.orders.book import AtBroker, OrderRecord

@@ -44,6 +44,8 @@ _MIS, _SIGNAL, _REGULAR, _NONE = Product.MIS, Purpose.SIGNAL, Variety.REGULAR, Q
 
 SQUARE_OFF_TIMER = "square-off"
 """Key of the timer at which intraday positions are closed."""
+RATE_TIMER = "rate"
+"""Key of the timer at which commands that wait for their turn are looked at again."""
 
 
 def carry_out(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
@@ -138,6 +140,8 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
     parts: tuple[Qty, ...] = (qty,)
     if instrument.freeze and qty > instrument.freeze:
         parts = slices(qty, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or parts
+        if state.controls is not None:
+            state.controls.expect_slices(instrument.id, request.side, now_ns)
     for part in parts:
         order = Order(
             state.next_order_id(),
@@ -228,6 +232,8 @@ def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns:
     closes = wish.purpose is not Purpose.SIGNAL or state.held(instrument.id, wish.product) == -wish.change
     most = size if closes else state.setup.limits.slices_max
     parts = slices(size, instrument.freeze, instrument.lot, most) or (Qty(size),)
+    if len(parts) > 1 and state.controls is not None:
+        state.controls.expect_slices(instrument.id, Side.BUY if wish.change > 0 else Side.SELL, now_ns)
     for part in parts:
         order = Order(
             state.next_order_id(),

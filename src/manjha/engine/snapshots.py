@@ -15,6 +15,7 @@ from manjha.domain.moments import TradingDay
 from manjha.domain.money import Px
 from manjha.domain.orders import Fill, Order, OrderId, StrategyId
 from manjha.engine.desk import Desk
+from manjha.engine.kept_controls import KeptControls, kept_controls, put_back_controls
 from manjha.engine.remembered import CannotBeKept, StrategyMemory
 from manjha.engine.state import EngineState, PositionChange, Protection
 from manjha.orders.book import OrderRecord
@@ -69,6 +70,7 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     record_steps: bytes
     strategy: list[Any]
     closed: dict[str, tuple[RefusalReason, str]]
+    controls: KeptControls | None
     squares_off: bool
     desk: Desk | None
 
@@ -122,6 +124,7 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             record_steps=bytes(state.record_steps),
             strategy=remembered,
             closed=gate.closed,
+            controls=None if state.controls is None else kept_controls(state.controls),
             squares_off=state.squares_off,
             desk=state.desk,
             **{name: getattr(state, name) for name in _RECORDS},
@@ -132,6 +135,9 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
 def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None:
     """Bring a state that is as before the first event to where it was when the snapshot was made."""
     kept = _DECODER.decode(payload)
+    if kept.controls is not None:
+        # A run that began without controls has got them on the way.
+        put_back_controls(state.control(kept.controls.limits), kept.controls)
     _orders(state, kept)
     _portfolio(state, kept)
     _risk(state, kept)

@@ -31,11 +31,16 @@ if TYPE_CHECKING:
     from manjha.domain.commands import Refused
     from manjha.domain.events import DayChargesSettled
     from manjha.engine.desk import Desk
+    from manjha.risk.control_limits import ControlLimits
+    from manjha.risk.controls import Controls
     from manjha.strategy.asked import Request
 
 
 class EngineSetup(msgspec.Struct, frozen=True):
-    """What a run is made of. `rates` forces one rate card for every fill (None: by instrument and date)."""
+    """What a run is made of. `rates` forces one rate card for every fill (None: by instrument and date).
+
+    `controls` None is a run without them. `bands` are daily price bands by instrument in 1e-9, where one is known.
+    """
 
     origin: Origin
     strategy: Strategy
@@ -48,6 +53,8 @@ class EngineSetup(msgspec.Struct, frozen=True):
     sizing: SizingPolicy
     limits: RiskLimits = RiskLimits()
     rates: RateCard | None = None
+    controls: "ControlLimits | None" = None
+    bands: Mapping[InstrumentId, int] = {}
 
 
 class Protection(msgspec.Struct, gc=False):
@@ -109,6 +116,12 @@ class Marks(Mapping[InstrumentId, int]):
             return self.rebased[instrument][1]
         return series.close_e4[row]
 
+    def seen_ns(self, instrument: InstrumentId) -> int:
+        """Return when the last close was seen (UTC ns); 0 before the first bar."""
+        series = self._series[instrument]
+        row = series.row()
+        return int(series.columns.ts_close_ns[row]) if row >= 0 else 0
+
     def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
         """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""
         series, px = self._series.get(instrument), self.get(instrument)
@@ -142,6 +155,10 @@ class EngineState:
         Every group of legs by id, and those that have not ended.
     desk
         The broker's side of the account; None until a run begins at one.
+    controls
+        What the controls remember; None in a run without them. See `control`.
+    every_close
+        Whether the controls look at each close, so that no run of bars is quiet.
     ended_day
         The last day whose session has closed.
     carried_intraday
@@ -153,14 +170,16 @@ class EngineState:
         after the other, because there are many and Python's own objects take six times the memory.
     """
 
+    controls: "Controls | None"
+    desk: "Desk | None"
+
     def __init__(self, setup: EngineSetup) -> None:
         self.setup = setup
         self.origin = setup.origin
         self.strategy = setup.strategy
         self.timeline = setup.timeline
         self.cursor = setup.timeline.cursor
-        self.rules = setup.rules
-        self.rates = setup.rates
+        self.rules, self.rates = setup.rules, setup.rates
         self.sessions = setup.sessions
         self.instruments = {instrument.id: instrument for instrument in setup.instruments}
         self.marks = Marks(setup.timeline, [(i.id, setup.interval) for i in setup.instruments])
@@ -178,8 +197,9 @@ class EngineState:
         self.groups, self.sagas = dict[OrderId, Saga](), dict[OrderId, Saga]()
         self.trailing, self.carried_orders = set[OrderId](), list[Order]()
         self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
-        self.calls_on_fill = overrides(setup.strategy, "on_fill")
-        self.calls_on_session = overrides(setup.strategy, "on_session")
+        self.calls_on_fill, self.calls_on_session = (
+            overrides(setup.strategy, f"on_{at}") for at in ("fill", "session")
+        )
         self.wakeups: Sequence[int] | None = None
         self.picks_universe = overrides(setup.strategy, "universe")
         self.universe_day = self.held_until = self.ended_day = TradingDay(0)
@@ -193,7 +213,28 @@ class EngineState:
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
         self.recorded_at = self.today_fills = 0
-        self.desk: Desk | None = None
+        self.desk, self.controls, self.every_close = None, None, False
+        if setup.controls is not None:
+            self.control(setup.controls)
+
+    def control(self, limits: "ControlLimits | None" = None) -> "Controls":
+        """Put the gate under controls; a run that began without them gets those that a kill switch needs."""
+        if self.controls is None:
+            from manjha.risk.control_limits import NO_LIMITS
+            from manjha.risk.controlled_gate import ControlledGate
+            from manjha.risk.controls import Controls
+
+            limits = NO_LIMITS if limits is None else limits
+            self.controls = Controls(limits, self.marks.seen_ns, self._freeze)
+            self.gate = ControlledGate(self.gate, self.controls)
+            self.every_close = bool(limits.profit or limits.price_jump_max or self.setup.bands)
+        return self.controls
+
+    def _freeze(self, instrument: InstrumentId, why: str) -> None:
+        from manjha.domain.commands import RefusalReason
+
+        if instrument not in self.gate.closed:
+            self.gate.close(instrument, RefusalReason.FROZEN, why)
 
     def equity(self) -> Cash:
         """Return cash and positions at the last closes."""

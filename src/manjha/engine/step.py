@@ -7,12 +7,15 @@ from manjha.domain.commands import Output
 from manjha.domain.events import (
     AccountTaken,
     ActionEffective,
+    BandChanged,
     BrokerRead,
     ChangeAnswered,
     ContractExpired,
     DayChargesSettled,
     DifferenceAccepted,
     Event,
+    InstrumentFrozen,
+    KillSwitched,
     LinkLost,
     MarketAdvanced,
     ModifyRejected,
@@ -29,7 +32,7 @@ from manjha.domain.events import (
     TradingSwitched,
 )
 from manjha.domain.moments import TsNs
-from manjha.engine.handlers import broker, market, orders, session, settlement
+from manjha.engine.handlers import broker, control, market, orders, session, settlement
 from manjha.engine.legs import follow
 from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
@@ -55,6 +58,9 @@ HANDLERS: dict[type, Handler] = {
     SessionClosed: session.closed,
     TimerFired: session.timer_fired,
     TradingSwitched: session.switched,
+    KillSwitched: control.kill_switched,
+    InstrumentFrozen: control.instrument_frozen,
+    BandChanged: control.band_changed,
     ActionEffective: settlement.action_effective,
     ContractExpired: settlement.contract_expired,
     DayChargesSettled: settlement.day_charges_settled,
@@ -62,7 +68,7 @@ HANDLERS: dict[type, Handler] = {
 
 
 def step(state: EngineState, event: Event) -> list[Output]:
-    """Apply one event; return approved commands, timers to set and refusals, in order.
+    """Apply one event; return approved commands, timers to set, refusals and trips, in order.
 
     The same events in the same order give the same state and the same outputs, always.
     """
@@ -70,6 +76,12 @@ def step(state: EngineState, event: Event) -> list[Output]:
     HANDLERS[type(event)](state, event, out)
     if state.sagas:
         follow(state, _moment(state, event), out)
+    if state.controls is not None:
+        # Before the broker's side: only what really leaves gets a tag and counts as under way. Loaded where needed: a
+        # plain backtest starts without them.
+        from manjha.engine.controlling import settle
+
+        settle(state, state.controls, _moment(state, event), out)
     if state.desk is not None:
         broker.note_outputs(state, event, out)
     return out

@@ -13,6 +13,7 @@ from manjha.domain.orders import Origin, Product
 from manjha.domain.segments import MarketWritten
 from manjha.domain.sizing import SizingPolicy
 from manjha.market.charges import RateCard
+from manjha.risk.control_limits import ControlLimits
 from manjha.risk.limits import RiskLimits
 
 
@@ -47,6 +48,8 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Bars that opened earlier stood on the timeline before the first event; 0 where none did.
     assumptions
         What the exchange of the run assumes, in words.
+    controls, bands
+        What orders are held to, None for no controls; daily price bands by instrument in 1e-9, where one is known.
     """
 
     origin: Origin
@@ -69,6 +72,8 @@ class RunBegun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     trade_from_ns: TsNs
     assumptions: tuple[Given, ...]
     history_until_ns: TsNs = TsNs(0)
+    controls: ControlLimits | None = None
+    bands: dict[InstrumentId, int] = {}
 
 
 class MatchingMoved(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -4,7 +4,7 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -41,6 +41,9 @@ from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_str
 from manjha.strategy.numba_start import defer_blas
 from manjha.strategy.views import Timeline
 
+if TYPE_CHECKING:
+    from manjha.risk.control_limits import ControlLimits
+
 BACKTEST = AccountId("backtest")
 """The account of every backtest."""
 COLLECT_EVERY = 500_000
@@ -60,6 +63,8 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
         Bars of other intervals that the strategy may look at; each is visible at its own close.
     sessions_from_data
         Take days and hours from the bars instead of the exchange's calendar (data of no exchange).
+    controls
+        The control set of an account that trades; None, as usual in a backtest, is a run without it.
     rates
         One rate card for every fill instead of the dated table.
     bands
@@ -82,6 +87,7 @@ class BacktestSpec(msgspec.Struct, frozen=True, kw_only=True):
     initial: Cash = Cash(10_000_000_000)
     sizing: SizingPolicy = CapitalFraction(NANO * 95 // 100)
     limits: RiskLimits = RiskLimits()
+    controls: "ControlLimits | None" = None
     fills: FillRules = FillRules()
     slippage: SlippageModel = NoSlippage()
     latency_ns: int = 0
@@ -182,6 +188,8 @@ def engine_over(spec: BacktestSpec, timeline: Timeline, origin: Origin) -> Engin
             sizing=spec.sizing,
             limits=spec.limits,
             rates=spec.rates,
+            controls=spec.controls,
+            bands=spec.bands,
         )
     )
     spec.strategy.init(state.ctx)
@@ -224,6 +232,8 @@ def run_id(spec: BacktestSpec) -> RunId:
     digest.update(repr((spec.slippage, spec.latency_ns, spec.seed, spec.rules.hash, spec.rates, spec.limits)).encode())
     if spec.trade_from_ns:
         digest.update(repr(spec.trade_from_ns).encode())
+    if spec.controls is not None:
+        digest.update(repr(spec.controls).encode())
     for columns in spec.bars:
         digest.update(columns.instrument.encode())
         digest.update(columns.close)

@@ -133,11 +133,16 @@ class Gate:
                     self.portfolio.ledger.reserved += reserve
         except Refusal as refusal:
             return Refused(command, refusal.reason, refusal.detail, now_ns)
-        record = self.book.add(order, reserve)
+        self.book.add(order, reserve)
+        return Approved(command)
+
+    def leaves(self, approved: Approved[SubmitOrder]) -> Approved[SubmitOrder]:
+        """Give an approved order that leaves now the tag that it goes to the broker with."""
+        order = approved.command.order
         if self.tags is None:
-            return Approved(command)
-        record.at_broker = AtBroker(self.tags(order))
-        return Approved(SubmitOrder(order, record.at_broker.tag))
+            return approved
+        at = self.book.records[order.id].at_broker = AtBroker(self.tags(order))
+        return Approved(SubmitOrder(order, at.tag))
 
     def smaller(self, order: Order, *, sized: bool) -> Qty:
         """Return the part of a refused order that may go: what closes and, if `sized`, what the funds allow to open."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from manjha.domain.bars import Bar, BarColumns, Interval
 from manjha.domain.broker import ENDED, Turned, Unsent
-from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder
+from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.events import (
     BrokerRead,
@@ -42,7 +42,11 @@ from manjha.services.replays import Recorded, market_of, recorded_runs
 
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
-_SAME = ("strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits")
+_NO_EVENTS = (Approved, Refused, ReadBroker, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten)
+_SAME = (
+    "strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits",
+    "controls", "bands",
+)  # fmt: skip
 """What a run must have in common with the one that it goes on with, beside its instruments."""
 
 
@@ -212,7 +216,7 @@ def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Re
             timers.append(value)
         elif isinstance(value, MatchingMoved):
             state.matching = value.position
-        elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson | RunBegun | RunEnded | MarketWritten):
+        elif not isinstance(value, _NO_EVENTS):
             if isinstance(value, MarketAdvanced):
                 while len(state.timeline) < value.last:
                     bars.grow(*next(coming))

@@ -108,4 +108,6 @@ def terms_of(spec: BacktestSpec, origin: Origin, found_as: str) -> RunBegun:
         sessions_from_data=spec.sessions_from_data,
         trade_from_ns=spec.trade_from_ns,
         assumptions=tuple(Given(name, value) for name, value in assumptions_of(spec)),
+        controls=spec.controls,
+        bands=dict(spec.bands),
     )

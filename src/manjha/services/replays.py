@@ -145,6 +145,8 @@ def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: Market
         rates=terms.rates,
         seed=terms.seed,
         trade_from_ns=terms.trade_from_ns,
+        controls=terms.controls,
+        bands=terms.bands,
     )
     state = prepare(spec, terms.origin)
     if terms.history_until_ns:

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("manjha.app.cli.validate", "How much of the best of all trials is luck?"),
     "evolve": ("manjha.app.cli.evolve", "Breed trading rules from indicators; the best become strategy files."),
     "journal": ("manjha.app.cli.journal", "The journal of an account: is it whole, what is in it?"),
+    "kill": ("manjha.app.cli.kill", "Stop trading: throw the kill switch, also when nothing else answers."),
+    "resume": ("manjha.app.cli.resume", "Lift the kill switch, with a reason and the account's id."),
     "leader": ("manjha.app.cli.leader", "Who trades an account; take it away from a process that is stopped."),
     "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
     "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),

@@ -1,7 +1,7 @@
 """Sending has ended this way or that, links break, a process begins: what that makes of our orders."""
 
 from manjha.domain.broker import Outcome, OutcomeUnknown, Sent, Turned, Unsent
-from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, RefusalReason, SetTimer
+from manjha.domain.commands import Approved, CancelOrder, Output, RefusalReason, SetTimer, SubmitOrder
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.events import (
     AccountTaken,
@@ -9,6 +9,7 @@ from manjha.domain.events import (
     ChangeAnswered,
     DifferenceAccepted,
     Event,
+    KillSwitched,
     LinkLost,
     ModifyRejected,
     OrderAccepted,
@@ -23,12 +24,13 @@ from manjha.engine import legs
 from manjha.engine.desk import Desk, ask, ask_again, call, plan_check
 from manjha.engine.exits import protect_again, unprotected
 from manjha.engine.flatten import FLATTEN, look_again
+from manjha.engine.freezing import freeze, thaw
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.orders.lifecycle import Happening
 
-_BROKERS = (AccountTaken, BrokerRead, ChangeAnswered, OrderRejected, SendVetoed, SubmitAnswered)
+_BROKERS = (AccountTaken, BrokerRead, ChangeAnswered, KillSwitched, OrderRejected, SendVetoed, SubmitAnswered)
 
 
 def desk_of(state: EngineState) -> Desk:
@@ -50,6 +52,9 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
     desk.poll_due = desk.check_due = desk.look_due = 0
     state.gate.tags = desk.tag_for
     for record in state.book.open_orders():
+        if record.phase is Phase.SENT and record.at_broker is None:
+            # It waits for its turn: nothing of it has left.
+            continue
         if record.phase is Phase.SENT:
             uncertain(state, record, event.ts_ns, "the process ended before the outcome was known")
         elif record.phase is Phase.UNCONFIRMED and record.at_broker is not None:
@@ -60,6 +65,7 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
     if state.sagas:
         legs.account_taken(state, event.ts_ns, out)
     desk.unprotected.clear()
+    desk.in_flight.clear()
     doubt(state, "the run begins", event.ts_ns, out)
     plan_check(desk, event.ts_ns, out)
 
@@ -112,6 +118,7 @@ def uncertain(state: EngineState, record: OrderRecord, now_ns: int, reason: str)
 def submit_answered(state: EngineState, event: SubmitAnswered, out: list[Output]) -> None:
     """Note how sending an order ended."""
     desk, record, outcome = desk_of(state), _record(state, event.order_id), event.outcome
+    desk.in_flight.discard(event.order_id)
     match outcome:
         case Sent(broker_id=broker_id):
             bind(state, record, broker_id, event.ts_ns, out)
@@ -138,6 +145,7 @@ def submit_answered(state: EngineState, event: SubmitAnswered, out: list[Output]
 def change_answered(state: EngineState, event: ChangeAnswered, out: list[Output]) -> None:
     """Note how sending a cancel or new terms ended; only a read says whether they are done."""
     record = _record(state, event.order_id)
+    desk_of(state).in_flight.discard(event.order_id)
     _asked(record, event.ts_ns)
     if event.is_cancel:
         ask(desk_of(state), f"a cancel of order {event.order_id} was {_in_words(event.outcome)}", event.ts_ns, out)
@@ -152,6 +160,7 @@ def change_answered(state: EngineState, event: ChangeAnswered, out: list[Output]
 def vetoed(state: EngineState, event: SendVetoed, out: list[Output]) -> None:
     """Note that a command did not go out."""
     record = _record(state, event.order_id)
+    desk_of(state).in_flight.discard(event.order_id)
     if event.is_order:
         _unsent(state, record, event.reason, event.ts_ns, out)
     else:
@@ -166,8 +175,7 @@ def vetoed(state: EngineState, event: SendVetoed, out: list[Output]) -> None:
 def difference_accepted(state: EngineState, event: DifferenceAccepted, out: list[Output]) -> None:
     """Thaw an instrument; the next comparison takes what is there as external."""
     desk = desk_of(state)
-    desk.frozen.pop(event.instrument, None)
-    state.gate.reopen(event.instrument)
+    thaw(state, event.instrument)
     desk.thawed[event.instrument] = None
     ask(desk, f"{event.by} has accepted {event.instrument}", event.ts_ns, out)
 
@@ -186,16 +194,6 @@ def bind(state: EngineState, record: OrderRecord, broker_id: str, now_ns: int, o
     return True
 
 
-def freeze(state: EngineState, instrument: str, why: str, now_ns: int, out: list[Output]) -> None:
-    """Open nothing more in an instrument until a person has looked at it."""
-    desk = desk_of(state)
-    name = next((each for each in state.instruments if each == instrument), None)
-    if name is not None and name not in desk.frozen:
-        desk.frozen[name] = why
-        state.gate.close(name, RefusalReason.FROZEN, why)
-    call(instrument, why, now_ns, out)
-
-
 def guard(state: EngineState, now_ns: int, out: list[Output]) -> None:
     """See that whatever should protect a position and does not is tried again soon."""
     desk = desk_of(state)
@@ -206,13 +204,19 @@ def guard(state: EngineState, now_ns: int, out: list[Output]) -> None:
 
 
 def note_outputs(state: EngineState, event: Event, out: list[Output]) -> None:
-    """After a step: see to protection where the broker has spoken, and remember which changes are on their way."""
+    """After a step: see to protection, give what leaves its tag, and remember which commands are on their way."""
     desk = desk_of(state)
     if isinstance(event, _BROKERS):
         guard(state, event.ts_ns, out)
-    for output in out:
-        if isinstance(output, Approved) and isinstance(output.command, CancelOrder | ModifyOrder):
+    for at, output in enumerate(out):
+        if not isinstance(output, Approved):
+            continue
+        if isinstance(output.command, SubmitOrder):
+            out[at] = state.gate.leaves(output)
+            desk.in_flight.add(output.command.order.id)
+        else:
             record = state.book.records[output.command.order_id]
+            desk.in_flight.add(record.order.id)
             if record.at_broker is not None:
                 desk.changing[record.order.id] = None
                 record.at_broker.asked_ns = 0

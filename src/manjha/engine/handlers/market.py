@@ -11,7 +11,7 @@ from manjha.engine.state import EngineState
 
 def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
     """Let the strategy see bar after bar until it asks for something or the run of bars ends."""
-    if state.trailing or state.sagas:
+    if state.trailing or state.sagas or state.every_close:
         _one_bar(state, event.first, out)
     elif state.wakeups is not None:
         _to_wakeup(state, event)
@@ -37,6 +37,10 @@ def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
     """Process a single bar: with a trailing stop or a group of legs in force no bar is quiet."""
     state.cursor.at = at
     state.reached = at + 1
+    if state.controls is not None and state.every_close:
+        from manjha.engine.controlling import look_at_close
+
+        look_at_close(state, state.controls, out)
     move_trailing_stops(state, out)
     if state.sagas:
         judge(state, TsNs(state.timeline.close_ns[at]), out)

@@ -28,14 +28,20 @@ _CNC, _SELL = Product.CNC, Side.SELL
 
 def accepted(state: EngineState, event: OrderAccepted, out: list[Output]) -> None:
     """Note that an order rests at the exchange."""
-    del out
-    state.book.note(_record(state, event.order_id), Happening.ACCEPTED, event.ts_ns)
+    record = _record(state, event.order_id)
+    state.book.note(record, Happening.ACCEPTED, event.ts_ns)
+    if state.controls is not None:
+        from manjha.engine import learning
+
+        learning.taken(state, state.controls, record, out)
 
 
 def rejected(state: EngineState, event: OrderRejected, out: list[Output]) -> None:
     """Note that the exchange refused an order; its margin is free again."""
     del out
     ended(state, event.order_id, Happening.REJECTED, event.ts_ns, event.reason)
+    if state.controls is not None:
+        state.controls.rejected(state.book.records[event.order_id].order, event.ts_ns)
 
 
 def cancelled(state: EngineState, event: OrderCancelled, out: list[Output]) -> None:
@@ -52,6 +58,8 @@ def modified(state: EngineState, event: OrderModified, out: list[Output]) -> Non
     state.book.modify(record, event.qty, event.limit, event.trigger)
     if record.asked is not None:
         state.gate.terms_taken(record)
+    if state.controls is not None:
+        state.controls.answered(event.order_id, event.limit)
 
 
 def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]) -> None:
@@ -59,6 +67,8 @@ def modify_rejected(state: EngineState, event: ModifyRejected, out: list[Output]
     record = _record(state, event.order_id)
     if record.asked is not None:
         state.gate.terms_refused(record)
+    if state.controls is not None:
+        state.controls.answered(event.order_id, event.limit)
     terms = ModifyOrder(event.order_id, event.qty, event.limit, event.trigger)
     refused = Refused(terms, RefusalReason.EXCHANGE, event.reason, event.ts_ns)
     state.record_refusals.append(refused)
@@ -103,6 +113,15 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
     if state.calls_on_fill:
         state.strategy.on_fill(ctx, fill)
         carry_out(state, fill.ts_ns, out)
+    _learn_of_fill(state, fill, out)
+
+
+def _learn_of_fill(state: EngineState, fill: Fill, out: list[Output]) -> None:
+    if state.controls is not None:
+        # Loaded where there are controls: a plain backtest starts without them.
+        from manjha.engine import learning
+
+        learning.filled(state, state.controls, fill, out)
 
 
 def _record(state: EngineState, order_id: OrderId) -> OrderRecord:
@@ -118,6 +137,9 @@ def ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: Ts
     state.book.note(record, happening, ts_ns, reason)
     state.portfolio.ledger.reserved -= record.reserved
     record.reserved = 0
+    if state.desk is not None:
+        # Nothing of it can change any more, and nothing need be asked for it.
+        state.desk.changing.pop(order_id, None)
 
 
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:

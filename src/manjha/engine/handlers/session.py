@@ -11,7 +11,7 @@ from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.flatten import flatten
 from manjha.engine.handlers import broker
-from manjha.engine.requests import SQUARE_OFF_TIMER, carry_out
+from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER, carry_out
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
 
@@ -24,6 +24,10 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     for holding in state.portfolio.holdings.values():
         holding.open_day(event.day)
     state.open_day(event.day, today)
+    if state.controls is not None:
+        from manjha.engine.controlling import begin_day
+
+        begin_day(state, state.controls, event, out)
     if state.picks_universe:
         choose_universe(state, event.day, today)
     if state.desk is not None:
@@ -78,7 +82,7 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
         legs.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
-    else:
+    elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits
         state.strategy.on_timer(state.ctx, event.key)
         carry_out(state, event.ts_ns, out)
 

@@ -108,6 +108,7 @@ REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
     "the strategy is called back beside what it states": _calls,
     "the strategy chooses a universe and acts in on_bar": _chooses_in_events,
     "an option, or a future on a currency or commodity": _exotic,
+    "the run has controls": lambda spec: spec.controls is not None,
     "the product is MTF": lambda spec: spec.strategy.product is Product.MTF,
     "the same share twice": _one_isin_twice,
     "a quantity, fraction or number of days of the sizing outside what 64 bits hold": _sized_beyond,
