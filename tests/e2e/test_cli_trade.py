@@ -1,6 +1,10 @@
 """`manjha trade` as its user meets it: a day on paper, gone on with, and everything that can be asked wrongly."""
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -153,3 +157,45 @@ def test_an_account_that_another_process_trades_is_left_alone(desk: Desk) -> Non
         assert not desk.journal("HELD").exists()
     finally:
         lock.release()
+
+
+@pytest.mark.failure("F57")
+@pytest.mark.failure("F76")
+def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk) -> None:
+    words: tuple[str, ...] = (
+        "trade",
+        "-s",
+        str(desk.strategy),
+        "--instrument",
+        INSTRUMENT,
+        "-i",
+        "15m",
+        "--product",
+        "MIS",
+    )
+    words += (*DAYS, "--account", "KILLED", "--speed", "1000")
+    call = [sys.executable, "-c", "from manjha.app.cli import main; main()", *words]
+    with subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        until(process.stderr, "  BUY 10 ")
+        try:
+            assert desk("kill", "--level", "flatten", "--reason", "a test") == 0
+            until(process.stderr, "LOOK AT kill switch: thrown, level flatten")
+            assert desk("control", "status", "--account", "KILLED", "--json") == 0
+        finally:
+            assert desk("resume", "--reason", "it was a test", "--yes", load_settings().account) == 0
+        until(process.stderr, "LOOK AT kill switch: lifted")
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate()
+    assert process.returncode == 0
+    assert said.startswith("it was asked to stop: ")
+    assert desk("journal", "verify", desk.journal("KILLED")) == 0
+    assert desk("journal", "replay", desk.journal("KILLED")) == 0
+
+
+def until(lines: Iterable[str], words: str) -> str:
+    """Read until a line has the words; return it."""
+    for line in lines:
+        if words in line:
+            return line
+    raise AssertionError(f"no line had {words!r}")

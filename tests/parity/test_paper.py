@@ -130,3 +130,31 @@ def test_what_was_thrown_while_nobody_ran_is_taken_over_at_the_start() -> None:
     assert [call.about for call in paper.calls].count("kill switch") == 1
     values = [value_of(row.entry) for row in paper.shared.rows]
     assert [value.level for value in values if isinstance(value, KillSwitched)] == [KillLevel.NO_NEW]
+
+
+@pytest.mark.failure("F76")
+def test_what_is_thrown_while_it_runs_flattens_and_lifting_lets_it_trade_again() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    session, ticks = paper.start(), paper.ticks()
+    state, at = session.trader.state, 0
+    while not list(state.portfolio.open_positions()):
+        session.on_tick(ticks[at], ticks[at].ts_ns)
+        at += 1
+    paper.thrown.append(KillSwitched(KillLevel.FLATTEN, EVERYTHING, "a test", "me", TsNs(1)))
+    assert session.hears.hear() == 1
+    assert session.hears.hear() == 0
+    sent = len(paper.sent)
+    paper.thrown.append(KillSwitched(KillLevel.OFF, EVERYTHING, "it was a test", "me", TsNs(2)))
+    half = (at + len(ticks)) // 2
+    for tick in ticks[at:half]:
+        session.on_tick(tick, tick.ts_ns)
+    assert not list(state.portfolio.open_positions())
+    assert not state.book.open_count
+    assert all(command.order.purpose is not Purpose.SIGNAL for command in paper.sent[sent:])
+
+    again = paper.start(session.pump.now_ns)
+    assert again.trader.state.control().levels == {}
+    for tick in ticks[half:]:
+        again.on_tick(tick, tick.ts_ns)
+    assert any(command.order.purpose is Purpose.SIGNAL for command in paper.sent[sent:])
+    assert list(faults(paper.shared.rows, paper.shared.head)) == []

@@ -179,3 +179,22 @@ def test_what_the_file_says_beyond_the_journal_is_heard_once() -> None:
     assert unheard({alpha: CANCEL, EVERYTHING: NO_NEW}, file) == [file[3]]
     assert unheard({alpha: FLATTEN, EVERYTHING: FLATTEN}, file) == []
     assert unheard({}, [*file, event(OFF, EVERYTHING, 5)]) == []
+
+
+def test_a_lift_of_the_file_counts_for_what_was_thrown_before_it() -> None:
+    def event(level: KillLevel, scope: Scope, reason: str) -> KillSwitched:
+        return KillSwitched(level, scope, reason, "me", TsNs(1))
+
+    alpha = Scope(instrument=ALPHA.id)
+    throw, lift, again = event(CANCEL, EVERYTHING, "a"), event(OFF, EVERYTHING, "b"), event(NO_NEW, alpha, "c")
+    heard = {EVERYTHING: CANCEL}
+    assert unheard(heard, [throw, lift], throw) == [lift]
+    assert unheard(heard, [throw, lift, again], throw) == [lift, again]
+    # What the journal has since is not touched by a lift that it has heard already, nor by one of another scope.
+    assert unheard(heard, [throw, lift], lift) == []
+    assert unheard(heard, [throw, event(OFF, alpha, "d")], throw) == []
+    # A journal that never heard of a switch does not hear what was thrown and lifted before its time.
+    assert unheard({}, [throw, lift], None) == []
+    assert unheard(heard, [lift], None) == []
+    # The file could not be read, which counts as thrown; then a person has lifted that.
+    assert unheard({EVERYTHING: FLATTEN}, [lift], event(FLATTEN, EVERYTHING, "unreadable")) == [lift]

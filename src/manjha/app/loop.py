@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -18,18 +18,23 @@ from manjha.domain.controls import (
     AcceptDifference,
     Answer,
     AskStatus,
+    LiftKill,
     Request,
     StartTrading,
     Status,
     StopTrading,
+    ThrowKill,
 )
-from manjha.domain.events import DifferenceAccepted, TradingSwitched
+from manjha.domain.events import DifferenceAccepted, KillSwitched, TradingSwitched
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.kill import KillLevel, Scope, level_of
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
+from manjha.domain.orders import StrategyId
 from manjha.domain.ticks import Tick
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
+from manjha.ports.kill_switch import KillSwitch
 
 INBOX_MAX = 4_096
 """Ticks that may wait."""
@@ -55,6 +60,13 @@ class Watcher(Protocol):
     def status(self, session: Session) -> Status:
         """Return how things stand."""
         ...
+
+
+class People(NamedTuple):
+    """By what people reach a trader: the inbox of their requests, None where there is none, and the kill switch."""
+
+    inbox: ControlInbox | None
+    kill: KillSwitch
 
 
 class Inbox:
@@ -117,7 +129,7 @@ class Loop:
         self,
         session: Session,
         feed: Feed,
-        controls: ControlInbox | None,
+        people: People,
         watcher: Watcher,
         now_ns: Callable[[], TsNs],
         *,
@@ -126,7 +138,7 @@ class Loop:
         self.session = session
         self.inbox = Inbox(joins=follows_clock)
         self._feed = feed
-        self._controls = controls
+        self._controls, self._kill = people
         self._watcher = watcher
         self._now_ns = now_ns
         self._follows_clock = follows_clock
@@ -204,6 +216,8 @@ class Loop:
         now_ns = self._now_ns()
         if now_ns >= self._beat_due:
             self._beat_due = now_ns + BEAT_NS
+            if self.session.hears.hear():
+                self.session.trader.rest()
             self._watcher.beat(self.session, ended=False)
 
     def _end(self, ended: Ended) -> None:
@@ -239,9 +253,26 @@ class Loop:
         if isinstance(control, StartTrading | StopTrading):
             on = isinstance(control, StartTrading)
             pump.apply(TradingSwitched(on, now_ns, f"{request.by}: {control.reason}"))
+        elif isinstance(control, ThrowKill | LiftKill):
+            refused = self._switch(control, request.by)
+            if refused:
+                return Answer(request.key, refused=refused)
         elif isinstance(control, AcceptDifference):
             pump.apply(DifferenceAccepted(InstrumentId(control.instrument), request.by, now_ns))
         else:
             return Answer(request.key, refused=f"a paper trader does not take {type(control).__name__} while it runs")
         self.session.trader.rest()
         return Answer(request.key, seq=self.session.tape.recorder.seq)
+
+    def _switch(self, control: ThrowKill | LiftKill, by: str) -> str:
+        """Throw or lift the kill switch, in its file and with that in the journal; return why not."""
+        scope = Scope(StrategyId(control.strategy), InstrumentId(control.instrument))
+        level = KillLevel.OFF if isinstance(control, LiftKill) else level_of(control.level)
+        if level is None or (isinstance(control, ThrowKill) and not level):
+            return "there is no such level of the kill switch"
+        try:
+            self._kill.throw(KillSwitched(level, scope, control.reason, by, self._now_ns()))
+        except OSError as error:
+            return f"the file of the kill switch could not be written: {error.strerror}"
+        self.session.hears.hear()
+        return ""

@@ -14,6 +14,7 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
+from manjha.engine.journaling import value_of
 from manjha.engine.pump import Pump
 from manjha.engine.state import EngineState
 from manjha.engine.tick_gate import TickGate
@@ -45,6 +46,7 @@ class Session(NamedTuple):
     pump: Pump
     tape: LiveTape
     gate: TickGate
+    hears: "KillNews"
     is_new: bool
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
@@ -109,15 +111,30 @@ def paper_session(
     origin = state.origin
     spec = plan.spec
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
-    _hear(pump, state, around)
+    news = KillNews(journal, pump, state, around.thrown)
+    news.hear()
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, run.is_new)
+    return Session(trader, pump, run.tape, gate, news, run.is_new)
 
 
-def _hear(pump: Pump, state: EngineState, around: Around) -> None:
-    """Take over what was thrown by the file while nobody ran."""
-    levels = {} if state.controls is None else state.controls.levels
-    for event in unheard(levels, around.thrown()):
-        pump.apply(msgspec.structs.replace(event, ts_ns=pump.now_ns))
+class KillNews:
+    """Takes over what the kill switch's file says and the journal does not: at the start, and while it runs."""
+
+    def __init__(
+        self, journal: Journal, pump: Pump, state: EngineState, thrown: Callable[[], Sequence[KillSwitched]]
+    ) -> None:
+        rows = journal.of_kind(KillSwitched.__name__, newest_first=True)
+        found = next((value_of(row.entry) for row in rows), None)
+        self._last = found if isinstance(found, KillSwitched) else None
+        self._pump, self._state, self._thrown = pump, state, thrown
+
+    def hear(self) -> int:
+        """Let the engine hear what is new; return how much there was."""
+        levels = {} if self._state.controls is None else self._state.controls.levels
+        news = unheard(levels, self._thrown(), self._last)
+        for event in news:
+            self._last = msgspec.structs.replace(event, ts_ns=self._pump.now_ns)
+            self._pump.apply(self._last)
+        return len(news)

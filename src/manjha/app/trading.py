@@ -20,7 +20,7 @@ from manjha.app.bootstrap import (
     replayed_feed,
     system_clock,
 )
-from manjha.app.loop import Ended, Loop
+from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import Around, Session, paper_session
 from manjha.app.settings import Settings
 from manjha.domain.bars import BarColumns
@@ -38,7 +38,6 @@ from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
 from manjha.engine.freezing import all_frozen
 from manjha.market.calendar import trading_days
-from manjha.ports.feed import Feed
 from manjha.ports.notifier import Notifier
 from manjha.ports.vitals import Vitals
 from manjha.research.backtest import BacktestSpec
@@ -104,14 +103,17 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     notifier = account_parts.notifier(settings, os.environ)
     teller = _Teller(account, plan.spec, say, notifier)
     try:
-        around = Around(time.monotonic_ns, teller.call, kill_switch(settings).thrown, teller.saw)
+        kill = kill_switch(settings)
+        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
         watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
         socket = account_parts.control_socket(settings, words.account)
-        ended = asyncio.run(_run(session, replayed_feed(left, words.speed), socket, watcher))
+        feed = replayed_feed(left, words.speed)
+        loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
+        ended = asyncio.run(_run(loop, socket))
         ledger = state.portfolio.ledger
         return Report(
             str(ended), len(state.book.records), len(state.record_fills), int(state.equity()),
@@ -124,10 +126,10 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         lock.release()
 
 
-async def _run(session: Session, feed: Feed, socket: ControlSocket, watcher: "_Watcher") -> Ended:
+async def _run(loop: Loop, socket: ControlSocket) -> Ended:
     await socket.open()
     try:
-        return await Loop(session, feed, socket.inbox, watcher, system_clock().now_ns).run()
+        return await loop.run()
     finally:
         await socket.close()
 

@@ -37,14 +37,33 @@ def joined(journal: Mapping[Scope, KillLevel], file: Iterable[KillSwitched]) -> 
     return levels
 
 
-def unheard(journal: Mapping[Scope, KillLevel], file: Iterable[KillSwitched]) -> list[KillSwitched]:
-    """Return what the file says beyond the journal, as events by which the journal will say so too; lifts are not."""
+def unheard(
+    journal: Mapping[Scope, KillLevel], file: Iterable[KillSwitched], last: KillSwitched | None = None
+) -> list[KillSwitched]:
+    """Return what the file says beyond the journal, as events by which the journal will say so too, lifts first.
+
+    `last` is the newest event that the journal has, None for none. A lift counts only behind it: one that is older says
+    nothing of what was thrown since. What was thrown and lifted again meanwhile is no news.
+    """
     events = list(file)
-    found = []
-    for scope, level in joined({}, events).items():
-        if level > journal.get(scope, KillLevel.OFF):
+    heard = max((at for at, one in enumerate(events) if last is not None and _is_same(one, last)), default=-1)
+    lifts = [one for one in events[heard + 1 :] if one.level is KillLevel.OFF] if last is not None else []
+    standing = joined({}, events)
+    levels, found = dict(journal), list[KillSwitched]()
+    for lift in lifts:
+        covered = [scope for scope in levels if lift.scope.covers(scope.strategy, scope.instrument)]
+        if covered:
+            switched(levels, lift)
+            found.append(lift)
+    for scope, level in standing.items():
+        if level > levels.get(scope, KillLevel.OFF):
             found.append(next(one for one in reversed(events) if one.scope == scope and one.level is level))
     return found
+
+
+def _is_same(one: KillSwitched, other: KillSwitched) -> bool:
+    """Tell whether two events are one, written down twice; the journal has its own time."""
+    return (one.level, one.scope, one.reason, one.who) == (other.level, other.scope, other.reason, other.who)
 
 
 def forbids(level: KillLevel, purpose: Purpose, *, opens: bool) -> bool:
