@@ -32,7 +32,7 @@ BUILT := hatch_build.py src/manjha/strategy/_reader.c
 # Only what exists: packages appear one by one.
 CODE := $(wildcard src tests benchmarks)
 
-.PHONY: help run setup test quick check simulate lint types imports tidy audit cov fmt lock bench clean distclean
+.PHONY: help run setup test quick check simulate crash lint types imports tidy audit cov fmt lock bench clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ audit: .venv/.dev ## Look for insecure calls and for dependencies that are missi
 
 simulate: .venv/.dev ## Live SEEDS days by chance (2,000 unless given): make simulate SEEDS=200000
 	SEEDS=$(or $(SEEDS),2000) $(BIN)/python -m pytest $(PARALLEL_SEEDS) tests/simulation/test_days.py $(PYTEST_ARGS)
+
+crash: .venv/.dev ## Kill a paper trader KILLS times (100 unless given) while it trades: make crash KILLS=500
+	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -n 0 tests/crash/test_paper_crash.py $(PYTEST_ARGS)
 
 cov: .venv/.dev ## Run the tests and report branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

@@ -62,12 +62,14 @@ def test_no_task_has_no_result(runner: TaskRunner, tmp_path: Path) -> None:
 
 
 def test_a_failure_is_a_value_and_the_others_go_on(runner: TaskRunner, tmp_path: Path) -> None:
-    orders = [Order(1), Order(2, fail="usage"), Order(3, fail="bug"), Order(4)]
+    orders = [Order(1), Order(2, fail="usage"), Order(3, fail="bug"), Order(4), Order(5, fail="exit"), Order(6)]
     assert list(done_by(runner, work_in(tmp_path), orders)) == [
         1,
         TaskFailed("UsageError: fast must be below slow", "Swap them."),
         TaskFailed("ZeroDivisionError: division by zero"),
         16,
+        TaskFailed("SystemExit: 3"),
+        36,
     ]
 
 

@@ -62,6 +62,8 @@ def do(folder: Path, order: Order) -> int:
         raise UsageError("fast must be below slow", hint="Swap them.")
     if order.fail == "bug":
         raise ZeroDivisionError("division by\nzero")
+    if order.fail == "exit":
+        raise SystemExit(3)
     if order.fail == "odd":
         return lambda: 0  # type: ignore[return-value]  # one that cannot be pickled is the point
     if len(list(folder.glob(f"did-{order.number}.*"))) <= order.die:

@@ -117,6 +117,7 @@ def test_a_database_that_cannot_be_used_does_not_hide_a_backtest(home: Home) -> 
         (("-p", "fast=3", "-p", "slow=200,300"), "all 2 combinations failed; the first with DataError", "recorded"),
         ((*SPACE, "--to", "2020-01-01"), "no bars of NSE:ALPHA 1d are stored", "Stored is 1d (raw) from 2024-01-01"),
         (("-p", "fast"), "expected a parameter like fast=20, was 'fast'", ""),
+        (("-p", "fast=3:5", "-p", "fast=9"), "the parameter fast is given twice: 3:5 and 9", ""),
     ],
 )
 def test_wrong_words_are_told(home: Home, words: tuple[str, ...], error: str, hint: str) -> None:

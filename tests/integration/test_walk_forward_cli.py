@@ -41,6 +41,12 @@ def test_an_interrupt_keeps_the_windows_that_are_done(home: Home) -> None:
     assert found["trials"] > 0
 
 
+def test_what_failed_in_training_is_told(home: Home) -> None:
+    words = ("-s", "sma-cross", *ALPHA, "-p", "fast=3", "-p", "slow=9,88", "--windows", "2", "-j", "1", "--no-report")
+    assert home.run("walk-forward", *words) == 0, home.erred
+    assert "2 windows of 2 combinations; 2 evaluations failed." in home.said
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

@@ -1,6 +1,6 @@
 """A strategy that chooses a universe: asked beforehand for a compiled run, and told what the event engine tells it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -192,6 +192,40 @@ def test_a_strategy_that_may_choose_by_what_it_holds_is_done_by_the_event_engine
         run_kernel(spec_of(Keeps(), days(ALPHA, ROWS)))
     result = fast_backtest(spec_of(Keeps(), days(ALPHA, ROWS)))
     assert result.state_digest == run_backtest(spec_of(Keeps(), days(ALPHA, ROWS))).state_digest != ""
+
+
+class ByAnotherObject(Watched):
+    """Keeps its context where nobody looks for it, in what a function remembers."""
+
+    def init(self, ctx: Context) -> None:
+        super().init(ctx)
+        self.look = self.looks[self.way](ctx)
+
+    way: ClassVar[int] = 0
+    looks: ClassVar[Sequence[Callable[[Context], Callable[[], float]]]] = (
+        lambda ctx: lambda: ctx.equity - 10**6,
+        lambda ctx: lambda: ctx.position,
+        lambda ctx: lambda: ctx.market.cost_e4,
+        lambda ctx: lambda: ctx.market.working,
+        lambda ctx: lambda: len(ctx.market.orders()),
+        lambda ctx: lambda: len(ctx.universe) - 2,
+        lambda ctx: lambda: sum(1 for _ in ctx.working_orders(ALPHA.id)),
+    )
+
+    def universe(self, day: TradingDay, listed: Sequence[Instrument]) -> Sequence[Instrument]:
+        return listed[bool(self.look()) :]
+
+
+@pytest.mark.parametrize("way", range(len(ByAnotherObject.looks)))
+def test_one_that_looks_at_what_it_holds_by_a_way_of_its_own_is_done_by_the_event_engine(way: int) -> None:
+    class One(ByAnotherObject):
+        pass
+
+    One.way = way
+    bars = days(ALPHA, ROWS), days(BETA, ROWS)
+    with pytest.raises(KernelRefused, match="keeps its context"):
+        run_kernel(spec_of(One(), *bars))
+    assert fast_backtest(spec_of(One(), *bars)).state_digest == run_backtest(spec_of(One(), *bars)).state_digest != ""
 
 
 def test_in_on_bar_it_is_refused_by_name_and_steps_choose_none() -> None:

@@ -15,6 +15,7 @@ from manjha.research.bias.subjects import StrategySubject
 from manjha.research.bias.words import format_bias, sentence, to_dict
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import INDICATORS
+from manjha.strategy.interface import Entries, History
 from tests.fakes.leaks.cases import Case, follow, spec_for
 from tests.fakes.leaks.leaks_in_time import CoarseBarEarly, OtherShareAhead, Survivors
 from tests.fakes.leaks.leaks_in_windows import LimitAtTheNextLow, NegativeShift, ShiftedLine
@@ -52,6 +53,21 @@ def test_the_price_of_an_order_counts() -> None:
     assert "limit" in one.before
     assert one.cause is not None
     assert one.cause.columns == ("low",)
+
+
+def test_a_moment_to_leave_at_is_told_as_one() -> None:
+    class LeavesAtTheHigh(NegativeShift):
+        def entries(self, history: History) -> Entries:
+            high = history.column("high")[:, 0]
+            ahead = [at + int(np.argmax(high[at : at + 9])) for at in range(len(high))]
+            side = np.where(np.arange(len(high)) % 9, 0.0, 1.0)
+            return Entries(side=side, exit_ns=history.ts_ns[ahead])
+
+    line, order = found(LeavesAtTheHigh)
+    assert line.item.startswith("entry's exit_ns")
+    assert line.before[:3] == line.after[:3] == "202"
+    assert ", until 202" in order.before
+    assert order.before != order.after
 
 
 def test_the_other_share_and_the_other_interval_are_named() -> None:

@@ -32,11 +32,13 @@ from manjha.domain.orders import Fill, Order, OrderId, Phase, Product
 from manjha.domain.ticks import Tick
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
+from manjha.orders.outcomes import BAD_REQUEST, OK, Answer, outcome_of
 from manjha.risk.gate import DayRules
 from manjha.simulator.tick_market import TickMarket
 from manjha.simulator.tick_venue import TickVenue
 
 _VENUE = (OrderAccepted, OrderRejected, OrderCancelled, OrderModified, OrderFilled, ModifyRejected)
+_REFUSED = "InputException"
 _SHOWN = {
     Phase.FILLED: BrokerStatus.COMPLETE,
     Phase.CANCELLED: BrokerStatus.CANCELLED,
@@ -81,13 +83,15 @@ class PaperBroker:
         events = self._venue.submit(command, now_ns)
         refused = next((event.reason for event in events if isinstance(event, OrderRejected)), "")
         if refused:
-            yield SubmitAnswered(asked.order.id, Turned(refused), now_ns)
+            answer = Answer(written=len(asked.tag), status=BAD_REQUEST, kind=_REFUSED, words=refused)
+            yield SubmitAnswered(asked.order.id, outcome_of(answer), now_ns)
             return
         self._count += 1
         number = f"PAPER{now_ns // 1_000_000_000}-{self._count}"
         self._orders[asked.order.id] = _shown(asked.order, asked.tag, number, now_ns)
         self._see(events)
-        yield SubmitAnswered(asked.order.id, Sent(number), now_ns)
+        answer = Answer(written=len(asked.tag), status=OK, broker_id=number)
+        yield SubmitAnswered(asked.order.id, outcome_of(answer), now_ns)
         yield self._changed(now_ns)
 
     def read(self, asked: ReadBroker, now_ns: TsNs) -> Iterator[Event]:
@@ -174,6 +178,8 @@ class PaperBroker:
             key = (position.key.instrument, position.key.product)
             self._held[key] = self._held.get(key, 0) + position.qty
         self._count = len(self._orders)
+        # A trade's name is its own: one that is given twice would be taken for one that was booked already.
+        self._venue.fill_seq = len(state.record_fills)
 
     def _rest_again(self, record: OrderRecord, now_ns: TsNs) -> None:
         terms = {"qty": record.qty, "limit": record.limit, "trigger": record.trigger}

@@ -72,13 +72,16 @@ def parse_participation(text: str) -> int:
 
 
 def parse_params(pairs: Sequence[str]) -> Mapping[str, str]:
-    """Read "name=value" pairs. Raises `UsageError` for one without "="."""
+    """Read "name=value" pairs. Raises `UsageError` for one without "=", and for two of one name."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"expected a parameter like fast=20, was {pair!r}")
-        found[name.strip().replace("-", "_")] = value.strip()
+        name = name.strip().replace("-", "_")
+        if name in found:
+            raise UsageError(f"the parameter {name} is given twice: {found[name]} and {value.strip()}")
+        found[name] = value.strip()
     return found
 
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from manjha.app.validation_tables import WORDS, percent, plain_values, two
 from manjha.domain.moments import format_day
+from manjha.research.metrics.analysis import written
 from manjha.research.overfit import resample_returns
+from manjha.research.search.objective import parse_objective
 from manjha.research.search_report import SearchPage, Table
 from manjha.research.search_report import pictures as draw
 from manjha.research.walk_forward import YEAR
@@ -29,13 +31,14 @@ def sentence(found: WalkReport) -> str:
 
 def window_rows(found: WalkReport) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headers and a row a window: what was chosen, and the return a year inside and outside."""
+    metric = parse_objective(found.objective).metric
     headers = ("tested", "chosen", f"{found.objective} in", "out", "return a year in", "out", "trades")
     rows: list[tuple[str, ...]] = [
         (
             f"{format_day(row.window.test[0])} to {format_day(row.window.test[1])}",
             _chosen(row),
-            two(row.inside),
-            two(row.outside),
+            written(metric, row.inside),
+            written(metric, row.outside),
             percent(row.inside_mean * YEAR),
             percent(row.outside_mean * YEAR),
             str(row.trades),

@@ -154,6 +154,10 @@ def ask_again(desk: Desk, now_ns: int, out: list[Output]) -> None:
     if desk.is_in_doubt and desk.poll_due <= now_ns:
         out.append(ReadBroker("something is in doubt"))
         plan_poll(desk, now_ns, out)
+        if desk.polls == len(BACKOFF) and not desk.is_compared:
+            missing = f"; trades are missing of {', '.join(desk.short)}" if desk.short else ""
+            what = f"{desk.polls} reads have not made our books agree with the broker's, so nothing is opened{missing}"
+            call("the account", what, now_ns, out)
 
 
 def plan_poll(desk: Desk, now_ns: int, out: list[Output]) -> None:

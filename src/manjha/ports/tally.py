@@ -88,7 +88,7 @@ def attempted(work: Work[Loaded, Task, Result], loaded: Loaded, task: Task) -> R
     """Do a task; a failure is a value."""
     try:
         return work.do(loaded, task)
-    except Exception as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
         return TaskFailed(in_words(error), error.hint if isinstance(error, ManjhaError) else "")
 
 
@@ -105,7 +105,7 @@ def unloadable(how: str) -> UsageError:
     )
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """Return an exception's type and words, in one line."""
     words = error.message if isinstance(error, ManjhaError) else " ".join(str(error).split())
     return f"{type(error).__name__}: {words}"

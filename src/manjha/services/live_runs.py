@@ -10,7 +10,15 @@ from manjha.domain.bars import Bar, BarColumns, Interval
 from manjha.domain.broker import ENDED, Turned, Unsent
 from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.errors import DataError, UsageError
-from manjha.domain.events import BrokerRead, Event, MarketAdvanced, SendVetoed, SubmitAnswered, TimerFired
+from manjha.domain.events import (
+    BrokerRead,
+    Event,
+    MarketAdvanced,
+    SendVetoed,
+    SessionClosed,
+    SubmitAnswered,
+    TimerFired,
+)
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, Origin
 from manjha.domain.segments import MarketWritten
@@ -255,6 +263,9 @@ class _Holds:
             self.open.discard(value.order_id)
         elif isinstance(value, BrokerRead):
             self._shown(value)
+        elif isinstance(value, SessionClosed):
+            # No order outlives its day, also one of which nobody knows whether it was ever there.
+            self.open.clear()
 
     def _shown(self, read: BrokerRead) -> None:
         for seen in read.orders:

@@ -214,7 +214,7 @@ class _Step:
                 self.error = came.error
                 continue
             loss = objective.loss(came.values[0])
-            if not math.isinf(loss) and (best is None or loss < best[0]):
+            if not math.isnan(came.values[0]) and (best is None or loss < best[0]):
                 best = (loss, point, came)
         return None if best is None else best[1:]
 

@@ -22,7 +22,9 @@ def print_walk(found: WalkReport, page: Path | None) -> None:
             )
     print(f"{sentence(found)}\n")
     begun = f"Interrupted: {len(found.rows)} of {found.windows}" if found.is_interrupted else f"{len(found.rows)}"
-    print(f"{begun} windows of {found.combinations:,} combinations. Study: {found.study}.")
+    failed = sum(row.failed for row in found.rows)
+    lost = f"; {failed:,} evaluations failed" if failed else ""
+    print(f"{begun} windows of {found.combinations:,} combinations{lost}. Study: {found.study}.")
     name = tried_name(found.strategy, found.chosen_from)
     print(f"{found.trials:,} variants of {name} have been tried on {found.instruments} in all.")
     if page is not None:

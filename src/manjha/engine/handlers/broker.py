@@ -82,8 +82,12 @@ def new_day(state: EngineState, day: TradingDay, now_ns: TsNs, out: list[Output]
     for order_id in list(desk.unconfirmed):
         ended(state, order_id, Happening.WRITTEN_OFF, now_ns, "not found at the broker before its day ended")
         call(order_id, "written off: its day ended before it was found", now_ns, out)
+    for order_id in desk.short:
+        why = f"trades of order {order_id} that the broker spoke of have not come by the day's end"
+        freeze(state, state.book.records[order_id].order.instrument, why, now_ns, out)
     desk.unconfirmed.clear()
     desk.changing.clear()
+    desk.short.clear()
     desk.trades.clear()
     desk.loose.clear()
     desk.external_orders.clear()

@@ -7,7 +7,7 @@ import numpy as np
 
 from manjha.domain.instrument import InstrumentId
 from manjha.research.bias.subjects import Trace, Values
-from manjha.research.bias.watch import Decision, describe, known_at, moment_of, within
+from manjha.research.bias.watch import Decision, describe, known_at, moment_of, moment_text, within
 from manjha.strategy.asked import CancelRequest
 
 TOLERANCE = 1e-9
@@ -17,6 +17,8 @@ TARGET = "target of "
 """Beginning of the names of a strategy's targets among its lines."""
 ENTRY = "entry's "
 """The same for the columns of its entries."""
+EXIT_MOMENT = f"{ENTRY}exit_ns"
+"""The one among these whose numbers are moments."""
 ORDERS = "orders"
 """Item of the decisions of a strategy that acts on events."""
 
@@ -47,9 +49,8 @@ def differences(
         row = last_change(values, other.lines.get(name), ts_ns, is_target=is_stated(name))
         if row is not None:
             found = other.lines[name].numbers
-            yield Difference(
-                name, position, int(values.ts_ns[row]), row, number(values.numbers, row), number(found, row)
-            )
+            said = moments if name.startswith(EXIT_MOMENT) else number
+            yield Difference(name, position, int(values.ts_ns[row]), row, said(values.numbers, row), said(found, row))
     one = within(whole.decisions, upto, is_cut=cut)
     two = within(other.decisions, upto, is_cut=cut)
     first = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
@@ -85,6 +86,13 @@ def number(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]], row: int)
     if row >= len(numbers):
         return "none"
     return ", ".join("none" if np.isnan(value) else f"{value:.6g}" for value in np.atleast_1d(numbers[row])[:4])
+
+
+def moments(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]], row: int) -> str:
+    """Return a row's moments as text; 0 and NaN, which ask for no exit, are "none"."""
+    if row >= len(numbers):
+        return "none"
+    return ", ".join(moment_text(int(ns)) if ns > 0 else "none" for ns in np.atleast_1d(numbers[row])[:4])
 
 
 def _decisions(

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import TradingDay, TsNs
+from manjha.domain.moments import TradingDay, TsNs, format_ts
 from manjha.domain.money import RUPEE
 from manjha.domain.sizing import NANO
 from manjha.engine.state import EngineState
@@ -178,8 +178,16 @@ def _order(request: OrderRequest, names: Callable[[InstrumentId], str]) -> str:
     if exits is not None:
         prices |= {"stop": exits.stop, "target": exits.target, "trail": exits.trail}
     terms = "".join(f", {name} {px / RUPEE:g}" for name, px in prices.items() if px)
+    if exits is not None and exits.exit_ns:
+        terms += f", until {moment_text(exits.exit_ns)}"
     qty = f"{request.qty} " if request.qty else ""
     return f"{request.side.name} {qty}{names(request.instrument)} {request.type}{terms}"
+
+
+def moment_text(ts_ns: int) -> str:
+    """Return a moment in IST, to the minute where it is one, as a bar's closing time is: "2021-03-02 10:15"."""
+    text = format_ts(ts_ns)[:19].replace("T", " ")
+    return text[:-3] if text.endswith(":00") else text
 
 
 def signature(decided: Decided) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from manjha.domain.moments import format_ts
 from manjha.research.bias.compare import ORDERS, Difference
 from manjha.research.bias.findings import BiasReport, Cause, Finding, FindingKind
+from manjha.research.bias.watch import moment_text
 
 SCHEMA = 1
 
@@ -14,7 +15,7 @@ def format_bias(report: BiasReport) -> str:
     where = f" on {', '.join(report.series)}" if report.series else ""
     lines = [
         f"{report.subject}{where} {report.interval}".rstrip()
-        + f", {moment(report.first_ns)} to {moment(report.last_ns)}: {report.bars:,} bars, "
+        + f", {moment_text(report.first_ns)} to {moment_text(report.last_ns)}: {report.bars:,} bars, "
         f"{report.points} points, {report.runs:,} runs, seed {report.seed}",
         "",
     ]
@@ -35,7 +36,7 @@ def sentence(finding: Finding) -> str:
     """Return one finding as a sentence: what changes, when, and with what."""
     item = "an order" if finding.item == ORDERS else f"`{finding.item}`"
     change = f"{finding.before} → {finding.after}"
-    at = moment(finding.ts_ns)
+    at = moment_text(finding.ts_ns)
     match finding.kind:
         case FindingKind.CHANCE:
             return f"{item} at {at} is another when the same run is repeated ({change}): it uses chance without a seed"
@@ -52,16 +53,16 @@ def quick_sentence(one: Difference, cut_ns: int) -> str:
     """Return the warning of a backtest: what is decided otherwise when later bars are missing."""
     item = "an order" if one.item == ORDERS else f"`{one.item}`"
     return (
-        f"looks ahead: {item} at {moment(one.ts_ns)} is {one.before}, but {one.after} when the bars after "
-        f"{moment(cut_ns)} are missing; manjha bias-check finds the bar and the column"
+        f"looks ahead: {item} at {moment_text(one.ts_ns)} is {one.before}, but {one.after} when the bars after "
+        f"{moment_text(cut_ns)} are missing; manjha bias-check finds the bar and the column"
     )
 
 
 def unchecked_sentence(why: str, cut_ns: int) -> str:
     """Return the warning of a backtest whose beginning does not run alone, so that it could not be compared."""
     return (
-        f"could not be checked for looking ahead: when the bars after {moment(cut_ns)} are missing it ends with {why}; "
-        "manjha bias-check looks closer"
+        f"could not be checked for looking ahead: when the bars after {moment_text(cut_ns)} are missing it ends with "
+        f"{why}; manjha bias-check looks closer"
     )
 
 
@@ -90,12 +91,6 @@ def to_dict(report: BiasReport) -> dict[str, Any]:
     }
 
 
-def moment(ts_ns: int) -> str:
-    """Return a bar's closing time to the minute, in IST: "2021-03-02 10:15"."""
-    text = format_ts(ts_ns)[:19].replace("T", " ")
-    return text[:-3] if text.endswith(":00") else text
-
-
 def _what(report: BiasReport) -> str:
     kinds = dict.fromkeys(finding.kind for finding in report.findings)
     words = {
@@ -110,9 +105,9 @@ def _what(report: BiasReport) -> str:
 def _cause(cause: Cause) -> str:
     one = cause.first_ns == cause.last_ns
     bars = (
-        f"the bar of {moment(cause.last_ns)}"
+        f"the bar of {moment_text(cause.last_ns)}"
         if one
-        else f"the bars of {moment(cause.first_ns)} to {moment(cause.last_ns)}"
+        else f"the bars of {moment_text(cause.first_ns)} to {moment_text(cause.last_ns)}"
     )
     whose = f" of {', '.join(cause.series)}" if any(cause.series) else ""
     interval = f" ({cause.interval})" if cause.interval else ""

@@ -87,8 +87,9 @@ class KernelMarket:
         """Return what a strategy states from a moment on. Raises as `research.backtest.prepare` does."""
         first = first_position(self.timeline, trade_from_ns) if trade_from_ns else 0
         needed = max(strategy.history_needed() - 1, first)
+        ctx: Context | None = None
         if overrides(strategy, "init"):
-            self.begun(strategy, needed)
+            ctx = self.begun(strategy, needed)
         else:
             self._require(strategy, needed)
         ask = stated_targets if is_target_strategy(strategy) else stated_entries
@@ -96,7 +97,7 @@ class KernelMarket:
             return stated_from(ask(strategy, self.history), first)
         if keeps_account(strategy):
             raise KernelRefused(f"the kernel does not do this: {KEEPS_ACCOUNT}")
-        return with_universe(self, strategy, lambda: stated_from(ask(strategy, self.history), first))
+        return with_universe(self, strategy, ctx, lambda: stated_from(ask(strategy, self.history), first))
 
     @rare_collection()
     def begun(self, strategy: Strategy, needed: int = 0) -> Context:

@@ -1,7 +1,7 @@
 """The universe of each day of a compiled run, asked for before it, in the order and with what the engine would show."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,20 +19,55 @@ if TYPE_CHECKING:
     from manjha.research.kernel.run import KernelMarket
 
 KEEPS_ACCOUNT = "the strategy chooses a universe and keeps its context, so that it may choose by what it holds"
+HELD = frozenset({"equity", "_equity", "working_orders", "requests", "universe", "position", "cost_e4", "_resting"})
+"""What a context or a market of it knows that comes about in the run."""
 
 
-def with_universe(market: "KernelMarket", strategy: Strategy, state: Callable[[], Stated]) -> Stated:
+def with_universe(
+    market: "KernelMarket", strategy: Strategy, ctx: Context | None, state: Callable[[], Stated]
+) -> Stated:
     """Return what a strategy states, with its universe of each day. Raises as `engine.universe.choose_universe`.
 
     It is asked for that of the first day before `state` is called, and for the others after that, while its indicators
-    stand where they stand when the session opens.
+    stand where they stand when the session opens. If it then looks at what it holds, through the context that it was
+    given and has kept in whatever way, it is refused.
     """
     if not market.first_day:
         return state()
     days = _Days(market, strategy)
     first = days.chosen(market.first_day, -1)
     stated = state()
+    if ctx is not None:
+        _hide_account(ctx)
     return stated._replace(universe=np.stack([first, *days.others(first)]))
+
+
+class _Hiding:
+    """Refuses the run where somebody looks at what is held, which nobody knows beforehand."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in HELD:
+            from manjha.research.kernel.run import KernelRefused
+
+            raise KernelRefused(f"the kernel does not do this: {KEEPS_ACCOUNT}")
+        return super().__getattribute__(name)
+
+
+class _HidingContext(_Hiding, Context):
+    __slots__ = ()
+
+
+class _HidingMarket(_Hiding, Market):
+    __slots__ = ()
+
+
+def _hide_account(ctx: Context) -> None:
+    """Let a context and its markets tell nothing any more of what comes about in the run."""
+    for market in ctx.markets.values():
+        market.__class__ = _HidingMarket
+    ctx.__class__ = _HidingContext
 
 
 def keeps_account(strategy: Strategy) -> bool:

@@ -1,0 +1,155 @@
+"""`manjha trade` as its user meets it: a day on paper, gone on with, and everything that can be asked wrongly."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from manjha.app.bootstrap import bar_store, instrument_book, market_rules
+from manjha.app.cli import main
+from manjha.app.cli.demo import INSTRUMENT
+from manjha.app.cli.errors import HELD
+from manjha.app.settings import load_settings
+from manjha.domain.moments import parse_day
+from manjha.services.synthetic_market import seed_store
+
+STRATEGY = '''
+from manjha import Strategy, param
+
+class Keen(Strategy):
+    """Buys every few bars with a stop behind, and is out a few bars later."""
+
+    every: int = param(4, low=2, high=20)
+
+    def init(self, ctx):
+        self.seen = 0
+
+    def on_bar(self, ctx):
+        self.seen += 1
+        if self.seen % self.every == 0 and not ctx.position:
+            ctx.buy(10, stop=ctx.close[-1] * 0.99)
+        elif self.seen % self.every == 2 and ctx.position:
+            ctx.close_position()
+'''
+DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
+
+
+class Desk:
+    """A home with a month of the synthetic market, a strategy's file, and the commands."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capture = folder, capture
+        self.strategy = folder / "keen.py"
+        self.said = self.erred = ""
+
+    def __call__(self, *words: object) -> object:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        self.said, self.erred = self.capture.readouterr()
+        return stop.value.code
+
+    def trade(self, *words: object) -> object:
+        """Trade the strategy's file on 15-minute bars, as fast as it goes; words given override."""
+        usual: tuple[object, ...] = (
+            "-s",
+            self.strategy,
+            "--instrument",
+            INSTRUMENT,
+            "-i",
+            "15m",
+            "--product",
+            "MIS",
+            "--speed",
+            0,
+        )
+        return self("trade", *usual, *words)
+
+    def journal(self, account: str) -> Path:
+        return self.folder / "home" / "accounts" / account / "journal.db"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a month of bars and the strategy's file."""
+    folder = tmp_path_factory.mktemp("trade")
+    (folder / "keen.py").write_text(STRATEGY, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MANJHA_HOME", str(folder / "home"))
+        settings = load_settings()
+        span = (parse_day("2024-01-01"), parse_day("2024-01-31"))
+        seed_store(bar_store(settings), instrument_book(settings), market_rules(settings), 7, span)
+    return folder
+
+
+@pytest.fixture
+def desk(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("MANJHA_HOME", str(folder / "home"))
+    return Desk(folder, capfd)
+
+
+def test_two_days_on_paper_then_once_more_adds_nothing_and_replays_as_recorded(desk: Desk) -> None:
+    assert desk.trade(*DAYS, "--account", "TWO", "--json") == 0
+    first = json.loads(desk.said)
+    assert first["exchange"] == "simulated"
+    assert first["is_new"]
+    assert first["orders"] > first["fills"] > 10  # every entry has a stop besides
+    assert first["charges"] > 0
+    assert "the session opens" in desk.erred
+
+    assert desk.trade(*DAYS, "--account", "TWO", "--json") == 0
+    again = json.loads(desk.said)
+    assert not again["is_new"]
+    assert {**again, "is_new": True} == first
+
+    assert desk("journal", "verify", desk.journal("TWO")) == 0
+    assert desk("journal", "replay", desk.journal("TWO"), "--json") == 0
+    (run,) = json.loads(desk.said)["runs"]
+    assert (run["difference"], run["changed"]) == (None, [])
+    assert run["decisions"] > first["orders"]
+
+
+def test_it_says_in_words_what_became_of_it_and_that_it_was_simulated(desk: Desk) -> None:
+    assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--account", "WORDS") == 0
+    assert desk.said.startswith("the feed has ended: ")
+    assert "the exchange was simulated" in desk.said
+    assert f"BUY 10 {INSTRUMENT} at " in desk.erred
+
+
+def test_another_strategy_on_a_flat_account_begins_a_new_run(desk: Desk) -> None:
+    day = ("--from", "2024-01-30", "--to", "2024-01-30")
+    assert desk.trade(*day, "--account", "FLAT", "--json") == 0
+    assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--account", "FLAT", "-p", "every=5", "--json") == 0
+    assert json.loads(desk.said)["is_new"]
+    assert desk("journal", "verify", desk.journal("FLAT")) == 0
+
+
+def test_wrong_words_are_answered_and_leave_no_journal(desk: Desk) -> None:
+    assert desk.trade("--account", "WRONG") == 2
+    assert "Give --from and --to" in desk.erred
+    assert desk.trade("--from", "2025-01-01", "--to", "2025-01-02", "--account", "WRONG") != 0
+    assert "no bars are stored from 2025-01-01 to 2025-01-02" in desk.erred
+    assert desk.trade(*DAYS, "--account", "WRONG", "-p", "every=soon") == 2
+    assert desk.trade(*DAYS, "--account", "WRONG", "-s", "no-such-strategy") == 2
+    assert "no-such-strategy" in desk.erred
+    assert not desk.journal("WRONG").exists()
+
+
+@pytest.mark.parametrize("account", ["../other", "a/b", "", ".."])
+def test_an_account_that_is_no_name_is_refused(desk: Desk, account: str) -> None:
+    assert desk.trade(*DAYS, "--account", account) == 2
+
+
+@pytest.mark.failure("F45")
+def test_an_account_that_another_process_trades_is_left_alone(desk: Desk) -> None:
+    from manjha.app.account_parts import leader_lock
+    from manjha.domain.orders import AccountId
+
+    desk.journal("HELD").parent.mkdir(parents=True)
+    lock = leader_lock(str(desk.journal("HELD")), AccountId("HELD"))
+    lock.acquire()
+    try:
+        assert desk.trade(*DAYS, "--account", "HELD") == HELD
+        assert "the account is traded by process" in desk.erred
+        assert not desk.journal("HELD").exists()
+    finally:
+        lock.release()

@@ -1,0 +1,66 @@
+"""The loop of a trader and its inbox."""
+
+import asyncio
+
+import pytest
+
+from manjha.app.loop import Inbox
+from manjha.domain.instrument import InstrumentId
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty
+from manjha.domain.ticks import Tick
+
+ONE, OTHER = InstrumentId("NSE:ONE"), InstrumentId("NSE:OTHER")
+
+
+def tick(name: InstrumentId, at: int, volume: int = 1) -> Tick:
+    return Tick(name, TsNs(at), Px(1_000_000 + at), Qty(volume))
+
+
+def test_ticks_come_out_as_they_went_in() -> None:
+    async def run() -> list[int]:
+        inbox = Inbox(8)
+        for at in range(5):
+            await inbox.put(tick(ONE, at))
+        return [taken.ts_ns for _ in range(5) if (taken := inbox.take()) is not None]
+
+    assert asyncio.run(run()) == [0, 1, 2, 3, 4]
+
+
+def test_a_full_inbox_keeps_a_recording_waiting_and_loses_nothing() -> None:
+    async def run() -> tuple[bool, list[int]]:
+        inbox = Inbox(2)
+        for at in range(2):
+            await inbox.put(tick(ONE, at))
+        late = asyncio.create_task(inbox.put(tick(ONE, 2)))
+        await asyncio.sleep(0)
+        waited = not late.done()
+        taken = [inbox.take()]
+        await late
+        taken += [inbox.take(), inbox.take()]
+        return waited, [one.ts_ns for one in taken if one is not None]
+
+    assert asyncio.run(run()) == (True, [0, 1, 2])
+
+
+def test_ticks_that_come_too_fast_are_joined_with_the_last_of_their_instrument() -> None:
+    async def run() -> tuple[int, list[Tick | None]]:
+        inbox = Inbox(3, joins=True)
+        for at, name in enumerate((ONE, OTHER, ONE, ONE, OTHER)):
+            await inbox.put(tick(name, at, volume=at + 1))
+        return inbox.joined, [inbox.take() for _ in range(4)]
+
+    joined, taken = asyncio.run(run())
+    assert joined == 2
+    assert taken == [tick(ONE, 0, 1), tick(ONE, 3, 3 + 4), tick(OTHER, 4, 2 + 5), None]
+
+
+@pytest.mark.parametrize("count", [1, 7, 64])
+def test_no_quantity_is_lost_by_joining(count: int) -> None:
+    async def run() -> int:
+        inbox = Inbox(2, joins=True)
+        for at in range(count):
+            await inbox.put(tick(ONE, at, volume=10))
+        return sum(taken.volume for _ in range(2) if (taken := inbox.take()) is not None)
+
+    assert asyncio.run(run()) == 10 * count
