@@ -61,8 +61,10 @@ class Session(NamedTuple):
 
     def advance_to(self, ts_ns: TsNs, *, ticks: bool = False) -> None:
         """Let time come to a moment."""
-        self.pump.advance_to(ts_ns)
-        if not ticks:
+        if ticks:
+            self.pump.advance_to(ts_ns)
+        else:
+            self.trader.advance_to(ts_ns)
             self.gate.reach(self.pump.now_ns)
 
 
