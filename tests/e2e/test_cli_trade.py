@@ -127,6 +127,13 @@ def test_another_strategy_on_a_flat_account_begins_a_new_run(desk: Desk) -> None
     assert desk("journal", "verify", desk.journal("FLAT")) == 0
 
 
+def test_orders_are_held_to_the_controls_of_the_settings(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANJHA_RISK_ORDER_QTY_MAX", "9")
+    assert desk.trade(*DAYS, "--account", "TIGHT", "--json") == 0
+    report = json.loads(desk.said)
+    assert (report["orders"], report["fills"]) == (0, 0)
+
+
 def test_wrong_words_are_answered_and_leave_no_journal(desk: Desk) -> None:
     assert desk.trade("--account", "WRONG") == 2
     assert "Give --from and --to" in desk.erred

@@ -14,6 +14,7 @@ from manjha.adapters.system.control_socket import ControlSocket
 from manjha.app import account_parts
 from manjha.app.bootstrap import (
     backtest_services,
+    control_limits,
     journal_to_write,
     kill_switch,
     market_segments,
@@ -149,7 +150,8 @@ def _plan(settings: Settings, words: TradeWords) -> tuple[LivePlan, list[Tick], 
     screened = screen(spec, made)
     parts = {name: tuple(_until(columns, from_ns) for columns in getattr(spec, name)) for name in ("bars", "further")}
     origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), _run_id(words))
-    plan = LivePlan(msgspec.structs.replace(spec, **parts), origin, words.found_as, from_ns)
+    live = msgspec.structs.replace(spec, **parts, controls=control_limits(settings))
+    plan = LivePlan(live, origin, words.found_as, from_ns)
     models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     return plan, list(each_tick(screened, spec.instruments)), models
 
