@@ -8,12 +8,13 @@ from manjha.domain.events import KillSwitched
 from manjha.domain.journal import faults
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import Purpose
+from manjha.domain.orders import Product, Purpose
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
 from manjha.research.tick_drive import run_tick_backtest
 from manjha.services.replays import Replays, recorded_runs
-from manjha.strategy.interface import Strategy
+from manjha.strategy.context import Context
+from manjha.strategy.interface import Floats, History, Strategy
 from tests.fakes.journals import MemoryJournal
 from tests.fakes.paper import Paper
 from tests.fakes.segments import MemorySegments
@@ -157,4 +158,52 @@ def test_what_is_thrown_while_it_runs_flattens_and_lifting_lets_it_trade_again()
     for tick in ticks[half:]:
         again.on_tick(tick, tick.ts_ns)
     assert any(command.order.purpose is Purpose.SIGNAL for command in paper.sent[sent:])
+    assert list(faults(paper.shared.rows, paper.shared.head)) == []
+
+
+class Failing(Strategy):
+    """Buys with a stop, then raises: in `on_bar`, `on_fill` or `targets`."""
+
+    name = "failing"
+    product = Product.MIS
+
+    def init(self, ctx: Context) -> None:
+        self.seen = 0
+
+    def on_bar(self, ctx: Context) -> None:
+        self.seen += 1
+        if self.seen == 3:
+            ctx.buy(1, stop=ctx.close[-1] * 0.9)
+        elif self.seen >= 5:
+            raise LookupError("no such thing")
+
+
+class FailingTargets(Strategy):
+    """Raises in `targets` once some bars have come."""
+
+    name = "failing-targets"
+    product = Product.MIS
+
+    def targets(self, history: History) -> Floats:
+        if len(history.ts_ns) % 9 == 0:
+            raise LookupError("no such thing")
+        return np.ones_like(history.column("close"))
+
+
+@pytest.mark.failure("F70")
+@pytest.mark.parametrize("make", [Failing, FailingTargets])
+def test_a_strategy_that_raises_is_set_aside_and_a_restart_goes_on(make: type[Strategy]) -> None:
+    run = plain(random_tick_run(3, lambda _rng, _product: make))
+    paper = Paper(run, "run")
+    session, ticks = paper.start(), paper.ticks()
+    half = len(ticks) // 2
+    for tick in ticks[:half]:
+        session.on_tick(tick, tick.ts_ns)
+    assert [call.what for call in paper.calls if "LookupError: no such thing" in call.what]
+    again = paper.start(session.pump.now_ns)
+    for tick in ticks[half:]:
+        again.on_tick(tick, tick.ts_ns)
+    again.pump.finish()
+    again.trader.rest()
+    assert not again.trader.state.gate.trading_on
     assert list(faults(paper.shared.rows, paper.shared.head)) == []

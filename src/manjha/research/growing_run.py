@@ -1,6 +1,6 @@
 """A run whose timeline grows: the state before its first bar, and strategies of columns asked at each bar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from manjha.research.targets import (
     stated_targets,
     targets_asked,
 )
+from manjha.strategy.asked import Request
 from manjha.strategy.growing import GrowingTimeline
 from manjha.strategy.interface import is_entry_strategy, is_target_strategy, require_instruments
 from manjha.strategy.numba_start import defer_blas
@@ -63,11 +64,28 @@ def asking(state: EngineState, timeline: GrowingTimeline) -> Callable[[int], Non
     state.ctx.warmup = max(state.ctx.warmup, strategy.history_needed() - 1)
     wakeups: list[int] = []
     rows: dict[int, list[int]] = {}
-    state.wakeups, state.wanted = wakeups, lambda position: asked(rows[position])
+    failed: dict[int, Exception] = {}
+
+    def wanted(position: int) -> Sequence[Request]:
+        if position in failed:
+            raise failed.pop(position)
+        return asked(rows[position])
+
+    state.wakeups, state.wanted = wakeups, wanted
 
     def ask(at: int) -> None:
+        if not state.gate.trading_on:
+            return
         history = ColumnHistory(timeline.so_far(), state.setup.instruments, state.setup.interval)
-        stated = state_it(strategy, history)
+        try:
+            stated = state_it(strategy, history)
+        except Exception as error:
+            if state.desk is None:
+                raise
+            # It is raised where the engine asks, which sets the strategy aside.
+            failed[at] = error
+            wakeups.append(at)
+            return
         last = int(np.searchsorted(stated.wakeups, at))
         if last < len(stated.wakeups):
             wakeups.append(at)

@@ -4,6 +4,7 @@ from manjha.domain.commands import Output
 from manjha.domain.events import MarketAdvanced
 from manjha.domain.moments import TsNs
 from manjha.engine.exits import move_trailing_stops
+from manjha.engine.isolation import isolate
 from manjha.engine.legs import judge
 from manjha.engine.requests import carry_out
 from manjha.engine.state import EngineState
@@ -14,20 +15,25 @@ def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> No
     if state.trailing or state.sagas or state.every_close:
         _one_bar(state, event.first, out)
     elif state.wakeups is not None:
-        _to_wakeup(state, event)
+        _to_wakeup(state, event, out)
     else:
-        _each_bar(state, event)
+        _each_bar(state, event, out)
     if state.ctx.requests:
         carry_out(state, TsNs(state.timeline.close_ns[state.reached - 1]), out)
 
 
-def _each_bar(state: EngineState, event: MarketAdvanced) -> None:
+def _each_bar(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
     """Call `on_bar` for every bar from the end of the warm-up. The hot loop of a backtest."""
     ctx, cursor, last = state.ctx, state.cursor, event.last
     on_bar, requests = state.strategy.on_bar, ctx.requests
     first = max(event.first, ctx.warmup) if state.gate.trading_on else last
-    for _ in cursor.walk(first, last, requests):
-        on_bar(ctx)
+    try:
+        for _ in cursor.walk(first, last, requests):
+            on_bar(ctx)
+    except Exception as error:  # noqa: BLE001 - a user's code may raise anything
+        state.reached = cursor.at + 1
+        isolate(state, error, state.timeline.close_ns[cursor.at], out)
+        return
     if not requests:
         cursor.at = last - 1
     state.reached = cursor.at + 1
@@ -45,12 +51,15 @@ def _one_bar(state: EngineState, at: int, out: list[Output]) -> None:
     if state.sagas:
         judge(state, TsNs(state.timeline.close_ns[at]), out)
     if state.wakeups is not None:
-        _to_wakeup(state, MarketAdvanced(at, at + 1))
+        _to_wakeup(state, MarketAdvanced(at, at + 1), out)
     elif at >= state.ctx.warmup and state.gate.trading_on:
-        state.strategy.on_bar(state.ctx)
+        try:
+            state.strategy.on_bar(state.ctx)
+        except Exception as error:  # noqa: BLE001 - a user's code may raise anything
+            isolate(state, error, state.timeline.close_ns[at], out)
 
 
-def _to_wakeup(state: EngineState, event: MarketAdvanced) -> None:
+def _to_wakeup(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
     """Go to the next bar at which a strategy has stated something, at most to the end of the run of bars."""
     wakeups, count = state.wakeups or (), len(state.wakeups or ())
     while state.wakeup_at < count and wakeups[state.wakeup_at] < event.first:
@@ -65,4 +74,7 @@ def _to_wakeup(state: EngineState, event: MarketAdvanced) -> None:
     state.reached = at + 1
     if state.wanted is None or not state.gate.trading_on:
         return
-    state.ctx.requests.extend(state.wanted(at))
+    try:
+        state.ctx.requests.extend(state.wanted(at))
+    except Exception as error:  # noqa: BLE001 - a user's code may raise anything
+        isolate(state, error, state.timeline.close_ns[at], out)

@@ -15,7 +15,7 @@ from manjha.domain.money import proportion
 from manjha.domain.orders import Fill, OrderId, Product, Side
 from manjha.engine.exits import entry_filled, exit_filled, fit_sales, fit_to_position
 from manjha.engine.groups import count_fill
-from manjha.engine.requests import carry_out
+from manjha.engine.isolation import let_decide
 from manjha.engine.state import PACKED_CHARGES, EngineState
 from manjha.market.charges import fill_charges
 from manjha.orders.book import OrderRecord
@@ -111,8 +111,7 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         market = ctx.markets[fill.instrument]
         market.position, market.cost_e4 = position.qty, position.cost
     if state.calls_on_fill:
-        state.strategy.on_fill(ctx, fill)
-        carry_out(state, fill.ts_ns, out)
+        let_decide(state, fill.ts_ns, out, state.strategy.on_fill, fill)
     _learn_of_fill(state, fill, out)
 
 

@@ -11,7 +11,8 @@ from manjha.engine.desk import BROKER_TIMER
 from manjha.engine.exits import EXIT_TIMER, exit_by_time, rearm
 from manjha.engine.flatten import flatten
 from manjha.engine.handlers import broker
-from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER, carry_out
+from manjha.engine.isolation import let_decide
+from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
 
@@ -45,8 +46,7 @@ def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
     if state.protections:
         rearm(state, event.ts_ns, out)
     if state.calls_on_session and state.gate.trading_on and event.day >= state.held_until:
-        state.strategy.on_session(state.ctx, event.day)
-        carry_out(state, event.ts_ns, out)
+        let_decide(state, event.ts_ns, out, state.strategy.on_session, event.day)
 
 
 def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
@@ -83,8 +83,7 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
     elif event.key.startswith(EXIT_TIMER):
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits
-        state.strategy.on_timer(state.ctx, event.key)
-        carry_out(state, event.ts_ns, out)
+        let_decide(state, event.ts_ns, out, state.strategy.on_timer, event.key)
 
 
 def switched(state: EngineState, event: TradingSwitched, out: list[Output]) -> None:
