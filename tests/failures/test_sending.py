@@ -190,6 +190,8 @@ def test_an_answer_after_the_update_changes_nothing() -> None:
     assert landed.seen.filled == 10
 
 
+@pytest.mark.failure("F56")
+@pytest.mark.failure("F46")
 @pytest.mark.failure("F20")
 def test_a_tag_of_another_life_is_seen_and_freezes() -> None:
     account = Account()

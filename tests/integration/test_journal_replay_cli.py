@@ -238,6 +238,7 @@ def test_a_run_that_is_refused_leaves_nothing(desk: Desk) -> None:
     assert not (desk.folder / "none.db.segments").exists()
 
 
+@pytest.mark.failure("F49")
 @pytest.mark.slow
 def test_the_state_is_the_same_under_any_hash_seed_and_time_zone(desk: Desk) -> None:
     assert desk("journal", "replay", desk.journal) == 0

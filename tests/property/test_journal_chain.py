@@ -1,5 +1,6 @@
 """Whatever is done to the rows of a journal, the walk over them says so, and where."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ def test_a_whole_one_has_no_fault(journal: tuple[list[Row], Head]) -> None:
     assert found(*journal) == []
 
 
+@pytest.mark.failure("F43")
 @given(journal=journals, data=st.data())
 def test_any_change_of_a_row_is_found_at_that_row(journal: tuple[list[Row], Head], data: st.DataObject) -> None:
     rows, head = journal

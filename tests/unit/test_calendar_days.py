@@ -71,6 +71,7 @@ def test_trading_days_equal_the_observed_and_published_list() -> None:
     assert len(expected) == 2_973
 
 
+@pytest.mark.failure("F50")
 def test_weekends_trade_in_special_sessions_only() -> None:
     weekends = [format_day(d) for d in RULES.trading_days if weekday(d) > 4]
     assert weekends == [
@@ -169,6 +170,7 @@ def test_hours_closing_price_and_square_off(
     assert (held.open_ns, held.close_ns) == (held.windows[0][0], held.windows[-1][1])
 
 
+@pytest.mark.failure("F50")
 @pytest.mark.parametrize(("text", "hours"), MUHURATS.items())
 def test_every_muhurat_hour(text: str, hours: str) -> None:
     held = session(RULES, FNO, day(text))

@@ -135,6 +135,7 @@ def test_the_margin_of_an_expired_contract_is_free_again(held: Instrument) -> No
     assert [fill.instrument for fill in result.fills] == [held.id, share.id]
 
 
+@pytest.mark.failure("F68")
 def test_orders_in_an_expired_contract_are_gone() -> None:
     kept = FillRules(orders_end_with_day=False)
     script = {0: both(ask("buy", limit=21_900), ask("buy", stop=21_000, target=23_000))}
@@ -147,6 +148,7 @@ def test_orders_in_an_expired_contract_are_gone() -> None:
     assert result.orders[0].phase is Phase.CANCELLED
 
 
+@pytest.mark.failure("F68")
 @pytest.mark.parametrize("side", ["buy", "sell"])
 @pytest.mark.parametrize("held", [FUTURE, call("22000")])
 def test_nothing_can_be_asked_for_after_expiry(held: Instrument, side: str) -> None:

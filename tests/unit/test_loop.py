@@ -43,6 +43,7 @@ def test_a_full_inbox_keeps_a_recording_waiting_and_loses_nothing() -> None:
     assert asyncio.run(run()) == (True, [0, 1, 2])
 
 
+@pytest.mark.failure("F53")
 def test_ticks_that_come_too_fast_are_joined_with_the_last_of_their_instrument() -> None:
     async def run() -> tuple[int, list[Tick | None]]:
         inbox = Inbox(3, joins=True)

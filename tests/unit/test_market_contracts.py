@@ -146,6 +146,7 @@ LOTS = [
 ]
 
 
+@pytest.mark.failure("F66")
 @pytest.mark.parametrize(("exchange", "underlying", "expiry", "lot"), LOTS)
 def test_lot_by_expiry(exchange: Exchange, underlying: str, expiry: str, lot: int) -> None:
     assert lot_size(RULES, exchange, underlying, day(expiry)) == lot
