@@ -1,6 +1,7 @@
 """`manjha trade` as its user meets it: a day on paper, gone on with, and everything that can be asked wrongly."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -116,6 +117,7 @@ def test_it_says_in_words_what_became_of_it_and_that_it_was_simulated(desk: Desk
     assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--account", "WORDS") == 0
     assert desk.said.startswith("the feed has ended: ")
     assert "the exchange was simulated" in desk.said
+    assert re.search(r"the session ends; equity: [\d,.]+, result of the day: .* fills of the day: [1-9]", desk.erred)
     assert f"BUY 10 {INSTRUMENT} at " in desk.erred
 
 
@@ -192,6 +194,9 @@ def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk)
         finally:
             assert desk("resume", "--reason", "it was a test", "--yes", load_settings().account) == 0
         until(process.stderr, "LOOK AT kill switch: lifted")
+        process.send_signal(signal.SIGUSR1)
+        until(process.stderr, "LOOK AT kill switch: thrown, level cancel-all for everything by whoever may signal")
+        assert desk("resume", "--reason", "that too", "--yes", load_settings().account) == 0
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate()
     assert process.returncode == 0

@@ -152,6 +152,13 @@ class Loop:
         self._stop = True
         self.inbox.stirred.set()
 
+    def kill(self) -> None:
+        """Throw the kill switch for everything, level cancel-all: what the signal SIGUSR1 asks for."""
+        refused = self._switch(ThrowKill("cancel-all", "the signal SIGUSR1"), "whoever may signal")
+        if not refused:
+            self.session.trader.rest()
+        self.inbox.stirred.set()
+
     async def run(self) -> Ended:
         """Trade. What ends it otherwise is raised: a journal that fails, a feed that breaks, our own bug."""
         tasks = [asyncio.create_task(self._take_feed())]
@@ -160,6 +167,7 @@ class Loop:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGUSR1, self.kill)
         try:
             while True:
                 ended = self._turn(tasks)
@@ -170,7 +178,7 @@ class Loop:
             for task in tasks:
                 task.cancel()
             await self._feed.close()
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
         self._end(ended)
         return ended

@@ -6,7 +6,6 @@ The exchange is simulated, and so are ticks that are made inside stored bars; bo
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -24,32 +23,26 @@ from manjha.app.bootstrap import (
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import Around, Session, paper_session
 from manjha.app.settings import Settings
+from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import PositionSeen
-from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
 from manjha.domain.controls import Status
 from manjha.domain.errors import DataError, UsageError
-from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
-from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, format_day, format_ts
-from manjha.domain.money import Qty, format_cash, format_px
+from manjha.domain.money import Qty, format_cash
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
 from manjha.engine.freezing import all_frozen
 from manjha.market.calendar import trading_days
-from manjha.ports.notifier import Notifier
 from manjha.ports.vitals import Vitals
-from manjha.research.backtest import BacktestSpec
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
 from manjha.services.live_runs import LivePlan
-from manjha.services.notes import note_of
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
 
-Say = Callable[[str], None]
 PATIENCE_S = 5
 """How long the last notes may take at the end."""
 PER_BAR = 12
@@ -102,13 +95,14 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     journal = journal_to_write(str(home.journal), account)
     segments = market_segments(settings, str(home.journal), account)
     notifier = account_parts.notifier(settings, os.environ)
-    teller = _Teller(account, plan.spec, say, notifier)
+    teller = Teller(account, plan.spec, say, notifier)
     try:
         kill = kill_switch(settings)
         around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
+        teller.watch(state)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
         watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
         socket = account_parts.control_socket(settings, words.account)
@@ -169,52 +163,6 @@ def _since(columns: BarColumns, from_ns: int) -> BarColumns:
 def _until(columns: BarColumns, from_ns: int) -> BarColumns:
     count = sum(opened < from_ns for opened in columns.ts_open_ns)
     return first_bars(columns, count)
-
-
-class _Teller:
-    """Tells the user on the screen, and whoever is notified, what happens."""
-
-    def __init__(self, account: AccountId, spec: BacktestSpec, say: Say, notifier: Notifier) -> None:
-        self._account = account
-        self._names = {one.id: one.display for one in spec.instruments}
-        self._say = say
-        self._notifier = notifier
-
-    def call(self, person: CallPerson) -> None:
-        """Call a person."""
-        about = self._names.get(InstrumentId(person.about), person.about)
-        self._say(f"{format_ts(person.ts_ns)[11:19]}  LOOK AT {about}: {person.what}")
-        self._note(person)
-
-    def saw(self, event: Event, outputs: Iterable[object]) -> None:
-        """Hear of an event and of what was decided on it."""
-        if isinstance(event, SessionOpened):
-            self._say(f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session opens")
-        elif isinstance(event, SessionClosed):
-            self._say(f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session ends")
-        elif isinstance(event, BrokerRead):
-            for trade in event.trades:
-                name = self._names.get(trade.instrument, trade.instrument)
-                self._say(
-                    f"{format_ts(trade.ts_ns)[11:19]}  {trade.side.name} {trade.qty} {name} at {format_px(trade.px)}"
-                )
-        self._note(event)
-        for output in outputs:
-            if isinstance(output, Approved | Refused):
-                self._note(output)
-            if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
-                order = output.command.order
-                name = self._names.get(order.instrument, order.instrument)
-                terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
-                self._say(
-                    f"{format_ts(order.decided_ns)[11:19]}  order {order.side.name} {order.qty} {name} "
-                    f"{order.type}{terms} ({order.purpose})"
-                )
-
-    def _note(self, value: object) -> None:
-        note = note_of(value, self._account, lambda name: self._names.get(name, name))  # type: ignore[arg-type]
-        if note is not None:
-            self._notifier.tell(note)
 
 
 class _Watcher:
