@@ -1,6 +1,6 @@
 """`manjha up`: a synthetic market, a backtest on it, and a paper trader on it, in a process of its own. `make run`."""
 
-import subprocess
+import subprocess  # nosec B404 - it starts our own program
 import sys
 from typing import TYPE_CHECKING, Annotated
 
