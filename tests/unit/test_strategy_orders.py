@@ -139,7 +139,7 @@ def test_a_price_that_is_none_is_an_error_and_not_another_order(terms: dict[str,
 
 
 def test_a_term_of_none_is_as_if_it_were_not_given() -> None:
-    given = {"limit": None, "trigger": None, "stop": None, "target": None, "trail": None}
+    given = {"limit": None, "trigger": None, "stop": None, "target": None, "trail": None, "exit_ns": None}
     assert trades(play([flat(100)] * 3, {0: lambda ctx: ctx.buy(10, **given)})) == [(10, 100)]
 
 

@@ -108,7 +108,8 @@ def _exits(tick: Px, terms: dict[str, Any]) -> Exits | None:
     stop = price(terms.pop("stop"), tick, "stop") if "stop" in terms else _NO_PX
     target = price(terms.pop("target"), tick, "target") if "target" in terms else _NO_PX
     trail = price(terms.pop("trail"), tick, "trail") if "trail" in terms else _NO_PX
-    exit_ns = TsNs(int(terms.pop("exit_ns"))) if "exit_ns" in terms else _NEVER
+    asked = terms.pop("exit_ns", None)
+    exit_ns = _NEVER if asked is None else TsNs(int(asked))
     if not (stop or target or trail or exit_ns):
         return None
     return Exits(stop, target, trail, exit_ns)
