@@ -5,7 +5,7 @@ import pytest
 from manjha.orders.legs import OVER
 from tests.simulation.legs import LegDay
 
-SEEDS = (0, 3, 11, 17, 33, 61, 64, 77)
+SEEDS = (0, 3, 11, 17, 33, 61, 64, 77, 110)
 """Some in which cancels were refused, orders landed late or the broker closed a leg itself."""
 
 

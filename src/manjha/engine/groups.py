@@ -124,10 +124,15 @@ def count_fill(state: EngineState, order: Order, fill: Fill, after: int, out: li
 
 def _taken_by_others(state: EngineState, fill: Fill, after: int) -> None:
     """Count what another's trade, like the broker's own, took from a leg: it holds no more than there is."""
-    saga = group_in(state, fill.instrument, fill.product)
-    leg = None if saga is None else saga.leg_in(fill.instrument)
-    if leg is not None:
-        leg.fit(after * int(leg.leg.side), fill.px)
+    there = [
+        (saga.phase not in LEAVING, leg)
+        for saga in state.sagas.values()
+        if saga.product is fill.product and (leg := saga.leg_in(fill.instrument)) is not None
+    ]
+    # One that ended and was filled late stands beside the one that lives: what is leaving gives first.
+    for _, leg in sorted(there, key=lambda one: one[0]):
+        others = sum(other.held * int(other.leg.side) for _, other in there if other is not leg)
+        leg.fit((after - others) * int(leg.leg.side), fill.px)
 
 
 def note(state: EngineState, saga: Saga, end: End, now_ns: int, out: list[Output]) -> None:
