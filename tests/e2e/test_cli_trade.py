@@ -1,6 +1,7 @@
 """`manjha trade` as its user meets it: a day on paper, gone on with, and everything that can be asked wrongly."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -36,6 +37,7 @@ class Keen(Strategy):
         elif self.seen % self.every == 2 and ctx.position:
             ctx.close_position()
 '''
+CALL = "from manjha.app.cli import main; main()"
 DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
 
 
@@ -111,6 +113,11 @@ def test_two_days_on_paper_then_once_more_adds_nothing_and_replays_as_recorded(d
     (run,) = json.loads(desk.said)["runs"]
     assert (run["difference"], run["changed"]) == (None, [])
     assert run["decisions"] > first["orders"]
+    # The same state in a process with other hashes and another time zone.
+    words = ["journal", "replay", str(desk.journal("TWO")), "--json"]
+    elsewhere = os.environ | {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Apia"}
+    said = subprocess.run([sys.executable, "-c", CALL, *words], env=elsewhere, capture_output=True, check=True).stdout
+    assert json.loads(said)["runs"][0]["state"] == run["state"]
 
 
 def test_it_says_in_words_what_became_of_it_and_that_it_was_simulated(desk: Desk) -> None:
@@ -183,7 +190,7 @@ def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk)
         "MIS",
     )
     words += (*DAYS, "--account", "KILLED", "--speed", "1000")
-    call = [sys.executable, "-c", "from manjha.app.cli import main; main()", *words]
+    call = [sys.executable, "-c", CALL, *words]
     with subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         until(process.stderr, "  BUY 10 ")
