@@ -63,7 +63,8 @@ def test_random_runs_trade_in_every_way() -> None:
         gone = pumped(random_tick_run(seed))
         orders = gone.state.book.records
         purposes |= {orders[fill.order_id].order.purpose for fill in gone.state.record_fills}
-    assert purposes == set(Purpose)
+    # Groups of legs end otherwise: tests/unit/test_legs_*.
+    assert purposes == set(Purpose) - {Purpose.LEGS_END}
 
 
 @pytest.mark.parametrize("seed", range(10))
