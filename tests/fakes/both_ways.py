@@ -17,6 +17,20 @@ def compiled(spec: BacktestSpec) -> BacktestResult:
     return result_of(spec, market, run_kernel(spec, market))
 
 
+def open_at_once(run: BacktestResult) -> int:
+    """Return how many orders were open in one instrument at the same moment, at most."""
+    found = 0
+    for instrument in {record.order.instrument for record in run.orders}:
+        mine = [record for record in run.orders if record.order.instrument == instrument]
+        turns = [(record.placed_ns, 1) for record in mine]
+        turns += [(record.done_ns, -1) for record in mine if record.done_ns]
+        now = 0
+        for _, step in sorted(turns, key=lambda turn: (turn[0], -turn[1])):
+            now += step
+            found = max(found, now)
+    return found
+
+
 def attributes(strategy: Strategy) -> str:
     """Return what a strategy remembers, in words in which NaN equals NaN and 1 is 1.0."""
     held = {name: value for name, value in vars(strategy).items() if type(value) in PLAIN}

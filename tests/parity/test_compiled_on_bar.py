@@ -24,13 +24,14 @@ from manjha.research.backtest import run_backtest
 from manjha.research.conformance import synthetic_spec
 from manjha.research.fast import fast_backtest
 from manjha.research.kernel.convert import divergence, result_of
+from manjha.research.kernel.records import BOOK_SIZE
 from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal
 from manjha.research.kernel.run import KernelMarket, KernelRefused, run_kernel
 from manjha.research.kernel.steps import KernelSteps
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
 from manjha.strategy.interface import Strategy
-from tests.fakes.both_ways import compiled, parted
+from tests.fakes.both_ways import compiled, open_at_once, parted
 from tests.fakes.hand_made import flat, minutes, share_named, spec_of
 from tests.fakes.market_rules import shipped_rules
 from tests.fakes.random_runs import random_bars, random_rows, random_terms
@@ -54,7 +55,10 @@ def check_written_by_chance(seed: int, folder: Path) -> None:
         one, two = spec_of(found(), *bars, **terms), spec_of(found(), *bars, **terms)
         assert kernel_refusal(two) == ""
         said = parted(one, two)
-        assert said == "" or "more than 64 open orders" in said  # the one thing that a random run may meet
+        if "more than 64 open orders" in said:
+            # The one stop that a run by chance may meet; it must be true of the run.
+            said = "" if open_at_once(run_backtest(spec_of(found(), *bars, **terms))) >= BOOK_SIZE else said
+        assert said == ""
 
 
 @settings(max_examples=8, deadline=None)
@@ -66,6 +70,7 @@ def test_strategies_written_by_chance_agree(seed: int, tmp_path_factory: pytest.
 
 @pytest.mark.slow
 @settings(max_examples=80, deadline=None)
+@example(seed=10961)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_many_strategies_written_by_chance_agree(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     check_written_by_chance(seed, tmp_path_factory.mktemp("chance"))
