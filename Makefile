@@ -42,7 +42,7 @@ run: .venv/.run ## Install what users need and run the demonstration
 
 setup: .venv/.dev ## Install the development environment
 
-test: .venv/.dev ## Run all the tests
+test: .venv/.dev .tools/official/.made ## Run all the tests
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 quick: .venv/.dev ## Run the unit, property and contract tests that take under two minutes together
@@ -105,3 +105,7 @@ distclean: clean ## Remove the environments as well
 
 .venv/.dev: pyproject.toml requirements/dev.txt requirements/build.txt .ci/env $(BUILT)
 	@.ci/env dev
+
+# Without a network their tests are skipped, and counted.
+.tools/official/.made: tests/official/requirements.txt tests/official/package-lock.json .ci/env
+	@.ci/env official || echo "The official Kite clients could not be installed: their tests will be skipped." >&2
