@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -32,3 +33,40 @@ def asked_python(script: str, given: object, *words: str) -> Any:
     done = subprocess.run(command, input=told, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def needs_node() -> None:
+    """Skip the test where the JavaScript client is not installed."""
+    if not (NODE_MODULES / "kiteconnect").exists() or shutil.which("node") is None:
+        pytest.skip(ABSENT)
+
+
+def asked_node(script: str, given: object) -> Any:
+    """Run a script of this folder with the JavaScript client; it reads JSON and prints JSON."""
+    needs_node()
+    environment = {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", "TZ": "UTC", "NODE_PATH": str(NODE_MODULES)}
+    done = subprocess.run(
+        ["node", str(SCRIPTS / script)], input=json.dumps(given), capture_output=True, text=True, check=False,
+        env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class Driven(NamedTuple):
+    """What steps gave: each {"gave": …} or {"error", "code", "text"}, and how often the expiry hook was called."""
+
+    steps: list[dict[str, Any]]
+    hooked: int
+
+    def gave(self, step: int) -> Any:
+        """Return what a step gave; it must not have failed."""
+        assert "gave" in self.steps[step], self.steps[step]
+        return self.steps[step]["gave"]
+
+
+def driven(client: str, root: str, steps: list[dict[str, Any]], *, key: str, secret: str) -> Driven:
+    """Let an official client ("python" or "node") go through steps against an exchange at `root`."""
+    told = {"root": root, "api_key": key, "api_secret": secret, "steps": steps}
+    answer = asked_python("drive.py", told) if client == "python" else asked_node("drive.js", told)
+    return Driven(answer["steps"], answer["hooked"])

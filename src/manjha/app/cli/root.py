@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("manjha.app.cli.data", "Bring market data in, look at it, check it, take it out."),
     "backtest": ("manjha.app.cli.backtest", "Run a strategy on stored data, with every rupee of charges."),
     "trade": ("manjha.app.cli.trade", "Trade a strategy on paper: the exchange is simulated."),
+    "exchange": ("manjha.app.cli.exchange", "A simulated exchange that official Kite clients can trade on."),
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
     "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),
     "optimize": ("manjha.app.cli.optimize", "Let a study look for good parameters."),

@@ -1,0 +1,103 @@
+"""Puts the exchange server together: its market, its people, its time."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from manjha.domain.errors import UsageError
+from manjha.domain.moments import TradingDay, at, parse_clock, parse_day
+from manjha.exchange.accounts import App, User
+from manjha.exchange.clock import Time
+from manjha.exchange.exchange import Exchange, Founding, found
+from manjha.exchange.sources import BarDays, DaySource
+from manjha.exchange.switches import switched
+from manjha.market.calendar import trading_days
+from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from manjha.app.settings import Settings
+    from manjha.market.rules import MarketRules
+
+API_KEY, API_SECRET = "simulated", "simulated-secret"
+"""What a client logs in with unless others are given."""
+HISTORY_DAYS = 45
+"""Calendar days of the synthetic market before the first day that is traded."""
+
+
+class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What `manjha exchange serve` is asked for.
+
+    `day` is the first trading day ("" for the last one of the calendar that is not in the future), `days` how many
+    there are, `clock` the time it begins at. `speed` is times real time, 0 as fast as it goes; `paused` lets time pass
+    only by a client's word. `rules` are switched as `switches.switched` reads them.
+    """
+
+    day: str = ""
+    days: int = 5
+    clock: str = "09:00"
+    seed: int = 7
+    per_bar: int = 60
+    speed: float = 1.0
+    paused: bool = False
+    users: Sequence[str] = ()
+    api_key: str = API_KEY
+    api_secret: str = API_SECRET
+    redirect_url: str = ""
+    auto_login: bool = False
+    limits: bool = True
+    rules: Mapping[str, str] = {}
+
+
+def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
+    """Return the application of an exchange over the synthetic market, and the exchange.
+
+    Raises
+    ------
+    UsageError
+        A day on which nothing trades, or no calendar for it.
+    """
+    from manjha.app.bootstrap import market_rules
+    from manjha.exchange.application import create_app
+
+    rules = market_rules(settings)
+    days = days_asked(rules, words, today)
+    start_ns = at(days[0], parse_clock(words.clock))
+    exchange = found(_founding(rules, synthetic_days(rules, words, days), days, words), start_ns)
+    clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
+    return create_app(exchange, clock), exchange
+
+
+def days_asked(rules: "MarketRules", words: ExchangeWords, today: TradingDay) -> Sequence[TradingDay]:
+    """Return the days that the exchange lives through. Raises `UsageError`."""
+    if words.day:
+        first = parse_day(words.day)
+    else:
+        past = [day for day in rules.trading_days if day <= today]
+        first = past[-1] if past else rules.trading_days[0]
+    found_days = trading_days(rules, first, rules.last)[: words.days] if rules.first <= first <= rules.last else ()
+    if not found_days or found_days[0] != first:
+        raise UsageError(
+            f"{words.day or 'today'} is no trading day of the calendar",
+            hint="Give another --day; docs/market-rules.md says which years the calendar has.",
+        )
+    return found_days
+
+
+def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[TradingDay]) -> DaySource:
+    """Return the synthetic market of some days, with a history before them."""
+    spec = default_spec(words.seed, TradingDay(days[0] - HISTORY_DAYS), days[-1])
+    bars = generate(spec, exchange_sessions(rules, spec))
+    return BarDays(tuple(item.instrument for item in spec.instruments), bars, words.seed, words.per_bar)
+
+
+def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
+    app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
+    users = [User(user_id=name, name=f"{name} (simulated)") for name in words.users or ("SIM001",)]
+    return Founding(
+        rules, source, days, [app], users, words.seed, switched(words.rules), limits=words.limits,
+        auto_login=words.auto_login,
+    )  # fmt: skip

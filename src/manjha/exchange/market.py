@@ -1,0 +1,178 @@
+"""The one market that all accounts share: ticks come in, the venue matches, and each instrument has its standing."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
+from manjha.domain.events import Event
+from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
+from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
+from manjha.domain.money import Px, Qty
+from manjha.domain.orders import Order, OrderId
+from manjha.domain.ticks import Tick
+from manjha.engine.sessions import CalendarSessions
+from manjha.exchange.agenda import NEVER
+from manjha.exchange.listing import Listing
+from manjha.exchange.sources import DaySource
+from manjha.market.calendar import is_trading_day
+from manjha.market.rules import MarketRules
+from manjha.market.sessions import Session, session
+from manjha.risk.gate import DayRules
+from manjha.simulator.fills import FillRules, VenueModels
+from manjha.simulator.tick_venue import TickVenue
+
+WIDE, TIGHT = 200_000_000, 100_000_000
+"""Daily bands in 1e-9: shares without derivatives, and everything else that has one (fact sheet 2.3.8)."""
+REFERENCE_NS = 30 * SECOND_NS
+"""Limit price protection refers to the trades of the last 30 s."""
+AUCTION_SHARE = 20
+"""Where no tick of a closing auction is known, it trades a twentieth of the day's volume at the last price."""
+
+
+class Standing(msgspec.Struct, gc=False):
+    """How an instrument stands today. Prices in 1e-4 rupee, quantities in units, 0 for nothing yet.
+
+    `close` is the previous session's. `turnover` is the sum of price × quantity. `band_low` and `band_high` are the
+    """
+
+    close: int = 0
+    last: int = 0
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    volume: int = 0
+    turnover: int = 0
+    last_qty: int = 0
+    last_ns: int = 0
+    band_low: int = 0
+    band_high: int = 0
+
+    def take(self, tick: Tick) -> None:
+        """Take the next tick."""
+        px = tick.px
+        if not self.open:
+            self.open = self.high = self.low = px
+        elif px > self.high:
+            self.high = px
+        elif px < self.low:
+            self.low = px
+        self.last, self.last_ns = px, tick.ts_ns
+        if tick.volume:
+            self.last_qty = tick.volume
+            self.volume += tick.volume
+            self.turnover += px * tick.volume
+
+
+class Market:
+    """The market of the day. Times are moments of the exchange's own clock."""
+
+    def __init__(self, rules: MarketRules, source: DaySource, fills: FillRules | None = None) -> None:
+        self.rules = rules
+        self.source = source
+        self.listing = Listing(source.instruments)
+        bands = {one.id: fraction for one in source.instruments if (fraction := band_fraction(one))}
+        self.venue = TickVenue(source.instruments, VenueModels(rules=fills or FillRules(), bands=bands))
+        self.standings = {one.id: Standing() for one in source.instruments}
+        self.sessions: dict[InstrumentId, Session] = {}
+        self.today: Mapping[InstrumentId, DayRules] = {}
+        self.day = TradingDay(-1)
+        self._ticks: Iterator[Tick] = iter(())
+        self._next: Tick | None = None
+
+    # ---- the day
+
+    def begin_day(self, day: TradingDay) -> None:
+        """Lay out a day: sessions, previous closes, circuit limits, and its ticks from the start."""
+        self.day = day
+        trading = [one for one in self.source.instruments if _trades(self.rules, one, day)]
+        self.sessions = {one.id: session(self.rules, one, day) for one in trading}
+        calendar = CalendarSessions(self.rules, 0)
+        self.today = {one.id: calendar.rules_of(one, day) for one in trading}
+        closes = self.source.closes(day)
+        for name, before in self.standings.items():
+            self.standings[name] = Standing(close=closes.get(name, before.last or before.close))
+        self.venue.open_day(self.today)
+        self.venue.set_bands({name: standing.close for name, standing in self.standings.items()})
+        for name, book in self.venue.books.items():
+            self.standings[name].band_low, self.standings[name].band_high = book.band_low, book.band_high
+        self._ticks = self.source.ticks(day)
+        self._next = next(self._ticks, None)
+
+    def ends(self) -> Sequence[int]:
+        """Return when instruments end their day, ascending."""
+        return sorted({_end(one) for one in self.today.values()})
+
+    def ending(self, end_ns: int) -> tuple[InstrumentId, ...]:
+        """Return the instruments whose day ends at a moment."""
+        return tuple(name for name, one in self.today.items() if _end(one) == end_ns)
+
+    def close_day(self, names: Iterable[InstrumentId]) -> list[Event]:
+        """Cancel what is left of the DAY orders of instruments that have ended."""
+        venue = self.venue
+        venue.today = {name: self.today[name] for name in names}
+        events = list(venue.close_day())
+        venue.today = self.today
+        return events
+
+    def close_auctions(self, end_ns: TsNs) -> list[Event]:
+        """Trade the closing auctions that end now; without a tick of theirs, at the last price."""
+        for name, one in self.today.items():
+            book, standing = self.venue.books[name], self.standings[name]
+            if one.auction_end_ns == end_ns and not book.auction_px and standing.last:  # type: ignore[attr-defined]
+                book.auction_px = standing.last  # type: ignore[attr-defined]
+                book.auction_volume = standing.volume // AUCTION_SHARE  # type: ignore[attr-defined]
+        return list(self.venue.close_auction(end_ns))
+
+    # ---- ticks
+
+    def next_ns(self) -> int:
+        """Return when the next tick comes, `NEVER` where there is none today any more."""
+        return NEVER if self._next is None else self._next.ts_ns
+
+    def take_tick(self) -> tuple[Tick, Iterable[Event]]:
+        """Take the next tick: the standing follows, and what rests meets it. Only where `next_ns` names one."""
+        tick = self._next
+        assert tick is not None  # noqa: S101 - by the contract
+        self._next = next(self._ticks, None)
+        self.standings[tick.instrument].take(tick)
+        return tick, self.venue.on_tick(tick)
+
+    # ---- orders
+
+    def submit(self, order: Order, now_ns: TsNs) -> Sequence[Event]:
+        """Hand an order to the venue. What a client sends has no gate of ours before it: this is the other side."""
+        return self.venue.submit(Approved(SubmitOrder(order)), now_ns)
+
+    def modify(self, order_id: str, qty: int, limit: int, trigger: int, now_ns: TsNs) -> Sequence[Event]:
+        """Give a resting order new terms; no event where it does not rest any more."""
+        return self.venue.modify(Approved(ModifyOrder(OrderId(order_id), Qty(qty), Px(limit), Px(trigger))), now_ns)
+
+    def cancel(self, order_id: str, now_ns: TsNs) -> Sequence[Event]:
+        """Take an order out of the venue's book; no event where it does not rest any more."""
+        return self.venue.cancel(Approved(CancelOrder(OrderId(order_id))), now_ns)
+
+    def replace(self, order: Order, left: int, now_ns: TsNs) -> None:
+        """Let a resting order rest again on other terms; it loses its place in the queue."""
+        self.cancel(order.id, now_ns)
+        self.venue.rest_again(order, left, now_ns)
+
+    def is_triggered(self, instrument: InstrumentId, order_id: str) -> bool:
+        """Tell whether a resting stop has been triggered and rests as a limit order now."""
+        resting = self.venue.books[instrument].orders.get(OrderId(order_id))
+        return resting is not None and resting.trigger == 0
+
+
+def band_fraction(one: Instrument) -> int:
+    """Return the fraction of an instrument's daily band in 1e-9; 0 for none (options, indices)."""
+    if one.kind in (Kind.OPTION, Kind.INDEX) or one.asset is Asset.CURRENCY:
+        return 0
+    return TIGHT if one.has_derivatives or one.kind is Kind.FUTURE else WIDE
+
+
+def _end(one: DayRules) -> int:
+    return one.auction_end_ns or one.close_ns
+
+
+def _trades(rules: MarketRules, one: Instrument, day: TradingDay) -> bool:
+    return is_trading_day(rules, day, one.exchange) and (one.expiry is None or one.expiry >= day)

@@ -1,0 +1,11 @@
+"""All that can be asked of the exchange."""
+
+from manjha.exchange.calls import Route
+from manjha.exchange.routes import instruments, orders, session, simulation
+
+ROUTES: tuple[Route, ...] = (
+    *session.ROUTES,
+    *orders.ROUTES,
+    *instruments.ROUTES,
+    *simulation.ROUTES,
+)

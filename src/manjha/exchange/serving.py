@@ -1,0 +1,58 @@
+"""Serves an exchange on a socket: in this thread until it is told to end, or in one of its own for tests."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from manjha.domain.errors import UsageError
+
+STARTS_WITHIN_S = 10
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 for any that is free. Raises `UsageError` where it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as taken:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {taken.strerror}", hint="Choose another --port; 0 takes any that is free."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def server_of(app: Starlette) -> uvicorn.Server:
+    """Return a server of the application; it logs what breaks, and no request."""
+    return uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="warning", access_log=False, lifespan="on"))
+
+
+@contextlib.contextmanager
+def served(app: Starlette, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve an application in a thread of its own; give the address of its root."""
+    listener = listening(host, 0)
+    server = server_of(app)
+    began = threading.Event()
+    startup = server.startup
+
+    async def start(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        began.set()
+
+    server.startup = start  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    try:
+        if not began.wait(STARTS_WITHIN_S):
+            raise UsageError("the exchange did not begin to listen in time")
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(STARTS_WITHIN_S)
+        listener.close()
