@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,3 +72,41 @@ def driven(client: str, root: str, steps: list[dict[str, Any]], *, key: str, sec
     told = {"root": root, "api_key": key, "api_secret": secret, "steps": steps}
     answer = asked_python("drive.py", told) if client == "python" else asked_node("drive.js", told)
     return Driven(answer["steps"], answer["hooked"])
+
+
+class Ticking:
+    """An official ticker that runs in a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def connected(self) -> None:
+        """Wait until it has connected and subscribed."""
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line.strip() == "connected":
+                return
+
+    def heard(self) -> dict[str, list[Any]]:
+        """Wait until it has ended, and return what its callbacks were told."""
+        out, err = self._process.communicate()
+        assert out, err
+        return dict(json.loads(out))
+
+
+@contextmanager
+def ticking(client: str, given: dict[str, Any]) -> Iterator[Ticking]:
+    """Run the ticker of a client ("python" or "node"); see the scripts for what it is given."""
+    needs_python() if client == "python" else needs_node()
+    command = [str(PYTHON), str(SCRIPTS / "tick.py")] if client == "python" else ["node", str(SCRIPTS / "tick.js")]
+    environment = {"PATH": os.environ["PATH"], "NO_PROXY": "127.0.0.1", "TZ": "UTC", "NODE_PATH": str(NODE_MODULES)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(given))
+            process.stdin.close()
+            process.stdin = None
+            yield Ticking(process)
+        finally:
+            process.kill()

@@ -20,6 +20,8 @@ from manjha.exchange.clock import Time
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.routes.table import ROUTES
+from manjha.exchange.streaming import Ticker
+from manjha.exchange.streams import Streams
 
 JSON = "application/json"
 LOOK_S = 0.02
@@ -33,7 +35,8 @@ Chore: TypeAlias = Callable[[], Awaitable[None]]
 def create_app(
     exchange: Exchange, time: Time, further: Sequence[BaseRoute] = (), chores: Sequence[Chore] = ()
 ) -> Starlette:
-    """Return the application that serves an exchange; `further` are routes that are no calls, as WebSockets."""
+    """Return the application that serves an exchange, its ticker included; `further` are routes that are no calls."""
+    ticker = Ticker(Streams(exchange), time)
 
     async def keep_time() -> None:
         while True:
@@ -47,7 +50,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def beside(app: Starlette) -> AsyncIterator[None]:
         del app
-        tasks = [asyncio.ensure_future(chore()) for chore in (keep_time, *chores)]
+        tasks = [asyncio.ensure_future(chore()) for chore in (keep_time, ticker.beat, *chores)]
         try:
             yield
         finally:
@@ -56,7 +59,7 @@ def create_app(
             await asyncio.gather(*tasks, return_exceptions=True)
 
     return Starlette(
-        routes=[*(_path(exchange, time, route) for route in ROUTES), *further],
+        routes=[*(_path(exchange, time, route) for route in ROUTES), ticker.route, *further],
         exception_handlers={HTTPException: _no_route, Exception: _broken},
         lifespan=beside,
     )

@@ -30,7 +30,13 @@ def listening(host: str, port: int) -> socket.socket:
 
 def server_of(app: Starlette) -> uvicorn.Server:
     """Return a server of the application; it logs what breaks, and no request."""
-    return uvicorn.Server(uvicorn.Config(app, http="httptools", log_level="warning", access_log=False, lifespan="on"))
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, http="httptools", log_level="warning", access_log=False, lifespan="on",
+            # As with the broker: no compression, and no sign of life but the heartbeat.
+            ws="websockets-sansio", ws_per_message_deflate=False, ws_ping_interval=None,
+        )
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
