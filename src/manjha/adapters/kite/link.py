@@ -68,7 +68,8 @@ class Around(NamedTuple):
     """What a link needs of its surroundings.
 
     `address` is asked at each connection, as a login changes it, and may raise `SourceError`. `is_open` tells whether
-    data must be expected now. `seconds` is a clock that never jumps, `pause` waits by it. `chance` spreads the moments of connecting.
+    data must be expected now. `seconds` is a clock that never jumps, `pause` waits by it. `chance` spreads the moments
+    of connecting.
     """
 
     address: Callable[[], str]
