@@ -6,7 +6,11 @@ const told = JSON.parse(fs.readFileSync(0, "utf8"));
 const ticker = new KiteTicker({ api_key: told.api_key, access_token: told.access_token, root: told.root, reconnect: false });
 const heard = { ticks: [], orders: [], errors: [], closed: [] };
 
+let ended = false;
+
 function end() {
+  if (ended) return;
+  ended = true;
   process.stdout.write(JSON.stringify(heard), () => process.exit(0));
 }
 
