@@ -100,11 +100,10 @@ def test_our_own_feed_takes_ticks_and_hints_from_the_exchange() -> None:
         feed = KiteFeed(stream, {share.token: Watched(share.id)}, clocks)
         async with asyncio.timeout(SECONDS):
             hints, ticks = feed.hints(), feed.ticks()
-            first = await anext(hints)
+            first, tick = await anext(hints), await anext(ticks)
             fields = form(order_type="MARKET", price=None, market_protection=-1)
             placed = await asyncio.to_thread(post, root, "/orders/regular", fields, login)
             await asyncio.to_thread(post, root, "/simulation/advance", {"seconds": 600})
-            tick = await anext(ticks)
             heard = [first, await anext(hints)]
             await feed.close()
         assert heard == ["", placed["order_id"]]
