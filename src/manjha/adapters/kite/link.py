@@ -162,7 +162,9 @@ class Link:
         was_open = False
         while True:
             try:
-                message = await asyncio.wait_for(socket.recv(), self._pace.silence)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with a message.
+                async with asyncio.timeout(self._pace.silence):
+                    message = await socket.recv()
             except TimeoutError:
                 raise _Dead(f"nothing came for {self._pace.silence:g} seconds, not even a heartbeat") from None
             now, is_open = seconds(), self._around.is_open()

@@ -153,7 +153,8 @@ class TokenCatcher:
         if self._found is None:
             raise UsageError("the listener was not started")
         try:
-            return await asyncio.wait_for(asyncio.shield(self._found), patience)
+            async with asyncio.timeout(patience):
+                return await asyncio.shield(self._found)
         except TimeoutError:
             raise SourceError(
                 f"nobody logged in within {patience:.0f} seconds", hint="Run `manjha login` again."
