@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from manjha.app.paper import Around, Session, paper_session
+from manjha.app.paper import paper_session
+from manjha.app.session import Around, Session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.events import Event, KillSwitched
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
