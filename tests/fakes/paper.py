@@ -1,6 +1,6 @@
 """Paper trading by hand: a session over random ticks, journal and segments in memory, processes that come and go."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from manjha.app.paper import paper_session
 from manjha.app.session import Around, Session
@@ -19,12 +19,16 @@ from tests.fakes.tick_runs import TickRun
 
 ACCOUNT = AccountId("PAPER")
 
+Begin = Callable[..., Session]
+"""How an account is taken over: as by `paper_session`."""
+
 
 class Paper:
     """A paper account over the ticks of a run."""
 
-    def __init__(self, run: TickRun, run_id: str) -> None:
+    def __init__(self, run: TickRun, run_id: str, begin: Begin = paper_session) -> None:
         self.run = run
+        self.begin = begin
         self.shared = SharedMemory(ACCOUNT)
         self.stored: dict[int, bytes] = {}
         self.screened: Screened = screen(run.fresh(), run.ticks)
@@ -45,7 +49,7 @@ class Paper:
         days = list(trading_days(spec.rules, first, last))
         around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
-        return paper_session(plan, models, storage, days, TsNs(now_ns or from_ns), around)
+        return self.begin(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 
     def ticks(self) -> list[Tick]:
         """Return the ticks, in order."""

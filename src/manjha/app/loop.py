@@ -205,7 +205,7 @@ class Loop:
             return Ended.ASKED
         inflow = self.session.inflow
         self.session.take(self._time())
-        for _ in range(TURN):
+        for _ in range(1 if inflow.is_elsewhere and not self._follows_clock else TURN):
             # What was decided leaves before more is looked at.
             if inflow.waits or not self._can_tick or not self._go_on():
                 break

@@ -135,6 +135,8 @@ class RemoteLink:
 
     # ---- for the loop: `app.session.Inflow`
 
+    is_elsewhere = True
+
     @property
     def waits(self) -> bool:
         """Whether something is there to be taken, or about to leave."""

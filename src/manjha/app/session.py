@@ -42,6 +42,11 @@ class Inflow(Protocol):
     """What comes back from an exchange by itself. The loop opens it, takes from it in its own turns, and closes it."""
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether anything can come by itself: a recording lets it have its turn after each tick."""
+        ...
+
+    @property
     def waits(self) -> bool:
         """Whether something is there to be taken, or to leave as soon as the loop lets go."""
         ...
@@ -76,7 +81,7 @@ class Inflow(Protocol):
 class AtOnce:
     """Implements `Inflow` for an exchange in this process, which has answered when it was asked."""
 
-    waits, is_busy, in_flight = False, False, 0
+    is_elsewhere, waits, is_busy, in_flight = False, False, False, 0
 
     def open(self, stir: Callable[[], None]) -> None:
         """Begin nothing."""
