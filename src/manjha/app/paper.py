@@ -22,6 +22,7 @@ from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.risk.kill import unheard
 from manjha.services.live_runs import LivePlan, LiveTape, open_run
+from manjha.services.taking_up import TakenUp
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.tick_venue import TickVenue
 
@@ -40,14 +41,19 @@ class Around(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A paper trader that may begin."""
+    """A paper trader that may begin. `taken` is how an earlier process left the run; None where there was none."""
 
     trader: Trader
     pump: Pump
     tape: LiveTape
     gate: TickGate
     hears: "KillNews"
-    is_new: bool
+    taken: TakenUp | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the run begins with it."""
+        return self.taken is None
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
         """Let a tick come, unless it is impossible; tell whether it was let in. `now_ns` is the clock's time."""
@@ -118,7 +124,7 @@ def paper_session(
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, news, run.is_new)
+    return Session(trader, pump, run.tape, gate, news, run.taken)
 
 
 class KillNews:
