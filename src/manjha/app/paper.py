@@ -9,11 +9,12 @@ from manjha.app.loopback import PaperBroker, PaperMarket
 from manjha.app.outbox import Conditions, Outbox, kill_condition
 from manjha.app.trader import Trader
 from manjha.domain.commands import CallPerson
-from manjha.domain.events import AccountTaken, Event, KillSwitched
+from manjha.domain.events import AccountTaken, Event, InstrumentFrozen, KillSwitched
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
+from manjha.engine.freezing import why_frozen
 from manjha.engine.journaling import value_of
 from manjha.engine.pump import Pump
 from manjha.engine.state import EngineState
@@ -21,6 +22,7 @@ from manjha.engine.tick_gate import TickGate
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.risk.kill import unheard
+from manjha.services.instrument_changes import changed_terms
 from manjha.services.live_runs import LivePlan, LiveTape, open_run
 from manjha.services.taking_up import TakenUp
 from manjha.simulator.fills import VenueModels
@@ -119,6 +121,9 @@ def paper_session(
     origin = state.origin
     spec = plan.spec
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
+    for name, why in changed_terms(state.instruments, spec.instruments).items():
+        if why_frozen(state, name) != why:
+            pump.apply(InstrumentFrozen(name, True, pump.now_ns, why))  # noqa: FBT003 - as the event has it
     news = KillNews(journal, pump, state, around.thrown)
     news.hear()
     trader.rest()

@@ -81,7 +81,13 @@ def take_up(spec: BacktestSpec, journal: Journal, segments: MarketSegments, run:
     """
     market = _market(journal, segments, run)
     count = len(run.terms.instruments)
-    past = msgspec.structs.replace(spec, bars=tuple(market.history[:count]), further=tuple(market.history[count:]))
+    # The instruments as they were: events were decided on those lots and ticks, whatever today's list has.
+    past = msgspec.structs.replace(
+        spec,
+        bars=tuple(market.history[:count]),
+        further=tuple(market.history[count:]),
+        instruments=run.terms.instruments,
+    )
     passed_over: list[str] = []
     for snapshot in journal.snapshots():
         if snapshot.seq <= run.first:
