@@ -193,8 +193,12 @@ def test_what_is_not_sound_is_passed_over_and_said(monkeypatch: pytest.MonkeyPat
     assert taken([*kept[:-1], moved]) == (older.seq, (f"{named} does not give the state that was kept",))
     bare = msgspec.structs.replace(newest, payload=b"")
     assert taken([bare]) == (0, (f"{named} lacks what the strategy remembers, which cannot be written down",))
+    beyond = msgspec.structs.replace(newest, seq=len(paper.shared.rows) + 9)
+    assert taken([older, beyond]) == (
+        older.seq, (f"the snapshot after row {beyond.seq} is of a row that the journal does not have",)
+    )  # fmt: skip
     monkeypatch.setattr(taking_up, "code_hash", lambda: "another")
-    assert taken([newest]) == (0, (f"{named} is of another version of Manjha",))
+    assert taken([newest]) == (0, (f"{named} was made by another version of Manjha",))
 
 
 def test_a_strategy_that_cannot_be_kept_is_stepped_through_whole() -> None:
@@ -208,4 +212,20 @@ def test_a_strategy_that_cannot_be_kept_is_stepped_through_whole() -> None:
     again = paper.start(session.pump.now_ns)
     assert again.taken is not None
     assert again.taken.after == 0
+    assert len(again.taken.passed_over) == len(paper.shared.snapshots)
+
+
+def test_a_snapshot_under_other_market_rules_is_passed_over() -> None:
+    paper = Paper(chances(1), "run")
+    paper.snapshot_every = 60
+    session = paper.start()
+    for tick in paper.ticks():
+        session.on_tick(tick, tick.ts_ns)
+        session.trader.rest()
+    rules = msgspec.structs.replace(paper.run.spec.rules, hash="another")
+    paper.run = paper.run._replace(spec=msgspec.structs.replace(paper.run.spec, rules=rules))
+    again = paper.start(session.pump.now_ns)
+    assert again.taken is not None
+    assert again.taken.after == 0
+    assert all(why.endswith("was made under other market rules") for why in again.taken.passed_over)
     assert len(again.taken.passed_over) == len(paper.shared.snapshots)

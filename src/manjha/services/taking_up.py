@@ -89,9 +89,13 @@ def take_up(spec: BacktestSpec, journal: Journal, segments: MarketSegments, run:
         instruments=run.terms.instruments,
     )
     passed_over: list[str] = []
+    last = journal.head().seq
     for snapshot in journal.snapshots():
         if snapshot.seq <= run.first:
             break
+        if snapshot.seq > last:
+            passed_over.append(f"the snapshot after row {snapshot.seq} is of a row that the journal does not have")
+            continue
         kept = _sound(snapshot, spec, passed_over)
         if kept is not None:
             taken = _Taking(past, run, market, is_first=False)
@@ -114,8 +118,8 @@ def _sound(snapshot: Snapshot, spec: BacktestSpec, passed_over: list[str]) -> Ke
         return None
     if kept.beside.code == code_hash() and kept.rules_hash == spec.rules.hash:
         return kept
-    what = "market rules" if kept.beside.code == code_hash() else "another version of Manjha"
-    passed_over.append(f"{named} was made by other {what}" if what == "market rules" else f"{named} is of {what}")
+    is_ours = kept.beside.code == code_hash()
+    passed_over.append(f"{named} was made {'under other market rules' if is_ours else 'by another version of Manjha'}")
     return None
 
 
