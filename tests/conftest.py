@@ -84,8 +84,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{count} tests skipped because {reason}", yellow=True)
     passed = terminalreporter.getreports("passed")
     found = [str(value) for report in passed for name, value in report.user_properties if name == PLANTED]
-    if found:
-        terminalreporter.write_line(f"{len(found)} planted bugs found")
+    missed = terminalreporter.getreports("failed")
+    escaped = [str(value) for report in missed for name, value in report.user_properties if name == "planted"]
+    if found or escaped:
+        told = f"escaped: {', '.join(sorted(escaped))}" if escaped else "none escaped"
+        terminalreporter.write_line(f"{len(found)} of {len(found) + len(escaped)} planted bugs found, {told}")
         for line in sorted(found):
             terminalreporter.write_line(f"  {line}")
 

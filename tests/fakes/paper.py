@@ -36,6 +36,7 @@ class Paper:
         self.calls: list[CallPerson] = []
         self.sent: list[SubmitOrder] = []
         self.mono = 0
+        self.snapshot_every = 10_000
         self.thrown: list[KillSwitched] = []
 
     def start(self, now_ns: int = 0) -> Session:
@@ -44,7 +45,7 @@ class Paper:
         origin = Origin(ACCOUNT, StrategyId(spec.strategy.name), self.run_id)
         first, last = (day_of(int(self.screened.ts_ns[at])) for at in (0, -1))
         from_ns = TsNs(first * DAY_NS - IST_OFFSET_NS)
-        plan = LivePlan(spec, origin, "strategy", from_ns)
+        plan = LivePlan(spec, origin, "strategy", from_ns, self.snapshot_every)
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
         around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen)

@@ -273,8 +273,9 @@ class Loop:
         now_ns = self._now_ns()
         if now_ns >= self._beat_due:
             self._beat_due = now_ns + BEAT_NS
-            if self.session.hears.hear():
-                self.session.trader.rest()
+            self.session.hears.hear()
+            # Also where ticks never cease: no row waits longer, and a snapshot that is due is kept.
+            self.session.trader.rest()
             self._watcher.beat(self.session, ended=False)
 
     # ---- the end

@@ -11,18 +11,21 @@ import msgspec
 from manjha.app.outbox import Conditions, Outbox, kill_condition
 from manjha.app.trader import Link, Trader
 from manjha.domain.commands import CallPerson
-from manjha.domain.events import AccountTaken, Event, KillSwitched
+from manjha.domain.events import AccountTaken, Event, InstrumentFrozen, KillSwitched
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
+from manjha.engine.freezing import why_frozen
 from manjha.engine.journaling import value_of
 from manjha.engine.pump import Pump, Surroundings
 from manjha.engine.state import EngineState
 from manjha.engine.tick_gate import TickGate
 from manjha.ports.journal import Journal
 from manjha.risk.kill import unheard
+from manjha.services.instrument_changes import changed_terms
 from manjha.services.live_runs import LivePlan, LiveRun, LiveTape
+from manjha.services.taking_up import TakenUp
 
 
 class Around(NamedTuple):
@@ -110,7 +113,7 @@ class Exchange(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A trader that may begin."""
+    """A trader that may begin. `taken` is how an earlier process left the run; None where there was none."""
 
     trader: Trader
     pump: Pump
@@ -118,7 +121,12 @@ class Session(NamedTuple):
     gate: TickGate
     hears: "KillNews"
     inflow: Inflow
-    is_new: bool
+    taken: TakenUp | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the run begins with it."""
+        return self.taken is None
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
         """Let a tick come, unless it is impossible; tell whether it was let in. `now_ns` is the clock's time."""
@@ -186,12 +194,15 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
     trader.drive(pump)
     pump.go_on(run.timers, max(run.now_ns, now_ns))
     pump.apply(AccountTaken(state.origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
+    for name, why in changed_terms(state.instruments, spec.instruments).items():
+        if why_frozen(state, name) != why:
+            pump.apply(InstrumentFrozen(name, True, pump.now_ns, why))  # noqa: FBT003 - as the event has it
     news = KillNews(journal, pump, state, around.thrown)
     news.hear()
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.is_new)
+    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.taken)
 
 
 class KillNews:

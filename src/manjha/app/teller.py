@@ -13,6 +13,7 @@ from manjha.engine.state import EngineState
 from manjha.ports.notifier import Notifier
 from manjha.research.backtest import BacktestSpec
 from manjha.services.notes import daily_note, note_of
+from manjha.services.taking_up import TakenUp
 
 Say = Callable[[str], None]
 
@@ -32,6 +33,15 @@ class Teller:
         about = self._names.get(InstrumentId(person.about), person.about)
         self._say(f"{format_ts(person.ts_ns)[11:19]}  LOOK AT {about}: {person.what}")
         self._note(person)
+
+    def took_up(self, taken: TakenUp | None) -> None:
+        """Say from where a run goes on that an earlier process began, and what a restart had to pass over."""
+        if taken is None:
+            return
+        for why in taken.passed_over:
+            self._say(f"not gone on from: {why}")
+        start = f"the snapshot after row {taken.after}" if taken.after else "the beginning of the run"
+        self._say(f"taken up from {start}, and {taken.rows:,} rows since")
 
     def saw(self, event: Event, outputs: Iterable[object]) -> None:
         """Hear of an event and of what was decided on it."""

@@ -117,6 +117,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         session = begin(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         teller.watch(state)
+        teller.took_up(session.taken)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
         watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
         socket = account_parts.control_socket(settings, words.account)
