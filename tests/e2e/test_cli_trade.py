@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from manjha.app.bootstrap import bar_store, instrument_book, market_rules
+from manjha.app.bootstrap import bar_store, instrument_book, market_rules, unit_of_work
 from manjha.app.cli import main
 from manjha.app.cli.demo import INSTRUMENT
 from manjha.app.cli.errors import HELD
 from manjha.app.settings import load_settings
 from manjha.domain.moments import parse_day
+from manjha.domain.orders import AccountId, Phase
 from manjha.services.synthetic_market import seed_store
 
 STRATEGY = '''
@@ -38,6 +40,8 @@ class Keen(Strategy):
             ctx.close_position()
 '''
 CALL = "from manjha.app.cli import main; main()"
+CASH = 10_000_000_000
+"""What a run begins with unless it is told otherwise, in 1e-4 rupee."""
 DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
 
 
@@ -137,6 +141,32 @@ def test_behind_a_gateway_it_trades_the_same_goes_on_and_replays_as_recorded(des
     assert desk.trade(*first_day, "--account", "WRONG", "--gateway", "kite") == 2
     assert "unknown gateway 'kite'" in desk.erred
     assert not desk.journal("WRONG").exists()
+
+
+def test_its_journal_makes_the_orders_trades_and_positions_that_it_told(desk: Desk) -> None:
+    assert desk.trade(*DAYS, "--account", "ROWS", "--json") == 0
+    report = json.loads(desk.said)
+    assert desk("db", "rebuild", desk.journal("ROWS")) == 0
+    account = AccountId("ROWS")
+    with closing(unit_of_work(load_settings())) as work, work.begin() as records:
+        models = records.read_models
+        orders, trades = models.orders(account, limit=1_000), models.trades(account, limit=1_000)
+        notes, [position] = models.notes(account), models.positions(account)
+        [run] = records.runs.runs(account)
+    assert (len(orders), len(trades)) == (report["orders"], report["fills"])
+    assert {order.phase for order in orders} == {Phase.FILLED, Phase.CANCELLED}
+    assert sum(order.filled for order in orders) == sum(trade.fill.qty for trade in trades)
+    assert all(order.broker_id.startswith("PAPER") for order in orders)
+    charges = sum(trade.charges.total for trade in trades if trade.charges is not None)
+    assert charges + sum(note.settled.adjustment.total for note in notes) == report["charges"]
+    assert position.qty == 0
+    assert position.realised - report["charges"] == report["equity"] - CASH
+    assert run.activity is not None
+    assert (run.strategy, run.activity.orders, run.activity.trades) == ("keen", len(orders), len(trades))
+    # Nothing is left to be read.
+    assert desk("db", "rebuild", desk.journal("ROWS"), "--continue", "--json") == 0
+    done = json.loads(desk.said)
+    assert done["from"] == done["reached"]
 
 
 def test_it_says_in_words_what_became_of_it_and_that_it_was_simulated(desk: Desk) -> None:

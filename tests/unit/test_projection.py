@@ -39,7 +39,7 @@ from manjha.domain.orders import (
 )
 from manjha.domain.read_models import OrderView, PositionView
 from manjha.engine.journaling import entry_of
-from manjha.services.projection import Reference
+from manjha.services.folding import Reference
 from manjha.services.read_models import follow, reference_of
 from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.fakes.market_rules import option, share, shipped_rules
