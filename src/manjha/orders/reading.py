@@ -14,6 +14,9 @@ LATE = frozenset({Phase.WRITTEN_OFF, Phase.UNSENT, Phase.REJECTED})
 """Phases in which an order was not expected at the broker any more."""
 EXPECTED = frozenset({Phase.SENT, Phase.UNCONFIRMED})
 """Phases in which it is not known yet whether an order is at the broker."""
+# Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
+_WORKING = Phase.WORKING
+_COMPLETE, _CANCELLED, _REJECTED = BrokerStatus.COMPLETE, BrokerStatus.CANCELLED, BrokerStatus.REJECTED
 _ON_ITS_WAY = frozenset({BrokerStatus.PENDING, BrokerStatus.MODIFY_PENDING})
 _ID_MAX = 64
 """Characters of an order's id that every store has room for."""
@@ -71,23 +74,32 @@ class Reading(NamedTuple):
     is_over: bool = False
 
 
+# Most of what is seen says nothing new.
+_NOTHING, _OVER = Reading(), Reading(is_over=True)
+
+
 def reading(order: Placed, sight: Sight) -> Reading:
     """Return what the broker's sight of an order says of it, once all its trades that are known are booked."""
-    arrives = order.phase in EXPECTED or order.phase in LATE
+    status, phase = sight.status, order.phase
     if sight.filled > order.filled:
-        return Reading(is_short=True, arrives=arrives)
-    if sight.status is BrokerStatus.CANCELLED:
-        end = None if order.phase is Phase.CANCELLED else Happening.CANCELLED
-        return Reading(end=end, reason=sight.reason or "cancelled at the broker", is_over=True)
-    if sight.status is BrokerStatus.REJECTED:
-        end = None if order.phase is Phase.REJECTED else Happening.REJECTED
-        return Reading(end=end, reason=sight.reason, is_over=True)
-    if sight.status is BrokerStatus.COMPLETE:
+        return Reading(is_short=True, arrives=_arrives(phase))
+    if status is _COMPLETE:
         if order.filled >= order.qty:
-            return Reading(is_over=True)
+            return _OVER
         # It is over with less than its terms, which were changed on the way.
         return Reading(terms=_terms(order, sight), end=Happening.FULLY_FILLED, is_over=True)
-    return Reading(arrives=arrives, terms=_terms(order, sight))
+    if status is _CANCELLED:
+        end = Reading(end=Happening.CANCELLED, reason=sight.reason or "cancelled at the broker", is_over=True)
+        return _OVER if phase is Phase.CANCELLED else end
+    if status is _REJECTED:
+        end = Reading(end=Happening.REJECTED, reason=sight.reason, is_over=True)
+        return _OVER if phase is Phase.REJECTED else end
+    arrives, terms = _arrives(phase), _terms(order, sight)
+    return Reading(arrives=arrives, terms=terms) if arrives or terms is not None else _NOTHING
+
+
+def _arrives(phase: Phase) -> bool:
+    return phase is not _WORKING and (phase in EXPECTED or phase in LATE)
 
 
 def fill_of(order: Order, trade: TradeSeen) -> Fill:
