@@ -65,8 +65,12 @@ class ColumnHistory:
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
         series = [timeline.series[instrument.id, interval] for instrument in instruments]
-        # Of one instrument a column is the series' own; of several it is made here.
-        self.memo = Memo(lambda data: any(one.owns(data) for one in series) or self._owns(data))
+        # Of one instrument a column is the series' own; of several it is made here. Nothing refers to the history
+        # itself, so that what the memo keeps, a hundred megabytes perhaps, goes at once when the history does.
+        made = self._columns
+        self.memo = Memo(
+            lambda data: any(one.owns(data) for one in series) or any(data is column.base for column in made.values())
+        )
 
     @property
     def day(self) -> NDArray[np.int64]:
@@ -99,9 +103,6 @@ class ColumnHistory:
                 line[~seen] = np.nan
         out.setflags(write=False)
         return out.T
-
-    def _owns(self, data: NDArray[np.float64]) -> bool:
-        return any(data is held.base for held in self._columns.values())
 
     def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows of a column, shape (rows, instruments), without making the rest of it.
