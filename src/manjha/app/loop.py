@@ -14,11 +14,13 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from manjha.app.paper import Session
+from manjha.app.told import placed_by_hand
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
     AskStatus,
     LiftKill,
+    ManualOrder,
     Request,
     StartTrading,
     Status,
@@ -35,6 +37,7 @@ from manjha.domain.ticks import Tick
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
+from manjha.services.asked import known_as
 
 INBOX_MAX = 4_096
 """Ticks that may wait."""
@@ -266,7 +269,10 @@ class Loop:
             if refused:
                 return Answer(request.key, refused=refused)
         elif isinstance(control, AcceptDifference):
-            pump.apply(DifferenceAccepted(InstrumentId(control.instrument), request.by, now_ns))
+            known = known_as(self.session.trader.state.instruments.values(), control.instrument)
+            pump.apply(DifferenceAccepted(known or InstrumentId(control.instrument), request.by, now_ns))
+        elif isinstance(control, ManualOrder):
+            return placed_by_hand(self.session, control, request, now_ns)
         else:
             return Answer(request.key, refused=f"a paper trader does not take {type(control).__name__} while it runs")
         self.session.trader.rest()

@@ -48,6 +48,7 @@ class Session(NamedTuple):
     gate: TickGate
     hears: "KillNews"
     is_new: bool
+    journal: Journal
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
         """Let a tick come, unless it is impossible; tell whether it was let in. `now_ns` is the clock's time."""
@@ -118,7 +119,7 @@ def paper_session(
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, news, run.is_new)
+    return Session(trader, pump, run.tape, gate, news, run.is_new, journal)
 
 
 class KillNews:

@@ -7,7 +7,7 @@ from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Cash, format_px
-from manjha.domain.orders import AccountId
+from manjha.domain.orders import MANUAL, AccountId, Order, Purpose
 from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
 from manjha.ports.notifier import Notifier
@@ -55,7 +55,7 @@ class Teller:
                 terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
                 self._say(
                     f"{format_ts(order.decided_ns)[11:19]}  order {order.side.name} {order.qty} {name} "
-                    f"{order.type}{terms} ({order.purpose})"
+                    f"{order.type}{terms} ({'by hand' if is_by_hand(order) else order.purpose})"
                 )
 
     def watch(self, state: EngineState) -> None:
@@ -86,6 +86,11 @@ class Teller:
         note = note_of(value, self._account, lambda name: self._names.get(name, name))  # type: ignore[arg-type]
         if note is not None:
             self._notifier.tell(note)
+
+
+def is_by_hand(order: Order) -> bool:
+    """Tell whether a person placed it, and not what protects or closes what a person has placed."""
+    return order.origin.strategy == MANUAL and order.purpose is Purpose.SIGNAL
 
 
 def _moment(ts_ns: TsNs) -> str:

@@ -195,7 +195,12 @@ class _Watcher:
         """Return how things stand, as names and values."""
         state = session.trader.state
         positions: list[dict[str, str | int | bool]] = [
-            {"instrument": one.key.instrument, "product": str(one.key.product), "qty": one.qty}
+            {
+                "strategy": one.key.strategy,
+                "instrument": one.key.instrument,
+                "product": str(one.key.product),
+                "qty": one.qty,
+            }
             for one in state.portfolio.open_positions()
         ]
         return {

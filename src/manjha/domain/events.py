@@ -9,7 +9,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import Fill, OrderId, RunId, StrategyId
+from manjha.domain.orders import Fill, OrderId, OrderType, Product, RunId, Side, StrategyId
 
 
 class MarketAdvanced(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -226,6 +226,26 @@ class DifferenceAccepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
+class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person asked for an order. `qty` is positive; prices in 1e-4 rupee, zero meaning none.
+
+    `key` is that of the request, under which it is done once; `stop` and `target` are exits of what it fills.
+    """
+
+    key: str
+    by: str
+    instrument: InstrumentId
+    side: Side
+    qty: Qty
+    kind: OrderType
+    product: Product
+    ts_ns: TsNs
+    limit: Px = Px(0)
+    trigger: Px = Px(0)
+    stop: Px = Px(0)
+    target: Px = Px(0)
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -251,4 +271,5 @@ Event = (
     | KillSwitched
     | InstrumentFrozen
     | BandChanged
+    | OrderAsked
 )

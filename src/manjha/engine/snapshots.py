@@ -72,6 +72,7 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     closed: dict[str, tuple[RefusalReason, str]]
     controls: KeptControls | None
     squares_off: bool
+    has_manual: bool
     desk: Desk | None
 
 
@@ -126,6 +127,7 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             closed=gate.closed,
             controls=None if state.controls is None else kept_controls(state.controls),
             squares_off=state.squares_off,
+            has_manual=state.has_manual,
             desk=state.desk,
             **{name: getattr(state, name) for name in _RECORDS},
         )
@@ -157,6 +159,8 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     memory.put_back(kept.strategy)
     state.gate.closed.update(kept.closed)
     state.desk, state.squares_off = kept.desk, kept.squares_off
+    if kept.has_manual:
+        state.show_own()
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 

@@ -10,7 +10,17 @@ from manjha.domain.bars import Interval
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import Exits, Fill, HeldGroup, Order, OrderId, Origin, Product, WorkingOrder
+from manjha.domain.orders import (
+    Exits,
+    Fill,
+    HeldGroup,
+    Order,
+    OrderId,
+    Origin,
+    Product,
+    StrategyId,
+    WorkingOrder,
+)
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions, day_rules
 from manjha.market.adjustment import Ratio, adjusted_px
@@ -135,6 +145,18 @@ class Marks(Mapping[InstrumentId, int]):
         return len(self._series)
 
 
+class OwnOrders:
+    """The open orders of one strategy in an instrument, for their number."""
+
+    __slots__ = ("_open", "_strategy")
+
+    def __init__(self, opens: Mapping[OrderId, OrderRecord], strategy: StrategyId) -> None:
+        self._open, self._strategy = opens, strategy
+
+    def __len__(self) -> int:
+        return sum(record.order.origin.strategy == self._strategy for record in self._open.values())
+
+
 class EngineState:
     """The state of one run.
 
@@ -161,6 +183,8 @@ class EngineState:
         Whether the controls look at each close, so that no run of bars is quiet.
     ended_day
         The last day whose session has closed.
+    has_manual
+        Whether a person has placed an order by hand.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -213,7 +237,7 @@ class EngineState:
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
         self.recorded_at = self.today_fills = 0
-        self.desk, self.controls, self.every_close = None, None, False
+        self.desk, self.controls, self.every_close, self.has_manual = None, None, False, False
         if setup.controls is not None:
             self.control(setup.controls)
 
@@ -244,6 +268,8 @@ class EngineState:
         """Yield the resting orders in an instrument, oldest first, as the strategy sees them."""
         for record in self.book.open_orders(instrument):
             order, left = record.order, record.left
+            if order.origin.strategy != self.origin.strategy:
+                continue
             terms = (order.type, left, record.limit, record.trigger)
             yield WorkingOrder(order.id, order.side, *terms, order.purpose, order.tag)
 
@@ -302,8 +328,23 @@ class EngineState:
 
     def held(self, instrument: InstrumentId, product: Product) -> Qty:
         """Return the signed quantity this strategy holds."""
-        position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
+        return self.held_by((self.origin.strategy, instrument, product))
+
+    def held_by(self, key: tuple[StrategyId, InstrumentId, Product]) -> Qty:
+        """Return the signed quantity that a strategy, or a person by hand, holds."""
+        position = self.portfolio.positions.get(key)
         return Qty(position.qty if position is not None else 0)
+
+    def origin_of(self, strategy: StrategyId) -> Origin:
+        """Return who acts: the run's strategy, or another one of the account's in this run."""
+        own = self.origin
+        return own if strategy == own.strategy else Origin(own.account, strategy, own.run)
+
+    def show_own(self) -> None:
+        """Let the strategy count no orders but its own: from now on a person's stand beside them."""
+        self.has_manual = True
+        for instrument, market in self.ctx.markets.items():
+            market.count_in(OwnOrders(self.book.open_by_instrument[instrument], self.origin.strategy))
 
     def record_account(self, number: int = -1, qty: int = 0, cost: int = 0) -> None:
         """Remember the account after a position changed, or only cash; the equity curve is made of these afterwards.

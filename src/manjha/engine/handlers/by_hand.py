@@ -1,0 +1,51 @@
+"""A person asks for an order: it is cut and put before the gate like a strategy's, and is nobody's but the person's.
+
+What it fills is a position of its own (`domain.orders.MANUAL`), so that no strategy takes it for one of its own; it is
+protected, squared off, flattened and compared with the broker like the rest.
+"""
+
+from typing import TYPE_CHECKING
+
+from manjha.domain.commands import Output, RefusalReason, Refused, SubmitOrder
+from manjha.domain.events import OrderAsked
+from manjha.domain.orders import MANUAL, Exits, Order, OrderType
+from manjha.engine.requests import place
+from manjha.engine.state import EngineState
+from manjha.orders.planning import slices
+
+if TYPE_CHECKING:
+    from manjha.domain.money import Qty
+
+_PRICED = {
+    OrderType.MARKET: (False, False),
+    OrderType.LIMIT: (True, False),
+    OrderType.SL: (True, True),
+    OrderType.SL_M: (False, True),
+}
+"""Which types have a limit and a trigger."""
+
+
+def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> None:
+    """Place what a person asked for, in as many orders as the exchange's freeze quantity makes of it."""
+    state.show_own()
+    instrument = state.instruments.get(event.instrument)
+    exits = Exits(event.stop, event.target) if event.stop or event.target else None
+    parts: tuple[Qty, ...] = (event.qty,)
+    if instrument is not None and instrument.freeze and event.qty > instrument.freeze:
+        parts = slices(event.qty, instrument.freeze, instrument.lot, state.setup.limits.slices_max) or parts
+        if state.controls is not None:
+            state.controls.expect_slices(instrument.id, event.side, event.ts_ns)
+    for part in parts:
+        order = Order(
+            state.next_order_id(), state.origin_of(MANUAL), event.instrument, event.side, part, event.kind,
+            event.product, event.ts_ns, event.limit, event.trigger, exits,
+        )  # fmt: skip
+        if (event.limit > 0, event.trigger > 0) != _PRICED[event.kind]:
+            detail = f"{event.kind} with limit {event.limit} and trigger {event.trigger}"
+            refused = Refused(SubmitOrder(order), RefusalReason.ORDER_TYPE, detail, event.ts_ns)
+            state.record_refusals.append(refused)
+            out.append(refused)
+            return
+        if not place(state, order, out):
+            # What comes after a part that was refused would be refused too, or be more than was wanted.
+            return
