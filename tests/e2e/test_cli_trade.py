@@ -106,7 +106,8 @@ def test_two_days_on_paper_then_once_more_adds_nothing_and_replays_as_recorded(d
     assert desk.trade(*DAYS, "--account", "TWO", "--json") == 0
     again = json.loads(desk.said)
     assert not again["is_new"]
-    assert {**again, "is_new": True} == first
+    assert again["ended"] == "its days are over"
+    assert {**again, "is_new": True, "ended": first["ended"]} == first
 
     assert desk("journal", "verify", desk.journal("TWO")) == 0
     assert desk("journal", "replay", desk.journal("TWO"), "--json") == 0

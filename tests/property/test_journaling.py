@@ -41,6 +41,8 @@ def made(kind: Any) -> st.SearchStrategy[Any]:
             found = st.one_of([made(each) for each in kind.types])
         case info.VarTupleType():
             found = st.lists(made(kind.item_type), max_size=3).map(tuple)
+        case info.TupleType():
+            found = st.tuples(*map(made, kind.item_types))
         case info.DictType():
             found = st.dictionaries(made(kind.key_type), made(kind.value_type), max_size=3)
         case _:

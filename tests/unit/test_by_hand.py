@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from manjha.app.told import placed_by_hand
+from manjha.app.told import done_once
 from manjha.domain.broker import BrokerStatus
 from manjha.domain.commands import Approved, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.controls import Answer, ManualOrder, Request
@@ -199,7 +199,7 @@ def session_by_hand(seed: int, run_id: str = "run") -> tuple[Paper, list[Answer]
             name = run.spec.instruments[number % len(run.spec.instruments)].display
             side = Side.BUY if number % 80 == 20 else Side.SELL
             asked = msgspec.structs.replace(ORDER, instrument=name, side=side)
-            said.append(placed_by_hand(session, asked, Request(f"k{number}", asked, "me"), session.pump.now_ns))
+            said.append(done_once(session, Request(f"k{number}", asked, "me"), asked, session.pump.now_ns))
     session.pump.finish()
     session.tape.recorder.ended(digest(session.trader.state), session.pump.now_ns)
     return paper, said
@@ -229,12 +229,12 @@ def test_asked_again_under_the_same_key_it_is_done_once_also_by_a_later_process(
         session.on_tick(tick, tick.ts_ns)
     asked = msgspec.structs.replace(ORDER, instrument=run.spec.instruments[0].display)
     request = Request("mine", asked, "me")
-    first = placed_by_hand(session, asked, request, session.pump.now_ns)
+    first = done_once(session, request, asked, session.pump.now_ns)
     later = paper.start(session.pump.now_ns)
-    assert placed_by_hand(later, asked, request, later.pump.now_ns) == first
+    assert done_once(later, request, asked, later.pump.now_ns) == first
     other = msgspec.structs.replace(asked, qty=Qty(7))
-    refused = placed_by_hand(later, other, Request("mine", other, "me"), later.pump.now_ns)
-    assert "has another order under the key mine" in refused.refused
+    refused = done_once(later, Request("mine", other, "me"), other, later.pump.now_ns)
+    assert "has something else under the key mine" in refused.refused
     assert sum(isinstance(value_of(row.entry), OrderAsked) for row in paper.shared.rows) == 1
 
 
@@ -247,7 +247,7 @@ def test_what_cannot_be_an_order_is_refused_and_leaves_no_row(changes: dict[str,
     session = paper.start()
     rows = len(paper.shared.rows)
     asked = msgspec.structs.replace(ORDER, **({"instrument": paper.run.spec.instruments[0].display} | changes))
-    answer = placed_by_hand(session, asked, Request("k", asked, "me"), session.pump.now_ns)
+    answer = done_once(session, Request("k", asked, "me"), asked, session.pump.now_ns)
     assert answer.seq == 0
     assert words in answer.refused
     assert len(paper.shared.rows) == rows

@@ -14,14 +14,16 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from manjha.app.paper import Session
-from manjha.app.told import placed_by_hand
+from manjha.app.told import done_once, ended
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
     AskStatus,
+    EndRun,
     LiftKill,
     ManualOrder,
     Request,
+    SetParameters,
     StartTrading,
     Status,
     StopTrading,
@@ -51,6 +53,7 @@ class Ended(StrEnum):
 
     FEED = "the feed has ended"
     ASKED = "it was asked to stop"
+    RUN = "its run was ended"
 
 
 class Watcher(Protocol):
@@ -146,7 +149,7 @@ class Loop:
         self._now_ns = now_ns
         self._follows_clock = follows_clock
         self._requests: deque[Request] = deque()
-        self._stop = False
+        self._stop = self._is_over = False
         self._fed = False
         self._beat_due = 0
 
@@ -194,6 +197,8 @@ class Loop:
                 raise error
         while self._requests:
             self._answer(self._requests.popleft())
+        if self._is_over:
+            return Ended.RUN
         if self._stop:
             return Ended.ASKED
         for _ in range(TURN):
@@ -235,6 +240,8 @@ class Loop:
         if ended is Ended.FEED and not self._follows_clock:
             # A recording says how far time came; the days that it has are over.
             self.session.pump.finish()
+        if ended is Ended.FEED and self.session.is_over:
+            self.session.end()
         self.session.trader.rest()
         self._watcher.beat(self.session, ended=True)
 
@@ -258,6 +265,8 @@ class Loop:
     def _done(self, request: Request) -> Answer:
         """Do what is asked and say where it is written down."""
         pump, control = self.session.pump, request.control
+        if self._is_over:
+            return Answer(request.key, refused="the run has ended")
         now_ns = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns)
         if isinstance(control, AskStatus):
             return Answer(request.key, status=self._watcher.status(self.session))
@@ -271,10 +280,12 @@ class Loop:
         elif isinstance(control, AcceptDifference):
             known = known_as(self.session.trader.state.instruments.values(), control.instrument)
             pump.apply(DifferenceAccepted(known or InstrumentId(control.instrument), request.by, now_ns))
-        elif isinstance(control, ManualOrder):
-            return placed_by_hand(self.session, control, request, now_ns)
-        else:
-            return Answer(request.key, refused=f"a paper trader does not take {type(control).__name__} while it runs")
+        elif isinstance(control, ManualOrder | SetParameters):
+            return done_once(self.session, request, control, now_ns)
+        elif isinstance(control, EndRun):
+            answer = ended(self.session, request, control.reason, now_ns)
+            self._is_over = not answer.refused
+            return answer
         self.session.trader.rest()
         return Answer(request.key, seq=self.session.tape.recorder.seq)
 

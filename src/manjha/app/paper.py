@@ -14,6 +14,7 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
+from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
 from manjha.engine.pump import Pump
 from manjha.engine.state import EngineState
@@ -49,6 +50,26 @@ class Session(NamedTuple):
     hears: "KillNews"
     is_new: bool
     journal: Journal
+    last_day: TradingDay
+
+    @property
+    def still_has(self) -> str:
+        """Say what the run holds or has open, which keeps it from ending; empty for nothing."""
+        state = self.trader.state
+        found = [f"{one.qty} of {one.key.instrument}" for one in state.portfolio.open_positions()]
+        found += [f"{state.book.open_count} open orders"] if state.book.open_count else []
+        return ", ".join(found)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its days are over and it has nothing any more."""
+        return self.trader.state.ended_day >= self.last_day and not self.still_has
+
+    def end(self) -> int:
+        """Write down that the run has ended, and return the row: it is never gone on with."""
+        self.trader.rest()
+        self.tape.recorder.ended(digest(self.trader.state), self.pump.now_ns)
+        return self.tape.recorder.seq
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
         """Let a tick come, unless it is impossible; tell whether it was let in. `now_ns` is the clock's time."""
@@ -105,6 +126,7 @@ def paper_session(
         around.seen(event, outputs)
         return list(outputs)
 
+    days = list(days)
     left = [day for day in days if day >= state.day and day > state.ended_day]
     pump = Pump(state, run.bars, market, left, trader.answer, take)  # type: ignore[arg-type]
     trader.drive(pump)
@@ -119,7 +141,7 @@ def paper_session(
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, news, run.is_new, journal)
+    return Session(trader, pump, run.tape, gate, news, run.is_new, journal, max(days, default=TradingDay(0)))
 
 
 class KillNews:

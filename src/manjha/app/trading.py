@@ -35,11 +35,12 @@ from manjha.domain.ticks import Tick
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
 from manjha.engine.freezing import all_frozen
+from manjha.engine.state import EngineState
 from manjha.market.calendar import trading_days
 from manjha.ports.vitals import Vitals
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
-from manjha.services.live_runs import LivePlan
+from manjha.services.live_runs import LivePlan, finished
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
 
@@ -100,6 +101,9 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         kill = kill_switch(settings)
         around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
+        over = finished(plan, journal, segments, max(days, default=words.end))
+        if over is not None:
+            return _report(over, "its days are over", is_new=False)
         session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         teller.watch(state)
@@ -109,16 +113,17 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         feed = replayed_feed(left, words.speed)
         loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
         ended = asyncio.run(_run(loop, socket))
-        ledger = state.portfolio.ledger
-        return Report(
-            str(ended), len(state.book.records), len(state.record_fills), int(state.equity()),
-            int(ledger.charges().total), session.is_new,
-        )  # fmt: skip
+        return _report(state, str(ended), is_new=session.is_new)
     finally:
         notifier.close(PATIENCE_S)
         segments.close()
         journal.close()
         lock.release()
+
+
+def _report(state: EngineState, ended: str, *, is_new: bool) -> Report:
+    counts = (len(state.book.records), len(state.record_fills))
+    return Report(ended, *counts, int(state.equity()), int(state.portfolio.ledger.charges().total), is_new)
 
 
 async def _run(loop: Loop, socket: ControlSocket) -> Ended:
@@ -207,6 +212,7 @@ class _Watcher:
             "account": self._account,
             "exchange": "simulated",
             "strategy": state.origin.strategy,
+            "parameters": ", ".join(f"{name}={value}" for name, value in state.strategy.values.items()),
             "time": format_ts(session.pump.now_ns),
             "trading": state.gate.trading_on,
             "open orders": state.book.open_count,

@@ -246,6 +246,19 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     target: Px = Px(0)
 
 
+class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person changed parameters of the strategy: each a name and its value as people write it, from now on.
+
+    `key` is that of the request, under which it is done once.
+    """
+
+    key: str
+    by: str
+    strategy: StrategyId
+    values: tuple[tuple[str, str], ...]
+    ts_ns: TsNs
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -272,4 +285,5 @@ Event = (
     | InstrumentFrozen
     | BandChanged
     | OrderAsked
+    | ParametersSet
 )

@@ -73,6 +73,7 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     controls: KeptControls | None
     squares_off: bool
     has_manual: bool
+    given: dict[str, str]
     desk: Desk | None
 
 
@@ -128,6 +129,7 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             controls=None if state.controls is None else kept_controls(state.controls),
             squares_off=state.squares_off,
             has_manual=state.has_manual,
+            given=state.given,
             desk=state.desk,
             **{name: getattr(state, name) for name in _RECORDS},
         )
@@ -161,6 +163,8 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     state.desk, state.squares_off = kept.desk, kept.squares_off
     if kept.has_manual:
         state.show_own()
+    if kept.given:
+        state.give(kept.given.items())
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 

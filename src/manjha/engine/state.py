@@ -1,6 +1,6 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +157,9 @@ class OwnOrders:
         return sum(record.order.origin.strategy == self._strategy for record in self._open.values())
 
 
+_NOT_AHEAD: Callable[[], None] | None = None
+
+
 class EngineState:
     """The state of one run.
 
@@ -169,6 +172,8 @@ class EngineState:
         bar closes before the next one opens, which time alone cannot tell apart.
     wakeups
         For a strategy of targets or entries, the positions at which it wants something, ascending; None for `on_bar`.
+    restate, given
+        States the rest of the columns anew where they were stated ahead; parameters that were changed in the run.
     squares_off
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
@@ -217,23 +222,25 @@ class EngineState:
         self.reached, self.matching = 0, -1
         self.order_seq = 0
         self._id_prefix = f"{setup.origin.run}-"
-        self.protections: dict[OrderId, Protection] = {}
         self.groups, self.sagas = dict[OrderId, Saga](), dict[OrderId, Saga]()
+        self.cards = dict[tuple[InstrumentId, Product], RateCard]()
+        self.protections = dict[OrderId, Protection]()
         self.trailing, self.carried_orders = set[OrderId](), list[Order]()
-        self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill, self.calls_on_session = (
             overrides(setup.strategy, f"on_{at}") for at in ("fill", "session")
         )
         self.wakeups: Sequence[int] | None = None
-        self.picks_universe = overrides(setup.strategy, "universe")
+        self.picks_universe, self.squares_off = (
+            overrides(setup.strategy, "universe"), setup.strategy.product is Product.MIS,
+        )  # fmt: skip
         self.universe_day = self.held_until = self.ended_day = TradingDay(0)
-        self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None
         self.record_fills: list[Fill] = []
         self.record_charges = bytearray()
         self.record_refusals: list[Refused] = []
         self.record_settled: list[DayChargesSettled] = []
+        self.restate, self.given = _NOT_AHEAD, dict[str, str]()
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
         self.recorded_at = self.today_fills = 0
@@ -339,6 +346,18 @@ class EngineState:
         """Return who acts: the run's strategy, or another one of the account's in this run."""
         own = self.origin
         return own if strategy == own.strategy else Origin(own.account, strategy, own.run)
+
+    def give(self, values: Iterable[tuple[str, str]]) -> None:
+        """Give the strategy other parameters, as people write them, from the next bar on.
+
+        Raises `UsageError` for an unknown name or a bad value; whoever lets it come to that has asked for both.
+        """
+        strategy = self.strategy
+        for name, text in values:
+            setattr(strategy, name, strategy.params[name].check(text, strategy.name))
+            self.given[name] = text
+        if self.restate is not None:
+            self.restate()
 
     def show_own(self) -> None:
         """Let the strategy count no orders but its own: from now on a person's stand beside them."""

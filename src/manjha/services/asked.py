@@ -3,20 +3,25 @@
 The answer is read from the rows, not kept: asked again under the same key, also of a later process, it is the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from manjha.domain.commands import Refused, SubmitOrder
-from manjha.domain.controls import Answer, ManualOrder, Request
-from manjha.domain.events import OrderAsked
+from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
+from manjha.domain.errors import UsageError
+from manjha.domain.events import OrderAsked, ParametersSet
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Row
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import MANUAL
 from manjha.engine.journaling import OUTPUT_KINDS, value_of
+from manjha.engine.state import EngineState
 from manjha.ports.journal import Journal
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
 
+Asked: TypeAlias = OrderAsked | ParametersSet
 _UNTIL_NOW = TsNs(0)
 
 
@@ -25,11 +30,15 @@ def known_as(instruments: Iterable[Instrument], name: str) -> InstrumentId | Non
     return next((one.id for one in instruments if name in (one.id, one.display)), None)
 
 
-def order_asked(
-    control: ManualOrder, request: Request, instruments: Iterable[Instrument], now_ns: TsNs
-) -> OrderAsked | str:
-    """Return the event that a person's order is, or why it cannot be one."""
-    instruments = list(instruments)
+def asked_of(state: EngineState, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Asked | str:
+    """Return the event that a person's wish is, or why it cannot be one."""
+    if isinstance(control, SetParameters):
+        return _parameters(state, request, control, now_ns)
+    return _order(state, request, control, now_ns)
+
+
+def _order(state: EngineState, request: Request, control: ManualOrder, now_ns: TsNs) -> OrderAsked | str:
+    instruments = list(state.instruments.values())
     instrument = known_as(instruments, control.instrument)
     if instrument is None:
         names = ", ".join(one.display for one in instruments)
@@ -42,28 +51,61 @@ def order_asked(
     )  # fmt: skip
 
 
-def answered(journal: Journal, asked: OrderAsked) -> Answer | None:
-    """Return what became of an order that was asked for under this key; None where no row says that it was.
+def _parameters(state: EngineState, request: Request, control: SetParameters, now_ns: TsNs) -> ParametersSet | str:
+    strategy, given = state.strategy, dict(control.values)
+    if control.strategy != strategy.name:
+        return f"this trader runs {strategy.name}, not {control.strategy}"
+    if not given:
+        return "no parameter was given: -p NAME=VALUE"
+    why = _untakable(strategy, given)
+    if why:
+        return why
+    try:
+        changed = type(strategy)(**{**strategy.values, **given})
+    except UsageError as error:
+        return f"{error.message}{'; ' if error.hint else ''}{error.hint}"
+    needed, seen = changed.history_needed(), len(state.timeline)
+    if needed > seen:
+        return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
+    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
 
-    An order of other words under the same key is refused.
+
+def _untakable(strategy: Strategy, given: Mapping[str, str]) -> str:
+    """Say which parameters cannot change while a strategy runs: those that its `init` may have read."""
+    if (is_target_strategy(strategy) or is_entry_strategy(strategy)) and not overrides(strategy, "init"):
+        return ""
+    fixed = [name for name in given if name in strategy.params and name not in strategy.changeable]
+    if not fixed:
+        return ""
+    live = ", ".join(strategy.changeable) or "none"
+    return (
+        f"{', '.join(fixed)} of {strategy.name} cannot change while it runs, as its indicators are made with it; these "
+        f"can: {live}. End the run and begin one with other parameters"
+    )
+
+
+def answered(journal: Journal, asked: Asked) -> Answer | None:
+    """Return what became of a wish that was asked for under this key; None where no row says that it was.
+
+    One of other words under the same key is refused.
     """
-    for row in journal.of_kind(OrderAsked.__name__, newest_first=True):
+    for row in journal.of_kind(type(asked).__name__, newest_first=True):
         found = value_of(row.entry)
-        if isinstance(found, OrderAsked) and found.key == asked.key:
+        if isinstance(found, OrderAsked | ParametersSet) and found.key == asked.key:
             if _words(found) != _words(asked):
-                return Answer(asked.key, refused=f"row {row.seq} has another order under the key {asked.key}")
+                return Answer(asked.key, refused=f"row {row.seq} has something else under the key {asked.key}")
             return Answer(asked.key, seq=row.seq, refused=_refused(found, journal.rows(row.seq)))
     return None
 
 
-def _words(asked: OrderAsked) -> OrderAsked:
+def _words(asked: Asked) -> Asked:
     return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW)
 
 
-def _refused(asked: OrderAsked, after: Iterable[Row]) -> str:
+def _refused(asked: Asked, after: Iterable[Row]) -> str:
     """Return why the step of an event refused what was asked for; empty where it did not."""
     for row in after:
-        if row.entry.kind not in OUTPUT_KINDS:
+        if row.entry.kind not in OUTPUT_KINDS or not isinstance(asked, OrderAsked):
             return ""
         value = value_of(row.entry)
         if not isinstance(value, Refused) or not isinstance(value.subject, SubmitOrder):

@@ -14,23 +14,24 @@ from manjha.domain.events import (
     BrokerRead,
     Event,
     MarketAdvanced,
+    ParametersSet,
     SendVetoed,
     SessionClosed,
     SubmitAnswered,
     TimerFired,
 )
-from manjha.domain.moments import TsNs
-from manjha.domain.orders import OrderId, Origin
+from manjha.domain.moments import TradingDay, TsNs
+from manjha.domain.orders import OrderId, Origin, RunId
 from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column, first_bars
 from manjha.engine.closing import Closed, GrowingBars
-from manjha.engine.journaling import value_of
+from manjha.engine.journaling import note_of, value_of
 from manjha.engine.market_frames import MarketFrames
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
-from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
+from manjha.engine.terms import Given, MatchingMoved, RunBegun, RunEnded
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec
@@ -39,6 +40,7 @@ from manjha.research.grown_drive import bars_by_moment
 from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import Recorder, go_on_recording, open_recorder
 from manjha.services.replays import Recorded, market_of, recorded_runs
+from manjha.strategy.interface import Strategy
 
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
@@ -149,7 +151,7 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
     runs = recorded_runs(journal)
     if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
         last = runs[-1]
-        differs = _differs(last.terms, plan.terms)
+        differs = _differs(in_force(journal, last, plan.spec.strategy), plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
         if not holds_nothing(journal, last):
@@ -158,7 +160,42 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
                 f"{differs}",
                 hint="Go on with the same terms, or close what is held first (`manjha kill --level flatten`).",
             )
-    return _begun(plan, journal, segments, now_ns)
+    return _begun(_by_itself(plan, runs), journal, segments, now_ns)
+
+
+def finished(plan: LivePlan, journal: Journal, segments: MarketSegments, last_day: TradingDay) -> EngineState | None:
+    """Return how the account's last run ended, where it was the one that is meant and has traded all its days.
+
+    Raises `JournalHalted` where what the journal has cannot be read.
+    """
+    runs = recorded_runs(journal)
+    if not runs or not _has_ended(journal, runs[-1]):
+        return None
+    if _differs(in_force(journal, runs[-1], plan.spec.strategy), plan.terms):
+        return None
+    state = _stepped(plan, journal, segments, runs[-1]).state
+    return state if state.ended_day >= last_day else None
+
+
+def in_force(journal: Journal, run: Recorded, strategy: Strategy) -> RunBegun:
+    """Return the terms of a run as they are now: with the parameters that were changed on the way."""
+    changed: dict[str, Given] = {one.name: one for one in run.terms.parameters}
+    for row in journal.of_kind(ParametersSet.__name__):
+        if run.first < row.seq <= run.last:
+            for name, text in note_of(row.entry, ParametersSet).values:
+                known = strategy.params.get(name)
+                changed[name] = Given(name, text if known is None else known.check(text, strategy.name))
+    return msgspec.structs.replace(run.terms, parameters=tuple(changed.values()))
+
+
+def _by_itself(plan: LivePlan, runs: Sequence[Recorded]) -> LivePlan:
+    """Give a new run an id that no run of the journal has: orders are named after it."""
+    taken, base, count = {run.terms.origin.run for run in runs}, plan.origin.run, 1
+    while plan.origin.run in taken:
+        count += 1
+        origin = msgspec.structs.replace(plan.origin, run=RunId(f"{base}-{count}"))
+        plan = msgspec.structs.replace(plan, origin=origin)
+    return plan
 
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
@@ -203,7 +240,9 @@ def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Re
         raise DataError("the journal ends before the market data of its last run", hint="Begin a new journal.")
     whole = [columns for columns in every if columns is not None]
     history = [first_bars(columns, _before(columns, names.history_until_ns)) for columns in whole]
-    past = msgspec.structs.replace(spec, bars=tuple(history[: len(keys)]), further=tuple(history[len(keys) :]))
+    strategy = _as_begun(spec.strategy, names)
+    parts = {"bars": tuple(history[: len(keys)]), "further": tuple(history[len(keys) :])}
+    past = msgspec.structs.replace(spec, strategy=strategy, **parts)
     state, bars = prepare_growing(past, names.origin)
     memory = StrategyMemory(state)
     coming = iter(bars_by_moment(whole, names.history_until_ns))
@@ -227,6 +266,16 @@ def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Re
         bars.open_day(state.day)
         _ticks_again(bars, seen.ticks.values(), int(state.timeline.close_ns[len(state.timeline) - 1]))
     return _Taken(state, bars, memory, timers, now_ns)
+
+
+def _as_begun(strategy: Strategy, terms: RunBegun) -> Strategy:
+    """Return the strategy with the parameters that a run began with; changes come with the rows."""
+    began = {one.name: one.value for one in terms.parameters}
+    if began == strategy.values:
+        return strategy
+    made = type(strategy)(**began)
+    vars(made)["product"] = terms.product
+    return made
 
 
 def _ticks_again(bars: GrowingBars, ticks: Iterable[TickColumns], from_ns: int) -> None:

@@ -1,13 +1,14 @@
-"""A person asks for an order: it is cut and put before the gate like a strategy's, and is nobody's but the person's.
+"""A person asks for an order, or gives the strategy other parameters.
 
-What it fills is a position of its own (`domain.orders.MANUAL`), so that no strategy takes it for one of its own; it is
-protected, squared off, flattened and compared with the broker like the rest.
+An order is cut and put before the gate like a strategy's. What it fills is a position of the person's own
+(`domain.orders.MANUAL`), so that no strategy takes it for one of its own; it is protected, squared off, flattened and
+compared with the broker like the rest.
 """
 
 from typing import TYPE_CHECKING
 
 from manjha.domain.commands import Output, RefusalReason, Refused, SubmitOrder
-from manjha.domain.events import OrderAsked
+from manjha.domain.events import OrderAsked, ParametersSet
 from manjha.domain.orders import MANUAL, Exits, Order, OrderType
 from manjha.engine.requests import place
 from manjha.engine.state import EngineState
@@ -49,3 +50,9 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
         if not place(state, order, out):
             # What comes after a part that was refused would be refused too, or be more than was wanted.
             return
+
+
+def parameters_set(state: EngineState, event: ParametersSet, out: list[Output]) -> None:
+    """Let the strategy decide with other parameters from the next bar on; what it has decided stays."""
+    del out
+    state.give(event.values)
