@@ -135,6 +135,8 @@ def paper_session(
     pump.go_on(run.timers, max(run.now_ns, now_ns))
     origin = state.origin
     spec = plan.spec
+    if run.carried is not None and state.controls is not None:
+        pump.apply(run.carried)
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
     news = KillNews(journal, pump, state, around.thrown)
     news.hear()

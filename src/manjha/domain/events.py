@@ -259,6 +259,19 @@ class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
+class SendsCarried(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What the account sent before a run began, which counts in its windows: how many on its day, and when of late.
+
+    `sent` are moments and `today` counts, each by segment and "" for the account; `orders` are the new ones among them.
+    """
+
+    day: TradingDay
+    sent: tuple[tuple[str, tuple[TsNs, ...]], ...]
+    today: tuple[tuple[str, int], ...]
+    orders: int
+    ts_ns: TsNs
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -286,4 +299,5 @@ Event = (
     | BandChanged
     | OrderAsked
     | ParametersSet
+    | SendsCarried
 )

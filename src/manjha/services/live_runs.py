@@ -15,6 +15,7 @@ from manjha.domain.events import (
     Event,
     MarketAdvanced,
     ParametersSet,
+    SendsCarried,
     SendVetoed,
     SessionClosed,
     SubmitAnswered,
@@ -37,6 +38,7 @@ from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec
 from manjha.research.growing_run import prepare_growing
 from manjha.research.grown_drive import bars_by_moment
+from manjha.services.carried import sends_before
 from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import Recorder, go_on_recording, open_recorder
 from manjha.services.replays import Recorded, market_of, recorded_runs
@@ -73,7 +75,7 @@ class LivePlan(msgspec.Struct, frozen=True):
 class LiveRun(NamedTuple):
     """A run that may go on now. `timers` are those that an earlier process had set; `is_new` tells that there was none.
 
-    `now_ns` is the time to which the run had come.
+    `now_ns` is the time to which the run had come; `carried` what the account sent before a new one.
     """
 
     state: EngineState
@@ -82,6 +84,7 @@ class LiveRun(NamedTuple):
     timers: list[SetTimer]
     now_ns: TsNs
     is_new: bool
+    carried: SendsCarried | None = None
 
 
 class LiveTape:
@@ -200,6 +203,7 @@ def _by_itself(plan: LivePlan, runs: Sequence[Recorded]) -> LivePlan:
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     spec = plan.spec
+    carried = sends_before(journal, now_ns)
     recorder = open_recorder(journal, segments, plan.terms, now_ns)
     state, bars = prepare_growing(spec, plan.origin)
     tape = LiveTape(recorder)
@@ -207,7 +211,7 @@ def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: T
     bars.watch(tape.closed)
     recorder.begun(state, StrategyMemory(state))
     recorder.commit()
-    return LiveRun(state, bars, tape, [], TsNs(0), is_new=True)
+    return LiveRun(state, bars, tape, [], TsNs(0), is_new=True, carried=carried)
 
 
 def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> LiveRun:
