@@ -1,11 +1,12 @@
 """Paper trading by hand: a session over random ticks, journal and segments in memory, processes that come and go."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from manjha.app.paper import Around, Session, paper_session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.events import Event, KillSwitched
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_of
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
 from manjha.market.calendar import trading_days
@@ -15,6 +16,10 @@ from manjha.simulator.fills import VenueModels
 from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.fakes.segments import MemorySegments
 from tests.fakes.tick_runs import TickRun
+
+if TYPE_CHECKING:
+    from manjha.engine.state import EngineState
+    from manjha.ports.journal import Journal
 
 ACCOUNT = AccountId("PAPER")
 
@@ -32,6 +37,7 @@ class Paper:
         self.sent: list[SubmitOrder] = []
         self.mono = 0
         self.thrown: list[KillSwitched] = []
+        self.look: Callable[[EngineState, Journal, int, TradingDay, TsNs], list[Event]] | None = None
 
     def start(self, now_ns: int = 0) -> Session:
         """Start a process: it takes the account over."""
@@ -42,7 +48,7 @@ class Paper:
         plan = LivePlan(spec, origin, "strategy", from_ns)
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
-        around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen)
+        around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen, self.look)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
         return paper_session(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 

@@ -1,12 +1,14 @@
 """A paper trader put together: a run, its journal, the simulated exchange behind an outbox, and who owns the time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from manjha.app.loopback import PaperBroker, PaperMarket
 from manjha.app.outbox import Conditions, Outbox, kill_condition
+from manjha.app.preopen import CheckedDays
 from manjha.app.trader import Trader
 from manjha.domain.commands import CallPerson
 from manjha.domain.events import AccountTaken, Event, KillSwitched
@@ -31,13 +33,14 @@ class Around(NamedTuple):
     """What a paper trader asks of the outside.
 
     `mono_ns` is a clock that never jumps; `tell` calls a person; `thrown` reads the kill switch's file anew; `seen`
-    hears of every event and what was decided on it.
+    hears of every event and what was decided on it; `look` goes through the pre-open checklist of a day, None for none.
     """
 
     mono_ns: Callable[[], int]
     tell: Callable[[CallPerson], None]
     thrown: Callable[[], Sequence[KillSwitched]]
     seen: Callable[[Event, Iterable[object]], None]
+    look: Callable[[EngineState, Journal, int, TradingDay, TsNs], list[Event]] | None = None
 
 
 class Session(NamedTuple):
@@ -128,7 +131,8 @@ def paper_session(
 
     days = list(days)
     left = [day for day in days if day >= state.day and day > state.ended_day]
-    pump = Pump(state, run.bars, market, left, trader.answer, take)  # type: ignore[arg-type]
+    look = partial(around.look, state, journal, epoch) if around.look is not None else _nothing_to_look_at
+    pump = Pump(state, run.bars, CheckedDays(market, look), left, trader.answer, take)  # type: ignore[arg-type]
     trader.drive(pump)
     if not run.is_new:
         broker.rebuild(state, run.now_ns)
@@ -140,10 +144,17 @@ def paper_session(
     pump.apply(AccountTaken(origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
     news = KillNews(journal, pump, state, around.thrown)
     news.hear()
+    for event in look(left[0], pump.now_ns) if left else ():
+        pump.apply(event)
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
     return Session(trader, pump, run.tape, gate, news, run.is_new, journal, max(days, default=TradingDay(0)))
+
+
+def _nothing_to_look_at(day: TradingDay, now_ns: TsNs) -> list[Event]:
+    del day, now_ns
+    return []
 
 
 class KillNews:

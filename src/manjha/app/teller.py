@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
 from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Cash, format_px
 from manjha.domain.orders import MANUAL, AccountId, Order, Purpose
 from manjha.engine.freezing import all_frozen
@@ -72,10 +72,16 @@ class Teller:
             "equity (Rs)": Cash(equity),
             "result of the day (Rs)": Cash(equity - state.gate.day_start_equity),
             "charges of the run (Rs)": state.portfolio.ledger.charges().total,
+            "orders of the day": sum(day_of(one.order.decided_ns) == event.day for one in state.book.records.values()),
             "fills of the day": len(state.record_fills) - state.today_fills,
             "positions held": len(list(state.portfolio.open_positions())),
             "instruments frozen": len(all_frozen(state)),
         }
+        for one in state.portfolio.open_positions():
+            whose = " by hand" if one.key.strategy == MANUAL else ""
+            figures[
+                f"held of {self._names.get(one.key.instrument, one.key.instrument)} as {one.key.product}{whose}"
+            ] = one.qty
         note = daily_note(self._account, event.day, figures, event.ts_ns)
         self._say(
             f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session ends; {note.text.replace(chr(10), ', ')}"

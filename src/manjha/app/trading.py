@@ -22,6 +22,7 @@ from manjha.app.bootstrap import (
 )
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import Around, Session, paper_session
+from manjha.app.preopen import PreOpen
 from manjha.app.settings import Settings
 from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
@@ -99,7 +100,8 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     teller = Teller(account, plan.spec, say, notifier)
     try:
         kill = kill_switch(settings)
-        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw)
+        before = PreOpen(home.folder, say, teller.call)
+        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         over = finished(plan, journal, segments, max(days, default=words.end))
         if over is not None:
@@ -108,7 +110,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         state = session.trader.state
         teller.watch(state)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
-        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
+        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account, before)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
         loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
@@ -173,7 +175,8 @@ def _until(columns: BarColumns, from_ns: int) -> BarColumns:
 class _Watcher:
     """Leaves vital signs, and tells how the trader stands."""
 
-    def __init__(self, vitals: Vitals, account: str) -> None:
+    def __init__(self, vitals: Vitals, account: str, before: PreOpen) -> None:
+        self._before = before
         self._vitals = vitals
         self._account = account
         self._count = 0
@@ -199,6 +202,10 @@ class _Watcher:
     def status(self, session: Session) -> Status:
         """Return how things stand, as names and values."""
         state = session.trader.state
+        checks: list[dict[str, str | int | bool]] = [
+            {"check": one.name, "is": str(one.verdict), "found": one.found, "remedy": one.remedy}
+            for one in self._before.lines
+        ]
         positions: list[dict[str, str | int | bool]] = [
             {
                 "strategy": one.key.strategy,
@@ -219,5 +226,7 @@ class _Watcher:
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),
             "frozen": ", ".join(sorted(all_frozen(state))),
+            "pre-open check": self._before.summary,
             "positions": positions,
+            "checks": checks,
         }
