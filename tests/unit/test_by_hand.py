@@ -11,7 +11,7 @@ from manjha.domain.commands import Approved, Output, RefusalReason, Refused, Sub
 from manjha.domain.controls import Answer, ManualOrder, Request
 from manjha.domain.events import KillSwitched, OrderAsked, SessionClosed, TimerFired, TradingSwitched
 from manjha.domain.kill import EVERYTHING, KillLevel
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import MANUAL, OrderType, Product, Purpose, Side
 from manjha.domain.sizing import TargetUnit
@@ -161,6 +161,15 @@ def test_limits_hold_for_it_too() -> None:
     desk = Desk(limits_of(order_qty_max=9))
     assert refusals(ask(desk, 10)) == [RefusalReason.ORDER_QTY]
     assert len(placed(ask(desk, 9))) == 1
+
+
+def test_the_price_is_as_old_as_the_newest_tick_and_not_as_the_last_close() -> None:
+    desk = Desk(limits_of(price_age_max_ns=5 * SECOND_NS))
+    desk.now += 60 * SECOND_NS
+    assert refusals(ask(desk, 10)) == [RefusalReason.STALE_PRICE]
+    old: dict[str, Any] = {"seen_px": Px(1_001_000), "seen_ns": TsNs(desk.now - 6 * SECOND_NS)}
+    assert refusals(ask(desk, 10, **old)) == [RefusalReason.STALE_PRICE]
+    assert len(placed(ask(desk, 10, seen_px=Px(1_001_000), seen_ns=TsNs(desk.now - SECOND_NS)))) == 1
 
 
 def test_it_is_cut_at_the_freeze_quantity() -> None:

@@ -9,7 +9,7 @@ from manjha.services.asked import answered, asked_of
 
 def done_once(session: Session, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Answer:
     """Let the engine see what a person asks for, once; answer when it is durable what became of it."""
-    asked = asked_of(session.trader.state, request, control, now_ns)
+    asked = asked_of(session.trader.state, request, control, now_ns, session.tape.newest)
     if isinstance(asked, str):
         return Answer(request.key, refused=asked)
     session.trader.rest()

@@ -229,7 +229,8 @@ class DifferenceAccepted(msgspec.Struct, frozen=True, gc=False, tag=True):
 class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A person asked for an order. `qty` is positive; prices in 1e-4 rupee, zero meaning none.
 
-    `key` is that of the request, under which it is done once; `stop` and `target` are exits of what it fills.
+    `key` is that of the request, under which it is done once; `stop` and `target` are exits of what it fills. `seen_px`
+    is the newest price at that moment and `seen_ns` its time, as a bar may have closed long before; 0 for none.
     """
 
     key: str
@@ -244,6 +245,8 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     trigger: Px = Px(0)
     stop: Px = Px(0)
     target: Px = Px(0)
+    seen_px: Px = Px(0)
+    seen_ns: TsNs = TsNs(0)
 
 
 class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):

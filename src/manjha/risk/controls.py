@@ -117,6 +117,11 @@ class Controls:
             self.freeze(instrument.id, detail)
             self._trip("price reasonability", Scope(instrument=instrument.id), detail, seen_ns)
 
+    def shown(self, instrument: Instrument, px: int, seen_ns: int) -> None:
+        """Hear of a price that was seen between two closes; one that is not good counts for nothing."""
+        if seen_ns > self.good.get(instrument.id, (0, 0))[1] and not self._unreasonable(instrument, px):
+            self.good[instrument.id] = (px, seen_ns)
+
     def _unreasonable(self, instrument: Instrument, px: int) -> str:
         band = self.bands.get(instrument.id)
         if px <= 0 or (band is not None and not band.holds(px)):

@@ -15,7 +15,9 @@ from manjha.domain.events import OrderAsked, ParametersSet
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Row
 from manjha.domain.moments import TsNs
+from manjha.domain.money import Px
 from manjha.domain.orders import MANUAL
+from manjha.domain.ticks import Tick
 from manjha.engine.journaling import OUTPUT_KINDS, value_of
 from manjha.engine.state import EngineState
 from manjha.ports.journal import Journal
@@ -30,14 +32,22 @@ def known_as(instruments: Iterable[Instrument], name: str) -> InstrumentId | Non
     return next((one.id for one in instruments if name in (one.id, one.display)), None)
 
 
-def asked_of(state: EngineState, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Asked | str:
-    """Return the event that a person's wish is, or why it cannot be one."""
+def asked_of(
+    state: EngineState,
+    request: Request,
+    control: ManualOrder | SetParameters,
+    now_ns: TsNs,
+    newest: Mapping[InstrumentId, Tick],
+) -> Asked | str:
+    """Return the event that a person's wish is, or why it cannot be one; `newest` are the last ticks that were seen."""
     if isinstance(control, SetParameters):
         return _parameters(state, request, control, now_ns)
-    return _order(state, request, control, now_ns)
+    return _order(state, request, control, now_ns, newest)
 
 
-def _order(state: EngineState, request: Request, control: ManualOrder, now_ns: TsNs) -> OrderAsked | str:
+def _order(
+    state: EngineState, request: Request, control: ManualOrder, now_ns: TsNs, newest: Mapping[InstrumentId, Tick]
+) -> OrderAsked | str:
     instruments = list(state.instruments.values())
     instrument = known_as(instruments, control.instrument)
     if instrument is None:
@@ -45,9 +55,11 @@ def _order(state: EngineState, request: Request, control: ManualOrder, now_ns: T
         return f"{control.instrument} is not in this run, so there is no price of it; the run has {names}"
     if control.qty <= 0 or min(control.limit, control.trigger, control.stop, control.target) < 0:
         return "quantity must be above zero, and no price below it"
+    tick = newest.get(instrument)
     return OrderAsked(
         request.key, request.by, instrument, control.side, control.qty, control.type, control.product, now_ns,
         control.limit, control.trigger, control.stop, control.target,
+        tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0),
     )  # fmt: skip
 
 
@@ -99,6 +111,8 @@ def answered(journal: Journal, asked: Asked) -> Answer | None:
 
 
 def _words(asked: Asked) -> Asked:
+    if isinstance(asked, OrderAsked):
+        return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW, seen_px=Px(0), seen_ns=_UNTIL_NOW)
     return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW)
 
 

@@ -1,7 +1,7 @@
 """Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -43,6 +43,9 @@ from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import Recorder, go_on_recording, open_recorder
 from manjha.services.replays import Recorded, market_of, recorded_runs
 from manjha.strategy.interface import Strategy
+
+if TYPE_CHECKING:
+    from manjha.domain.instrument import InstrumentId
 
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
@@ -94,6 +97,7 @@ class LiveTape:
         self.recorder = recorder
         self._frames = MarketFrames()
         self._ticks: list[Tick] = []
+        self.newest: dict[InstrumentId, Tick] = {}
 
     @property
     def waiting(self) -> int:
@@ -112,6 +116,7 @@ class LiveTape:
     def ticked(self, tick: Tick) -> None:
         """Write down a tick that was let in."""
         self._ticks.append(tick)
+        self.newest[tick.instrument] = tick
         if len(self._ticks) >= TICKS_WAITING_MAX:
             self._write_ticks()
 

@@ -30,6 +30,10 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
     """Place what a person asked for, in as many orders as the exchange's freeze quantity makes of it."""
     state.show_own()
     instrument = state.instruments.get(event.instrument)
+    if instrument is not None and state.controls is not None and event.seen_px:
+        # The close that is known already first, so that it does not come after the newer price.
+        state.controls.watch(instrument, state.marks.get(instrument.id, 0))
+        state.controls.shown(instrument, event.seen_px, event.seen_ns)
     exits = Exits(event.stop, event.target) if event.stop or event.target else None
     parts: tuple[Qty, ...] = (event.qty,)
     if instrument is not None and instrument.freeze and event.qty > instrument.freeze:
