@@ -52,13 +52,9 @@ class LegDay(Day):
         super().__init__(seed, mutate)
         self.phases: set[str] = set()
 
-    def controls_of(self, seed: int) -> None:
-        """Return no controls: groups are looked at without them."""
-        return
-
     def new_state(self) -> EngineState:
         """Return the state of a process before it has read its journal."""
-        return prepare(spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS))
+        return prepare(spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls))
 
     def check(self, process: Process) -> None:
         """Look at the groups, then at all else."""
