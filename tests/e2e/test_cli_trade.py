@@ -121,6 +121,25 @@ def test_two_days_on_paper_then_once_more_adds_nothing_and_replays_as_recorded(d
     assert json.loads(said)["runs"][0]["state"] == run["state"]
 
 
+def test_behind_a_gateway_it_trades_the_same_goes_on_and_replays_as_recorded(desk: Desk) -> None:
+    first_day = ("--from", "2024-01-30", "--to", "2024-01-31", "--json")
+    assert desk.trade(*first_day, "--account", "HERE") == 0
+    here = json.loads(desk.said)
+    assert desk.trade(*first_day, "--account", "FAR", "--gateway", "simulated") == 0
+    far = json.loads(desk.said)
+    assert far == here
+    assert far["fills"] > 10
+    assert desk.trade(*first_day, "--account", "FAR", "--gateway", "simulated") == 0
+    assert json.loads(desk.said) == {**far, "is_new": False}
+    assert desk("journal", "verify", desk.journal("FAR")) == 0
+    assert desk("journal", "replay", desk.journal("FAR"), "--json") == 0
+    (run,) = json.loads(desk.said)["runs"]
+    assert (run["difference"], run["changed"]) == (None, [])
+    assert desk.trade(*first_day, "--account", "WRONG", "--gateway", "kite") == 2
+    assert "unknown gateway 'kite'" in desk.erred
+    assert not desk.journal("WRONG").exists()
+
+
 def test_it_says_in_words_what_became_of_it_and_that_it_was_simulated(desk: Desk) -> None:
     assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--account", "WORDS") == 0
     assert desk.said.startswith("the feed has ended: ")

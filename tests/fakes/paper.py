@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from manjha.app.paper import Around, Session, paper_session
+from manjha.app.paper import paper_session
+from manjha.app.session import Around, Session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.events import Event, KillSwitched
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_of
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 
 ACCOUNT = AccountId("PAPER")
 
+Begin = Callable[..., Session]
+"""How an account is taken over: as by `paper_session`."""
+
 
 class Paper:
     """A paper account over the ticks of a run."""
 
-    def __init__(self, run: TickRun, run_id: str) -> None:
+    def __init__(self, run: TickRun, run_id: str, begin: Begin = paper_session) -> None:
         self.run = run
+        self.begin = begin
         self.shared = SharedMemory(ACCOUNT)
         self.stored: dict[int, bytes] = {}
         self.screened: Screened = screen(run.fresh(), run.ticks)
@@ -50,7 +55,7 @@ class Paper:
         days = list(trading_days(spec.rules, first, last))
         around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen, self.look)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
-        return paper_session(plan, models, storage, days, TsNs(now_ns or from_ns), around)
+        return self.begin(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 
     def ticks(self) -> list[Tick]:
         """Return the ticks, in order."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from manjha.app.paper import Session
+from manjha.app.session import Session
 from manjha.app.told import done_once
 from manjha.domain.commands import RefusalReason
 from manjha.domain.controls import Answer, ManualOrder, Request

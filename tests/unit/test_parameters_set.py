@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from manjha.app.paper import Session
+from manjha.app.session import Session
 from manjha.app.told import done_once, ended
 from manjha.domain.commands import SubmitOrder
 from manjha.domain.controls import Answer, EndRun, Request, SetParameters

@@ -1,7 +1,8 @@
 """The loop of a trader: one task that owns the account, to which ticks, controls and the clock come in one order.
 
 Everything that touches the engine happens in `run`. Others put into its inbox: it is bounded, waits for whoever replays
-a recording, and joins ticks of one instrument where they come faster than they are taken; controls are never dropped.
+a recording, and joins ticks of one instrument where they come faster than they are taken; controls are never dropped,
+nor is what comes back from an exchange that is elsewhere, which the session's inflow keeps.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from manjha.app.paper import Session
+from manjha.app.session import Session
 from manjha.app.told import done_once, ended
 from manjha.domain.controls import (
     AcceptDifference,
@@ -36,6 +37,7 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import StrategyId
 from manjha.domain.ticks import Tick
+from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
@@ -46,6 +48,8 @@ INBOX_MAX = 4_096
 TURN = 256
 """Ticks of one turn; then others get theirs."""
 BEAT_NS = SECOND_NS
+SETTLE_S = 10.0
+"""How long the end waits for outcomes of what has left (RELIABILITY F57); what has none then is unconfirmed."""
 
 
 class Ended(StrEnum):
@@ -149,6 +153,7 @@ class Loop:
         self._now_ns = now_ns
         self._follows_clock = follows_clock
         self._requests: deque[Request] = deque()
+        self._held: Tick | None = None
         self._stop = self._is_over = False
         self._fed = False
         self._beat_due = 0
@@ -174,19 +179,28 @@ class Loop:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, self.kill)
+        self.session.inflow.open(self.inbox.stirred.set)
         try:
             while True:
                 ended = self._turn(tasks)
                 if ended is not None:
                     break
                 await self._wait()
+            if ended is Ended.FEED and not self._follows_clock:
+                await self._finish()
+            if not self._is_over:
+                await self._settle()
+                if ended is Ended.FEED and self.session.is_over:
+                    self.session.end()
         finally:
             for task in tasks:
                 task.cancel()
+            await self.session.inflow.close()
             await self._feed.close()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
-        self._end(ended)
+        self.session.trader.rest()
+        self._watcher.beat(self.session, ended=True)
         return ended
 
     # ---- one turn
@@ -195,38 +209,76 @@ class Loop:
         for task in tasks:
             if task.done() and (error := task.exception()) is not None:
                 raise error
-        while self._requests:
-            self._answer(self._requests.popleft())
+        self._answer_all()
         if self._is_over:
             return Ended.RUN
         if self._stop:
             return Ended.ASKED
-        for _ in range(TURN):
-            tick = self.inbox.take()
-            if tick is None:
+        inflow = self.session.inflow
+        self.session.take(self._time())
+        for _ in range(1 if inflow.is_elsewhere and not self._follows_clock else TURN):
+            # What was decided leaves before more is looked at.
+            if inflow.waits or not self._can_tick or not self._go_on():
                 break
-            self.session.on_tick(tick, self._now_ns() if self._follows_clock else tick.ts_ns)
         if self._follows_clock:
             self.session.advance_to(self._now_ns())
-        if not len(self.inbox):
+        if not self._has_ticks:
             self.session.trader.rest()
         self._beat()
-        return Ended.FEED if self._fed and not len(self.inbox) else None
+        return Ended.FEED if self._fed and not self._has_ticks and not inflow.waits else None
+
+    @property
+    def _has_ticks(self) -> bool:
+        return self._held is not None or len(self.inbox) > 0
+
+    @property
+    def _can_tick(self) -> bool:
+        """Whether there is a tick that may come now: the time of a recording stands while an answer is to come."""
+        return self._has_ticks and (self._follows_clock or not self.session.inflow.is_busy)
+
+    def _go_on(self) -> bool:
+        """Let the next tick come, or what a recording has due before it; tell whether there was anything."""
+        session, tick = self.session, self._held
+        if tick is None:
+            tick = self.inbox.take()
+            if tick is None:
+                return False
+            admitted = session.gate.admit(tick, self._now_ns() if self._follows_clock else tick.ts_ns)
+            if not isinstance(admitted, Tick):
+                return True
+            tick = admitted
+        if not self._follows_clock and session.pump.next_ns <= tick.ts_ns:
+            self._held = tick
+            session.pump.advance_to(TsNs(session.pump.next_ns))
+        else:
+            self._held = None
+            session.let_in(tick)
+        return True
 
     async def _wait(self) -> None:
         """Wait for something to do: a tick, a control, or what comes due."""
-        if len(self.inbox) or self._requests or self._stop:
+        if self._can_tick or self._requests or self._stop or self.session.inflow.waits:
             await asyncio.sleep(0)
             return
-        self.inbox.stirred.clear()
         until_ns = self._now_ns() + BEAT_NS
         if self._follows_clock:
             until_ns = min(until_ns, self.session.pump.next_ns)
-        seconds = max(until_ns - self._now_ns(), 0) / SECOND_NS
+        await self._pause(max(until_ns - self._now_ns(), 0) / SECOND_NS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let others have their turn, until there is something to do or the time is over."""
+        self.inbox.stirred.clear()
+        if self.session.inflow.waits:
+            await asyncio.sleep(0)
+            return
         try:
             await asyncio.wait_for(self.inbox.stirred.wait(), seconds)
         except TimeoutError:
             return
+
+    def _time(self) -> TsNs:
+        """Return what time it is for the session: the clock's, or that of the recording."""
+        return self._now_ns() if self._follows_clock else self.session.pump.now_ns
 
     def _beat(self) -> None:
         now_ns = self._now_ns()
@@ -236,14 +288,32 @@ class Loop:
                 self.session.trader.rest()
             self._watcher.beat(self.session, ended=False)
 
-    def _end(self, ended: Ended) -> None:
-        if ended is Ended.FEED and not self._follows_clock:
-            # A recording says how far time came; the days that it has are over.
-            self.session.pump.finish()
-        if ended is Ended.FEED and self.session.is_over:
-            self.session.end()
-        self.session.trader.rest()
-        self._watcher.beat(self.session, ended=True)
+    # ---- the end
+
+    async def _finish(self) -> None:
+        """Live to the end of the days that a recording has: it says how far time came, and they are over."""
+        while not self._stop:
+            await self._quiet()
+            if self.session.pump.next_ns == NEVER:
+                return
+            self.session.pump.advance_to(TsNs(self.session.pump.next_ns))
+
+    async def _quiet(self) -> None:
+        """Take what comes back until nothing is to come."""
+        while self.session.inflow.is_busy and not self._stop:
+            await self._pause(1.0)
+            self.session.take(self._time())
+            self._answer_all()
+            self._beat()
+
+    async def _settle(self) -> None:
+        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait."""
+        inflow, loop = self.session.inflow, asyncio.get_running_loop()
+        inflow.hush()
+        self._stop, ends = False, loop.time() + SETTLE_S
+        while inflow.in_flight and not self._stop and (left := ends - loop.time()) > 0:
+            await self._pause(left)
+            self.session.take(self._time())
 
     # ---- what others bring
 
@@ -258,9 +328,11 @@ class Loop:
             self._requests.append(await controls.next())
             self.inbox.stirred.set()
 
-    def _answer(self, request: Request) -> None:
-        if self._controls is not None:
-            self._controls.answer(self._done(request))
+    def _answer_all(self) -> None:
+        while self._requests:
+            request = self._requests.popleft()
+            if self._controls is not None:
+                self._controls.answer(self._done(request))
 
     def _done(self, request: Request) -> Answer:
         """Do what is asked and say where it is written down."""
@@ -285,6 +357,7 @@ class Loop:
         elif isinstance(control, EndRun):
             answer = ended(self.session, request, control.reason, now_ns)
             self._is_over = not answer.refused
+            self._stop = self._stop or self._is_over
             return answer
         self.session.trader.rest()
         return Answer(request.key, seq=self.session.tape.recorder.seq)

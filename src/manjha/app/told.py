@@ -1,6 +1,6 @@
 """What a person tells a running trader that is written down as an event of its run, and how it is answered."""
 
-from manjha.app.paper import Session
+from manjha.app.session import Session
 from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
 from manjha.domain.events import TradingSwitched
 from manjha.domain.moments import TsNs

@@ -20,9 +20,11 @@ from manjha.app.bootstrap import (
     replayed_feed,
     system_clock,
 )
+from manjha.app.live import far_session
 from manjha.app.loop import Ended, Loop, People
-from manjha.app.paper import Around, Session, paper_session
+from manjha.app.paper import paper_session
 from manjha.app.preopen import PreOpen
+from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
 from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
@@ -49,10 +51,15 @@ PATIENCE_S = 5
 """How long the last notes may take at the end."""
 PER_BAR = 12
 """Ticks made inside a stored bar, unless asked for otherwise."""
+SESSIONS = {"": paper_session, "simulated": far_session}
+"""How an account is taken over, by the gateway that its exchange is behind."""
 
 
 class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored."""
+    """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored.
+
+    `gateway` is behind which one the exchange is; empty for an exchange that answers at once.
+    """
 
     account: str
     request: BacktestRequest
@@ -61,6 +68,7 @@ class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     end: TradingDay
     per_bar: int = PER_BAR
     speed: float = 60.0
+    gateway: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -88,6 +96,12 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     JournalHalted
         The journal cannot be written, read or trusted.
     """
+    begin = SESSIONS.get(words.gateway)
+    if begin is None:
+        raise UsageError(
+            f"unknown gateway {words.gateway!r}",
+            hint=f"There is {', '.join(filter(None, SESSIONS))}; one to a broker is not there yet.",
+        )
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
     account = AccountId(words.account)
@@ -106,7 +120,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         over = finished(plan, journal, segments, max(days, default=words.end))
         if over is not None:
             return _report(over, "its days are over", is_new=False)
-        session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
+        session = begin(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         teller.watch(state)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
