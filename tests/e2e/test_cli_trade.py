@@ -110,7 +110,8 @@ def test_two_days_on_paper_then_once_more_adds_nothing_and_replays_as_recorded(d
     assert desk.trade(*DAYS, "--account", "TWO", "--json") == 0
     again = json.loads(desk.said)
     assert not again["is_new"]
-    assert {**again, "is_new": True} == first
+    assert again["ended"] == "its days are over"
+    assert {**again, "is_new": True, "ended": first["ended"]} == first
 
     assert desk("journal", "verify", desk.journal("TWO")) == 0
     assert desk("journal", "replay", desk.journal("TWO"), "--json") == 0
@@ -259,6 +260,36 @@ def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk)
     assert said.startswith("it was asked to stop: ")
     assert desk("journal", "verify", desk.journal("KILLED")) == 0
     assert desk("journal", "replay", desk.journal("KILLED")) == 0
+
+
+def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(desk: Desk) -> None:
+    words = ("trade", "-s", str(desk.strategy), "--instrument", INSTRUMENT, "-i", "15m", "--product", "MIS")
+    call = [sys.executable, "-c", CALL, *words, *DAYS, "--account", "HAND", "--speed", "1000"]
+    with subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        until(process.stderr, "pre-open check for 2024-01-30: ")
+        until(process.stderr, "  BUY 10 ")
+        hand = ("--account", "HAND", "--instrument", INSTRUMENT, "--side", "BUY", "--product", "MIS")
+        assert desk("control", "order", *hand, "--qty", 7, "--key", "mine", "--json") == 0
+        first = json.loads(desk.said)
+        until(process.stderr, "order BUY 7 ")
+        assert desk("control", "order", *hand, "--qty", 7, "--key", "mine", "--json") == 0
+        assert json.loads(desk.said) == first
+        assert desk("control", "order", *hand, "--qty", 7, "--limit", "0.01") == 1
+        assert "refused: " in desk.erred
+        assert desk("control", "set", "--account", "HAND", "-s", "keen", "-p", "every=5") == 1
+        assert "every of keen cannot change while it runs" in desk.erred
+        assert desk("control", "end", "--account", "HAND") == 1
+        assert "the run still has " in desk.erred
+        assert desk("control", "status", "--account", "HAND", "--json") == 0
+        status = json.loads(desk.said)
+        assert ("MANUAL", 7) in {(one["strategy"], one["qty"]) for one in status["positions"]}
+        assert {one["is"] for one in status["checks"]} <= {"ok", "warn"}
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
+    assert desk("journal", "verify", desk.journal("HAND")) == 0
+    assert desk("journal", "replay", desk.journal("HAND")) == 0
 
 
 def until(lines: Iterable[str], words: str) -> str:

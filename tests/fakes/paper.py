@@ -1,12 +1,13 @@
 """Paper trading by hand: a session over random ticks, journal and segments in memory, processes that come and go."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from manjha.app.paper import paper_session
 from manjha.app.session import Around, Session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.events import Event, KillSwitched
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TsNs, day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_of
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
 from manjha.market.calendar import trading_days
@@ -16,6 +17,10 @@ from manjha.simulator.fills import VenueModels
 from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.fakes.segments import MemorySegments
 from tests.fakes.tick_runs import TickRun
+
+if TYPE_CHECKING:
+    from manjha.engine.state import EngineState
+    from manjha.ports.journal import Journal
 
 ACCOUNT = AccountId("PAPER")
 
@@ -38,6 +43,7 @@ class Paper:
         self.mono = 0
         self.snapshot_every = 10_000
         self.thrown: list[KillSwitched] = []
+        self.look: Callable[[EngineState, Journal, int, TradingDay, TsNs], list[Event]] | None = None
 
     def start(self, now_ns: int = 0) -> Session:
         """Start a process: it takes the account over."""
@@ -48,7 +54,7 @@ class Paper:
         plan = LivePlan(spec, origin, "strategy", from_ns, self.snapshot_every)
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
-        around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen)
+        around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen, self.look)
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
         return self.begin(plan, models, storage, days, TsNs(now_ns or from_ns), around)
 

@@ -51,13 +51,9 @@ class LegDay(Day):
         super().__init__(seed, mutate)
         self.phases: set[str] = set()
 
-    def controls_of(self, seed: int) -> None:
-        """Return no controls: groups are looked at without them."""
-        return
-
     def spec(self) -> BacktestSpec:
         """Return what the run is made of."""
-        return spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS)
+        return spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls)
 
     def check(self, process: Process) -> None:
         """Look at the groups, then at all else."""

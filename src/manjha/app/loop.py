@@ -15,12 +15,16 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from manjha.app.session import Session
+from manjha.app.told import done_once, ended
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
     AskStatus,
+    EndRun,
     LiftKill,
+    ManualOrder,
     Request,
+    SetParameters,
     StartTrading,
     Status,
     StopTrading,
@@ -37,6 +41,7 @@ from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
+from manjha.services.asked import known_as
 
 INBOX_MAX = 4_096
 """Ticks that may wait."""
@@ -52,6 +57,7 @@ class Ended(StrEnum):
 
     FEED = "the feed has ended"
     ASKED = "it was asked to stop"
+    RUN = "its run was ended"
 
 
 class Watcher(Protocol):
@@ -148,7 +154,7 @@ class Loop:
         self._follows_clock = follows_clock
         self._requests: deque[Request] = deque()
         self._held: Tick | None = None
-        self._stop = False
+        self._stop = self._is_over = False
         self._fed = False
         self._beat_due = 0
 
@@ -182,7 +188,10 @@ class Loop:
                 await self._wait()
             if ended is Ended.FEED and not self._follows_clock:
                 await self._finish()
-            await self._settle()
+            if not self._is_over:
+                await self._settle()
+                if ended is Ended.FEED and self.session.is_over:
+                    self.session.end()
         finally:
             for task in tasks:
                 task.cancel()
@@ -201,6 +210,8 @@ class Loop:
             if task.done() and (error := task.exception()) is not None:
                 raise error
         self._answer_all()
+        if self._is_over:
+            return Ended.RUN
         if self._stop:
             return Ended.ASKED
         inflow = self.session.inflow
@@ -327,6 +338,8 @@ class Loop:
     def _done(self, request: Request) -> Answer:
         """Do what is asked and say where it is written down."""
         pump, control = self.session.pump, request.control
+        if self._is_over:
+            return Answer(request.key, refused="the run has ended")
         now_ns = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns)
         if isinstance(control, AskStatus):
             return Answer(request.key, status=self._watcher.status(self.session))
@@ -338,9 +351,15 @@ class Loop:
             if refused:
                 return Answer(request.key, refused=refused)
         elif isinstance(control, AcceptDifference):
-            pump.apply(DifferenceAccepted(InstrumentId(control.instrument), request.by, now_ns))
-        else:
-            return Answer(request.key, refused=f"a paper trader does not take {type(control).__name__} while it runs")
+            known = known_as(self.session.trader.state.instruments.values(), control.instrument)
+            pump.apply(DifferenceAccepted(known or InstrumentId(control.instrument), request.by, now_ns))
+        elif isinstance(control, ManualOrder | SetParameters):
+            return done_once(self.session, request, control, now_ns)
+        elif isinstance(control, EndRun):
+            answer = ended(self.session, request, control.reason, now_ns)
+            self._is_over = not answer.refused
+            self._stop = self._stop or self._is_over
+            return answer
         self.session.trader.rest()
         return Answer(request.key, seq=self.session.tape.recorder.seq)
 

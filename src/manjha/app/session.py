@@ -4,11 +4,13 @@ The same for every exchange. Where that is, and how what became of an order come
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from manjha.app.outbox import Conditions, Outbox, kill_condition
+from manjha.app.preopen import CheckedDays
 from manjha.app.trader import Link, Trader
 from manjha.domain.commands import CallPerson
 from manjha.domain.events import AccountTaken, Event, InstrumentFrozen, KillSwitched
@@ -16,6 +18,7 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.closing import tick_hours
+from manjha.engine.digest import digest
 from manjha.engine.freezing import why_frozen
 from manjha.engine.journaling import value_of
 from manjha.engine.pump import Pump, Surroundings
@@ -32,13 +35,14 @@ class Around(NamedTuple):
     """What a trader asks of the outside.
 
     `mono_ns` is a clock that never jumps; `tell` calls a person; `thrown` reads the kill switch's file anew; `seen`
-    hears of every event and what was decided on it.
+    hears of every event and what was decided on it; `look` goes through the pre-open checklist of a day, None for none.
     """
 
     mono_ns: Callable[[], int]
     tell: Callable[[CallPerson], None]
     thrown: Callable[[], Sequence[KillSwitched]]
     seen: Callable[[Event, Iterable[object]], None]
+    look: Callable[[EngineState, Journal, int, TradingDay, TsNs], list[Event]] | None = None
 
 
 class Inflow(Protocol):
@@ -122,11 +126,32 @@ class Session(NamedTuple):
     hears: "KillNews"
     inflow: Inflow
     taken: TakenUp | None
+    journal: Journal
+    last_day: TradingDay
 
     @property
     def is_new(self) -> bool:
         """Whether the run begins with it."""
         return self.taken is None
+
+    @property
+    def still_has(self) -> str:
+        """Say what the run holds or has open, which keeps it from ending; empty for nothing."""
+        state = self.trader.state
+        found = [f"{one.qty} of {one.key.instrument}" for one in state.portfolio.open_positions()]
+        found += [f"{state.book.open_count} open orders"] if state.book.open_count else []
+        return ", ".join(found)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its days are over and it has nothing any more."""
+        return self.trader.state.ended_day >= self.last_day and not self.still_has
+
+    def end(self) -> int:
+        """Write down that the run has ended, and return the row: it is never gone on with."""
+        self.trader.rest()
+        self.tape.recorder.ended(digest(self.trader.state), self.pump.now_ns)
+        return self.tape.recorder.seq
 
     def on_tick(self, tick: Tick, now_ns: TsNs) -> bool:
         """Let a tick come, unless it is impossible; tell whether it was let in. `now_ns` is the clock's time."""
@@ -189,20 +214,32 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
         around.seen(event, outputs)
         return list(outputs)
 
+    days = list(days)
     left = [day for day in days if day >= state.day and day > state.ended_day]
-    pump = Pump(state, run.bars, exchange.market, left, trader.answer, take)  # type: ignore[arg-type]
+    look = partial(around.look, state, journal, epoch) if around.look is not None else _nothing_to_look_at
+    pump = Pump(state, run.bars, CheckedDays(exchange.market, look), left, trader.answer, take)  # type: ignore[arg-type]
     trader.drive(pump)
     pump.go_on(run.timers, max(run.now_ns, now_ns))
+    if run.carried is not None and state.controls is not None:
+        pump.apply(run.carried)
     pump.apply(AccountTaken(state.origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
     for name, why in changed_terms(state.instruments, spec.instruments).items():
         if why_frozen(state, name) != why:
             pump.apply(InstrumentFrozen(name, True, pump.now_ns, why))  # noqa: FBT003 - as the event has it
     news = KillNews(journal, pump, state, around.thrown)
     news.hear()
+    for event in look(left[0], pump.now_ns) if left else ():
+        pump.apply(event)
     trader.rest()
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
-    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.taken)
+    last_day = max(days, default=TradingDay(0))
+    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.taken, journal, last_day)
+
+
+def _nothing_to_look_at(day: TradingDay, now_ns: TsNs) -> list[Event]:
+    del day, now_ns
+    return []
 
 
 class KillNews:

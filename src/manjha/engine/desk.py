@@ -14,6 +14,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
 from manjha.domain.orders import FillId, Order, OrderId, Product, Purpose, RunId
 from manjha.orders.tags import tag_of
+from manjha.portfolio.positions import PositionKey
 
 Held: TypeAlias = tuple[InstrumentId, Product]
 
@@ -44,8 +45,7 @@ PROTECT_TRIES = 3
 class Closing(msgspec.Struct, frozen=True, gc=False):
     """A position that is being closed, and for what."""
 
-    instrument: InstrumentId
-    product: Product
+    key: PositionKey
     purpose: Purpose
     since_ns: int
 
@@ -115,7 +115,7 @@ class Desk(msgspec.Struct, kw_only=True):
     check_due: int = 0
     until_ns: int = 0
     look_due: int = 0
-    closing: dict[Held, Closing] = {}
+    closing: dict[PositionKey, Closing] = {}
     closers: set[OrderId] = set()
     unprotected: dict[OrderId, None] = {}
     waived: set[OrderId] = set()

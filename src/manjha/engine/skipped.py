@@ -13,6 +13,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Rounding, format_px, round_to_tick
 from manjha.domain.orders import OrderId, OrderType, Phase, Purpose
 from manjha.engine.desk import SKIPPED, Desk, call
+from manjha.engine.exits import key_of
 from manjha.engine.flatten import flatten
 from manjha.engine.requests import modify
 from manjha.engine.state import EngineState
@@ -63,7 +64,7 @@ def skipped_fired(state: EngineState, order_id: OrderId, now_ns: TsNs, out: list
         _wait(controls, order_id, now_ns, out)
         return
     call(order.instrument, f"{told}: the position is closed", now_ns, out)
-    flatten(state, order.instrument, order.product, Purpose.STOP, now_ns, out)
+    flatten(state, key_of(order), Purpose.STOP, now_ns, out)
 
 
 def _wait(controls: "Controls", order_id: OrderId, now_ns: int, out: list[Output]) -> None:
@@ -78,7 +79,7 @@ def _is_passed(state: EngineState, record: OrderRecord) -> bool:
     if record.at_broker is not None and record.at_broker.is_leaving:
         return False
     sign = int(order.side)
-    return (px - record.trigger) * sign >= 0 and state.held(order.instrument, order.product) * sign < 0
+    return (px - record.trigger) * sign >= 0 and state.held_by(key_of(order)) * sign < 0
 
 
 def _through(state: EngineState, controls: "Controls", record: OrderRecord) -> Px:

@@ -87,6 +87,8 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     closed: dict[str, tuple[RefusalReason, str]]
     controls: KeptControls | None
     squares_off: bool
+    has_manual: bool
+    given: dict[str, str]
     desk: Desk | None
     rules_hash: str
     beside: Beside
@@ -150,6 +152,8 @@ def snapshot_of(state: EngineState, memory: StrategyMemory, beside: Beside = Bes
             closed=gate.closed,
             controls=None if state.controls is None else kept_controls(state.controls),
             squares_off=state.squares_off,
+            has_manual=state.has_manual,
+            given=state.given,
             desk=state.desk,
             rules_hash=state.rules.hash,
             beside=beside,
@@ -199,6 +203,10 @@ def put_back(state: EngineState, memory: StrategyMemory, kept: KeptState) -> Non
     memory.put_back(kept.strategy)
     state.gate.closed.update(kept.closed)
     state.desk, state.squares_off = kept.desk, kept.squares_off
+    if kept.has_manual:
+        state.show_own()
+    if kept.given:
+        state.give(kept.given.items())
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 

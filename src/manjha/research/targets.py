@@ -274,12 +274,27 @@ def stated_from(stated: Stated, first: int) -> Stated:
 
 def plan_targets(state: EngineState) -> None:
     """Ask the strategy for its targets and set the positions at which the engine wakes. Raises `UsageError`."""
-    set_plan(state, stated_targets(state.strategy, _history(state)), targets_asked(state))
+    _plan(state, stated_targets, targets_asked)
 
 
 def plan_entries(state: EngineState) -> None:
     """Ask the strategy for its entries and set the positions at which the engine wakes. Raises as `stated_entries`."""
-    set_plan(state, stated_entries(state.strategy, _history(state)), entries_asked(state))
+    _plan(state, stated_entries, entries_asked)
+
+
+def _plan(
+    state: EngineState,
+    state_it: Callable[[Strategy, ColumnHistory], Stated],
+    asked: Callable[[EngineState], Asked],
+) -> None:
+    set_plan(state, state_it(state.strategy, _history(state)), asked(state))
+
+    def restate() -> None:
+        """State the rest anew: other parameters count from the next bar on."""
+        set_plan(state, stated_from(state_it(state.strategy, _history(state)), state.reached), asked(state))
+        state.wakeup_at = 0
+
+    state.restate = restate
 
 
 def set_plan(state: EngineState, stated: Stated, asked: Asked) -> None:

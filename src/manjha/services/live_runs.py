@@ -1,7 +1,7 @@
 """Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,29 +13,36 @@ from manjha.domain.errors import UsageError
 from manjha.domain.events import (
     BrokerRead,
     Event,
+    ParametersSet,
+    SendsCarried,
     SendVetoed,
     SessionClosed,
     SubmitAnswered,
 )
-from manjha.domain.moments import TsNs
-from manjha.domain.orders import OrderId, Origin
+from manjha.domain.moments import TradingDay, TsNs
+from manjha.domain.orders import OrderId, Origin, RunId
 from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column
 from manjha.engine.closing import Closed, GrowingBars
-from manjha.engine.journaling import value_of
+from manjha.engine.journaling import note_of, value_of
 from manjha.engine.market_frames import MarketFrames
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.state import EngineState
-from manjha.engine.terms import RunBegun, RunEnded
+from manjha.engine.terms import Given, RunBegun, RunEnded
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec
 from manjha.research.growing_run import prepare_growing
+from manjha.services.carried import sends_before
 from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import SNAPSHOT_EVERY, Recorder, go_on_recording, open_recorder
 from manjha.services.replays import Recorded, recorded_runs
 from manjha.services.taking_up import TakenUp, take_up
+from manjha.strategy.interface import Strategy
+
+if TYPE_CHECKING:
+    from manjha.domain.instrument import InstrumentId
 
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
@@ -69,12 +76,16 @@ class LivePlan(msgspec.Struct, frozen=True):
 
 
 class LiveRun(NamedTuple):
-    """A run that may go on now. `taken` is how an earlier process left it; None where there was none."""
+    """A run that may go on now. `taken` is how an earlier process left it; None where there was none.
+
+    `carried` is what the account sent before a new run.
+    """
 
     state: EngineState
     bars: GrowingBars
     tape: "LiveTape"
     taken: TakenUp | None
+    carried: SendsCarried | None = None
 
     @property
     def timers(self) -> Sequence[SetTimer]:
@@ -100,6 +111,7 @@ class LiveTape:
         self.recorder = recorder
         self._frames = MarketFrames()
         self._ticks: list[Tick] = []
+        self.newest: dict[InstrumentId, Tick] = {}
 
     @property
     def waiting(self) -> int:
@@ -118,6 +130,7 @@ class LiveTape:
     def ticked(self, tick: Tick) -> None:
         """Write down a tick that was let in."""
         self._ticks.append(tick)
+        self.newest[tick.instrument] = tick
         if len(self._ticks) >= TICKS_WAITING_MAX:
             self._write_ticks()
 
@@ -168,7 +181,7 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
     runs = recorded_runs(journal)
     if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
         last = runs[-1]
-        differs = _differs(last.terms, plan.terms)
+        differs = _differs(in_force(journal, last, plan.spec.strategy), plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
         if not holds_nothing(journal, last):
@@ -177,11 +190,47 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
                 f"{differs}",
                 hint="Go on with the same terms, or close what is held first (`manjha kill --level flatten`).",
             )
-    return _begun(plan, journal, segments, now_ns)
+    return _begun(_by_itself(plan, runs), journal, segments, now_ns)
+
+
+def finished(plan: LivePlan, journal: Journal, segments: MarketSegments, last_day: TradingDay) -> EngineState | None:
+    """Return how the account's last run ended, where it was the one that is meant and has traded all its days.
+
+    Raises `JournalHalted` where what the journal has cannot be read.
+    """
+    runs = recorded_runs(journal)
+    if not runs or not _has_ended(journal, runs[-1]):
+        return None
+    if _differs(in_force(journal, runs[-1], plan.spec.strategy), plan.terms):
+        return None
+    state = take_up(plan.spec, journal, segments, runs[-1]).state
+    return state if state.ended_day >= last_day else None
+
+
+def in_force(journal: Journal, run: Recorded, strategy: Strategy) -> RunBegun:
+    """Return the terms of a run as they are now: with the parameters that were changed on the way."""
+    changed: dict[str, Given] = {one.name: one for one in run.terms.parameters}
+    for row in journal.of_kind(ParametersSet.__name__):
+        if run.first < row.seq <= run.last:
+            for name, text in note_of(row.entry, ParametersSet).values:
+                known = strategy.params.get(name)
+                changed[name] = Given(name, text if known is None else known.check(text, strategy.name))
+    return msgspec.structs.replace(run.terms, parameters=tuple(changed.values()))
+
+
+def _by_itself(plan: LivePlan, runs: Sequence[Recorded]) -> LivePlan:
+    """Give a new run an id that no run of the journal has: orders are named after it."""
+    taken, base, count = {run.terms.origin.run for run in runs}, plan.origin.run, 1
+    while plan.origin.run in taken:
+        count += 1
+        origin = msgspec.structs.replace(plan.origin, run=RunId(f"{base}-{count}"))
+        plan = msgspec.structs.replace(plan, origin=origin)
+    return plan
 
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     spec = plan.spec
+    carried = sends_before(journal, now_ns)
     recorder = open_recorder(journal, segments, plan.terms, now_ns, snapshot_every=plan.snapshot_every)
     state, bars = prepare_growing(spec, plan.origin)
     tape = LiveTape(recorder)
@@ -189,7 +238,7 @@ def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: T
     bars.watch(tape.closed)
     recorder.begun(state, StrategyMemory(state))
     recorder.commit()
-    return LiveRun(state, bars, tape, None)
+    return LiveRun(state, bars, tape, None, carried)
 
 
 def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> LiveRun:

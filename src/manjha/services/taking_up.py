@@ -36,6 +36,7 @@ from manjha.research.growing_run import prepare_growing
 from manjha.research.grown_drive import bars_by_moment
 from manjha.services.code_hash import code_hash
 from manjha.services.replays import Recorded, market_of
+from manjha.strategy.interface import Strategy
 
 _NO_EVENTS = (Approved, Refused, ReadBroker, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten)
 
@@ -84,6 +85,7 @@ def take_up(spec: BacktestSpec, journal: Journal, segments: MarketSegments, run:
     # The instruments as they were: events were decided on those lots and ticks, whatever today's list has.
     past = msgspec.structs.replace(
         spec,
+        strategy=_as_begun(spec.strategy, run.terms),
         bars=tuple(market.history[:count]),
         further=tuple(market.history[count:]),
         instruments=run.terms.instruments,
@@ -186,6 +188,16 @@ class _Taking:
         self.bars.open_day(self.state.day)
         from_ns = self.bars.first_open_ns(self._grown_ns)
         self.bars.count_again(_ticks_since(self._market.ticks, from_ns), self._grown_ns)
+
+
+def _as_begun(strategy: Strategy, terms: RunBegun) -> Strategy:
+    """Return the strategy with the parameters that a run began with; changes come with the rows."""
+    began = {one.name: one.value for one in terms.parameters}
+    if began == strategy.values:
+        return strategy
+    made = type(strategy)(**began)
+    vars(made)["product"] = terms.product
+    return made
 
 
 def _market(journal: Journal, segments: MarketSegments, run: Recorded) -> _Market:
