@@ -15,7 +15,7 @@ import pytest
 from manjha.adapters.sql.journal import SqlJournal
 from manjha.app.loopback import PaperBroker
 from manjha.app.outbox import Outgoing
-from manjha.app.paper import Session
+from manjha.app.session import Session
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import Event

@@ -25,6 +25,7 @@ from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import paper_session
 from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
+from manjha.app.steady_clock import SteadyClock
 from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import PositionSeen
@@ -121,7 +122,8 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
-        loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
+        clock = SteadyClock(system_clock().now_ns, time.monotonic_ns)
+        loop = Loop(session, feed, People(socket.inbox, kill), watcher, clock)
         ended = asyncio.run(_run(loop, socket))
         ledger = state.portfolio.ledger
         return Report(
