@@ -29,7 +29,11 @@ from tests.fakes.tapped_sqlite import ABSENT, can_be_tapped, tapped
 if TYPE_CHECKING:
     from manjha.services.recorder import Recorder
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not can_be_tapped(), reason=ABSENT)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not can_be_tapped(), reason=ABSENT),
+    pytest.mark.timeout(900),
+]
 
 MORE = TradingSwitched(True, TsNs(9), "x" * 6_000)
 MAY_BE_FULL = {"open", "write", "mkdir", "truncate"}

@@ -273,12 +273,29 @@ class SqlJournal:
         except SQLAlchemyError as error:
             cause = " ".join(str(getattr(error, "orig", None) or error).split())
             self._why_halted = cause
-            raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_ADVICE) from error
+            raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_remedy(cause)) from error
 
 
 _ADVICE = "Check the disk (space, rights, health) and keep the file; `manjha journal verify` says what is whole."
 _WHERE = "A journal is made when trading begins; give its file or address."
+_REMEDIES = {
+    ("malformed", "not a database"): (
+        "The file is damaged: copy it and all beside it elsewhere, and look at the disk. `manjha journal export` gives "
+        "the rows before the damage; trading goes on from a whole copy only."
+    ),
+    ("full",): "Make room on its disk and start again: nothing that was acknowledged is lost.",
+    ("readonly", "read-only"): (
+        "Let this user write the file and its folder; a disk that became read-only by itself has mostly failed."
+    ),
+    ("locked",): "Another process writes it: end that one, then start again.",
+}
+"""What to do, by words of SQLite's and PostgreSQL's complaints."""
 _REOPEN = "Start again: what was written is read from the disk, not remembered."
+
+
+def _remedy(cause: str) -> str:
+    found = (advice for words, advice in _REMEDIES.items() if any(word in cause for word in words))
+    return next(found, _ADVICE)
 
 
 def _make_folder(folder: Path) -> None:
