@@ -15,7 +15,7 @@ import pytest
 from manjha.app.bootstrap import bar_store, instrument_book, market_rules, unit_of_work
 from manjha.app.cli import main
 from manjha.app.cli.demo import INSTRUMENT
-from manjha.app.cli.errors import HELD
+from manjha.app.cli.errors import HALTED, HELD
 from manjha.app.settings import load_settings
 from manjha.domain.moments import parse_day
 from manjha.domain.orders import AccountId, Phase
@@ -42,6 +42,11 @@ class Keen(Strategy):
 CALL = "from manjha.app.cli import main; main()"
 CASH = 10_000_000_000
 """What a run begins with unless it is told otherwise, in 1e-4 rupee."""
+NO_ROOM = (
+    "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    "resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+)
+"""No file may become longer, as on a full disk."""
 DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
 
 
@@ -298,3 +303,22 @@ def until(lines: Iterable[str], words: str) -> str:
         if words in line:
             return line
     raise AssertionError(f"no line had {words!r}")
+
+
+@pytest.mark.failure("F40")
+def test_a_disc_that_becomes_full_ends_it_and_with_room_it_goes_on(desk: Desk) -> None:
+    assert desk.trade("--from", "2024-01-30", "--to", "2024-01-30", "--account", "FULL", "--json") == 0
+    journal = desk.journal("FULL")
+    limit = journal.stat().st_size + 60_000
+    words = ["trade", "-s", str(desk.strategy), "--instrument", INSTRUMENT, "-i", "15m", "--product", "MIS"]
+    words += ["--speed", "0", "--from", "2024-01-31", "--to", "2024-01-31", "--account", "FULL"]
+    process = [sys.executable, "-c", f"{NO_ROOM.format(limit=limit)}{CALL}", *words]
+    ended = subprocess.run(process, check=False, capture_output=True)
+    assert ended.returncode == HALTED
+    assert b"cannot be written" in ended.stderr
+    assert desk("journal", "verify", journal) == 0
+    # It takes up the day where it was.
+    assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--account", "FULL", "--json") == 0
+    assert not json.loads(desk.said)["is_new"]
+    assert desk("journal", "verify", journal) == 0
+    assert desk("journal", "replay", journal) == 0

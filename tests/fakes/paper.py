@@ -11,6 +11,8 @@ from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_o
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
 from manjha.market.calendar import trading_days
+from manjha.ports.journal import Journal
+from manjha.ports.segments import MarketSegments
 from manjha.research.tick_drive import Screened, each_tick, screen
 from manjha.services.live_runs import LivePlan
 from manjha.simulator.fills import VenueModels
@@ -20,7 +22,6 @@ from tests.fakes.tick_runs import TickRun
 
 if TYPE_CHECKING:
     from manjha.engine.state import EngineState
-    from manjha.ports.journal import Journal
 
 ACCOUNT = AccountId("PAPER")
 
@@ -55,8 +56,11 @@ class Paper:
         models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
         days = list(trading_days(spec.rules, first, last))
         around = Around(self._mono, self.calls.append, lambda: self.thrown, self._seen, self.look)
-        storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
-        return self.begin(plan, models, storage, days, TsNs(now_ns or from_ns), around)
+        return self.begin(plan, models, self.storage(), days, TsNs(now_ns or from_ns), around)
+
+    def storage(self) -> tuple[Journal, MarketSegments]:
+        """Return where it is written down."""
+        return MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored)
 
     def ticks(self) -> list[Tick]:
         """Return the ticks, in order."""

@@ -9,6 +9,7 @@ from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper_exchange import PaperExchange
 from manjha.app.remote import Pace, RemoteLink
 from manjha.app.session import Around, Session
+from manjha.app.steady_clock import SteadyClock
 from manjha.domain.bars import Interval
 from manjha.domain.broker import OrderSeen, Outcome
 from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, SubmitOrder
@@ -271,7 +272,9 @@ class Remote:
             ticks = [tick for tick in self.ticks if tick.ts_ns >= self.time.now_ns()]
             feed = TimedFeed(ticks, self.time, self.ticks[-1].ts_ns + AFTER_NS)
             people = People(None, NoKill())
-            loop = Loop(session, feed, people, Silent(), self.time.now_ns, follows_clock=True)
+            loop = Loop(
+                session, feed, people, Silent(), SteadyClock(self.time.now_ns, self.time.now_ns), follows_clock=True
+            )
             for ts_ns, action in at:
                 self.time.at(ts_ns, lambda action=action: action(loop))  # type: ignore[misc]
             return session, await loop.run()

@@ -9,6 +9,7 @@ from manjha.adapters.feeds.replayed import ReplayedFeed
 from manjha.app.live import far_session
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.session import Session
+from manjha.app.steady_clock import SteadyClock
 from manjha.domain.broker import ENDED
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import faults
@@ -111,7 +112,13 @@ def recorded(paper: Paper) -> Session:
     """Trade the ticks as a recording, as fast as it goes."""
     session = paper.start()
     clock = Still()
-    loop = Loop(session, ReplayedFeed(paper.ticks(), clock), People(None, NoKill()), Silent(), clock.now_ns)
+    loop = Loop(
+        session,
+        ReplayedFeed(paper.ticks(), clock),
+        People(None, NoKill()),
+        Silent(),
+        SteadyClock(clock.now_ns, clock.now_ns),
+    )
     assert asyncio.run(loop.run()) is Ended.FEED
     return session
 

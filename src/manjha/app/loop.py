@@ -8,14 +8,15 @@ nor is what comes back from an exchange that is elsewhere, which the session's i
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from manjha.app.session import Session
+from manjha.app.steady_clock import SteadyClock
 from manjha.app.told import done_once, ended
+from manjha.domain.commands import CallPerson
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
@@ -50,6 +51,10 @@ TURN = 256
 BEAT_NS = SECOND_NS
 SETTLE_S = 10.0
 """How long the end waits for outcomes of what has left (RELIABILITY F57); what has none then is unconfirmed."""
+CALL_NS = 2 * SECOND_NS
+"""How far the machine's clock may be away from ours before a person is called,"""
+STOP_NS = 5 * SECOND_NS
+"""and before nothing is opened any more: day, session and the stamps of ticks cannot be trusted (RELIABILITY F48)."""
 
 
 class Ended(StrEnum):
@@ -130,9 +135,8 @@ class Loop:
 
     Parameters
     ----------
-    now_ns
-        The clock. With `follows_clock` bars close and timers fire by it; else time goes with the ticks alone, as for a
-        recording.
+    clock
+        With `follows_clock` bars close and timers fire by it; else time goes with the ticks alone, as for a recording.
     """
 
     def __init__(
@@ -141,7 +145,7 @@ class Loop:
         feed: Feed,
         people: People,
         watcher: Watcher,
-        now_ns: Callable[[], TsNs],
+        clock: SteadyClock,
         *,
         follows_clock: bool = False,
     ) -> None:
@@ -150,13 +154,15 @@ class Loop:
         self._feed = feed
         self._controls, self._kill = people
         self._watcher = watcher
-        self._now_ns = now_ns
+        self._clock = clock
+        self._now_ns = clock.now_ns
         self._follows_clock = follows_clock
         self._requests: deque[Request] = deque()
         self._held: Tick | None = None
         self._stop = self._is_over = False
         self._fed = False
         self._beat_due = 0
+        self._jumped_ns = 0
 
     def stop(self) -> None:
         """Ask the loop to end, after what it is doing."""
@@ -288,6 +294,22 @@ class Loop:
             # Also where ticks never cease: no row waits longer, and a snapshot that is due is kept.
             self.session.trader.rest()
             self._watcher.beat(self.session, ended=False)
+            if self._follows_clock:
+                self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        """Call a person where the machine's clock was set, and open nothing more where it was set by much."""
+        ahead_ns = self._clock.ahead_ns()
+        moved_ns, pump = abs(ahead_ns - self._jumped_ns), self.session.pump
+        if moved_ns <= CALL_NS:
+            return
+        self._jumped_ns = ahead_ns
+        what = f"it is {abs(ahead_ns) / SECOND_NS:.1f} s {'ahead' if ahead_ns > 0 else 'behind'}"
+        if abs(ahead_ns) > STOP_NS and self.session.trader.state.gate.trading_on:
+            pump.apply(TradingSwitched(on=False, ts_ns=pump.now_ns, reason=f"the machine's clock was set: {what}"))
+            self.session.trader.rest()
+            what += "; nothing is opened any more. Set it right and start the trader anew, then let it trade again"
+        self.session.trader.call(CallPerson("the machine's clock", what, pump.now_ns))
 
     # ---- the end
 

@@ -160,6 +160,10 @@ class Trader:
         for event in self.leave(now_ns):
             self.pump.apply(event)
 
+    def call(self, person: CallPerson) -> None:
+        """Call a person for what the engine does not see."""
+        self._link.call(person)
+
     def rest(self) -> None:
         """Make durable what waits, while nothing else is to be done."""
         self._tape.rest()

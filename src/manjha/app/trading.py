@@ -26,6 +26,7 @@ from manjha.app.paper import paper_session
 from manjha.app.preopen import PreOpen
 from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
+from manjha.app.steady_clock import SteadyClock
 from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import PositionSeen
@@ -128,7 +129,8 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         watcher = _Watcher(account_parts.vitals(settings, words.account), words.account, before)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
-        loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
+        clock = SteadyClock(system_clock().now_ns, time.monotonic_ns)
+        loop = Loop(session, feed, People(socket.inbox, kill), watcher, clock)
         ended = asyncio.run(_run(loop, socket))
         return _report(state, str(ended), is_new=session.is_new)
     finally:

@@ -92,12 +92,13 @@ class Recorder:
 
     def market(self, frames: Sequence[Frame], ts_ns: TsNs) -> None:
         """Write market data down, between two events and before those that rest on them."""
-        self._segments.append(frames)
         if frames and self._market_at is None:
             self._now_ns = max(self._now_ns, ts_ns)
-            # The row that states them stands here; what it states is known when they are on disk.
+            # The row that states them stands here; what it states is known when they are on disk. If they cannot be
+            # written, the next commit fails too.
             self._market_at = len(self._pending), ts_ns
             self._pending.append(_PLACE_OF_MARKET)
+        self._segments.append(frames)
 
     def record(self, event: Event, ts_ns: TsNs, matching: int = -1) -> int:
         """Write an event down before the engine sees it; return its number in the journal.
