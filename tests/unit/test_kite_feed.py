@@ -311,6 +311,17 @@ def test_closing_ends_it() -> None:
     runs(case)
 
 
+def test_closing_ends_it_while_frames_come() -> None:
+    async def case() -> None:
+        for _ in range(20):
+            server = StreamServer(beats)
+            async with fed(server) as feed:
+                feed.start()
+                await server.connections(1)
+
+    runs(case)
+
+
 @pytest.mark.parametrize("base", ["ws://stream.example", "http://127.0.0.1", "stream.example"])
 def test_an_address_that_shows_the_token_is_refused(base: str) -> None:
     stream = Stream(base, lambda: ("key", SECRET), lambda: True)
