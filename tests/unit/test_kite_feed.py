@@ -311,13 +311,15 @@ def test_closing_ends_it() -> None:
     runs(case)
 
 
-def test_closing_ends_it_while_frames_come() -> None:
+def test_closing_ends_it_in_the_moment_in_which_a_frame_comes() -> None:
     async def case() -> None:
-        for _ in range(20):
-            server = StreamServer(beats)
-            async with fed(server) as feed:
-                feed.start()
-                await server.connections(1)
+        order = json.dumps({"type": "order", "data": {"order_id": "1"}})
+        for _ in range(30):
+            async with fed(StreamServer(plays(order, packet(15_000, 100), packet(15_010, 110), HEARTBEAT))) as feed:
+                hints = feed.hints()
+                while await anext(hints) != "1":
+                    pass
+                await feed.close()
 
     runs(case)
 
