@@ -27,7 +27,6 @@ from manjha.engine.desk import Desk
 from manjha.engine.handlers import broker as broker_handlers
 from manjha.engine.handlers.broker import desk_of
 from manjha.orders.book import OrderBook
-from manjha.domain.outcomes import Answer, outcome_of
 from manjha.orders.tags import tag_of
 from manjha.portfolio.book import Portfolio
 from manjha.risk import exposure

@@ -22,9 +22,9 @@ from manjha.domain.events import (
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase, Product
+from manjha.domain.outcomes import BAD_REQUEST, OK, Answer, outcome_of
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
-from manjha.domain.outcomes import BAD_REQUEST, OK, Answer, outcome_of
 from manjha.simulator.tick_venue import TickVenue
 
 if TYPE_CHECKING:
