@@ -38,7 +38,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
 
     day: str = ""
     days: int = 5
-    clock: str = "09:00"
+    clock: str = "09:15"
     seed: int = 7
     per_bar: int = 60
     speed: float = 1.0

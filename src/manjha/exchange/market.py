@@ -85,7 +85,9 @@ class Market:
     def begin_day(self, day: TradingDay) -> None:
         """Lay out a day: sessions, previous closes, circuit limits, and its ticks from the start."""
         self.day = day
-        trading = [one for one in self.source.instruments if _trades(self.rules, one, day)]
+        listed = [one for one in self.source.instruments if one.expiry is None or one.expiry >= day]
+        self.listing = Listing(listed)
+        trading = [one for one in listed if is_trading_day(self.rules, day, one.exchange)]
         self.sessions = {one.id: session(self.rules, one, day) for one in trading}
         calendar = CalendarSessions(self.rules, 0)
         self.today = {one.id: calendar.rules_of(one, day) for one in trading}
@@ -172,7 +174,3 @@ def band_fraction(one: Instrument) -> int:
 
 def _end(one: DayRules) -> int:
     return one.auction_end_ns or one.close_ns
-
-
-def _trades(rules: MarketRules, one: Instrument, day: TradingDay) -> bool:
-    return is_trading_day(rules, day, one.exchange) and (one.expiry is None or one.expiry >= day)

@@ -21,7 +21,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
     day: Annotated[str, typer.Option("--day", help="First trading day; today or the last one before.")] = "",
     days: Annotated[int, typer.Option("--days", min=1, max=60, help="How many trading days there are.")] = 5,
-    clock: Annotated[str, typer.Option("--at", help="Time of day that it begins at, IST.")] = "09:00",
+    clock: Annotated[str, typer.Option("--at", help="Time of day that it begins at, IST.")] = "09:15",
     speed: Annotated[float, typer.Option("--speed", min=0, help="Times real time; 0 is as fast as it goes.")] = 1.0,
     paused: Annotated[bool, typer.Option("--paused", help="Time passes by POST /simulation/advance alone.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
