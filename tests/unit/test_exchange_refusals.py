@@ -76,7 +76,7 @@ def test_auction_is_refused_by_name() -> None:
 
 def test_future_counts_lots_freeze_and_product() -> None:
     trader = trader_of(FUTURE)
-    usual = {"price": trader.price(-10), "product": "NRML"}
+    usual: dict[str, Any] = {"price": trader.price(-10), "product": "NRML"}
     assert "multiple of the lot size 50" in trader.refusal(**usual, quantity=75).message
     assert "the maximum quantity of one order is 1800" in trader.refusal(**usual, quantity=1850).message
     assert "NFO takes NRML, MIS" in trader.refusal(price=trader.price(-10), product="CNC", quantity=50).message
@@ -86,7 +86,7 @@ def test_future_counts_lots_freeze_and_product() -> None:
 
 def test_gap_between_trigger_and_limit_of_a_future_is_three_percent() -> None:
     trader = trader_of(FUTURE, rules={"circuit-limits": "off"})
-    stop = {"order_type": "SL", "product": "NRML", "quantity": 50, "trigger_price": trader.price(100)}
+    stop: dict[str, Any] = {"order_type": "SL", "product": "NRML", "quantity": 50, "trigger_price": trader.price(100)}
     trigger = float(stop["trigger_price"])
     assert trader.place(**stop, price=round(trigger * 1.029, 0))
     assert "too large" in trader.refusal(**stop, price=round(trigger * 1.031, 0)).message
@@ -139,10 +139,10 @@ def options() -> tuple[BarDays, Instrument, Instrument]:
 def test_options_take_no_sl_m_and_those_on_shares_no_market_order() -> None:
     source, stock, index = options()
     trader = Trader(an_exchange(source=source), symbol=stock.symbol)
-    usual = {"product": "NRML", "quantity": 50, "market_protection": -1}
+    usual: dict[str, Any] = {"product": "NRML", "quantity": 50, "market_protection": -1}
     assert "not allowed for stock options" in trader.refusal(**usual, order_type="MARKET").message
     trader = Trader(trader.exchange, symbol=index.symbol)
-    stop = {"order_type": "SL-M", "trigger_price": trader.price(20)}
+    stop: dict[str, Any] = {"order_type": "SL-M", "trigger_price": trader.price(20)}
     assert "SL-M orders are not allowed" in trader.refusal(**usual, **stop).message
     assert trader.place(**usual, order_type="MARKET")
     allowed = Trader(an_exchange(source=source, rules={"no-sl-m": "off"}), symbol=index.symbol)

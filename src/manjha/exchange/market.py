@@ -144,7 +144,9 @@ class Market:
 
     def submit(self, order: Order, now_ns: TsNs) -> Sequence[Event]:
         """Hand an order to the venue. What a client sends has no gate of ours before it: this is the other side."""
-        return self.venue.submit(Approved(SubmitOrder(order)), now_ns)
+        events = self.venue.submit(Approved(SubmitOrder(order)), now_ns)
+        self._of_the_day(order)
+        return events
 
     def modify(self, order_id: str, qty: int, limit: int, trigger: int, now_ns: TsNs) -> Sequence[Event]:
         """Give a resting order new terms; no event where it does not rest any more."""
@@ -158,6 +160,17 @@ class Market:
         """Let a resting order rest again on other terms; it loses its place in the queue."""
         self.cancel(order.id, now_ns)
         self.venue.rest_again(order, left, now_ns)
+        self._of_the_day(order)
+
+    def _of_the_day(self, order: Order) -> None:
+        """Let an order of the closing auction take part in it, and end with the day as all others.
+
+        In a run of ours what is asked for after continuous trading waits for the next day; here a client asks for it
+        in the auction's own phase, or it would have been refused.
+        """
+        resting, today = self.venue.books[order.instrument].orders.get(order.id), self.today.get(order.instrument)
+        if resting is not None and today is not None:
+            resting.since_ns = min(resting.since_ns, today.close_ns - 1)
 
     def is_triggered(self, instrument: InstrumentId, order_id: str) -> bool:
         """Tell whether a resting stop has been triggered and rests as a limit order now."""
