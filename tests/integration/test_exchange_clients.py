@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import shared_folder
-from tests.fakes.exchanges import APP, KEY, SECRET, Trader, an_exchange, on_a_socket
+from tests.fakes.exchanges import APP, KEY, SECRET, Trader, an_exchange, on_a_socket, replaced
 from tests.fakes.wire_shapes import differences, sample
 from tests.official.clients import Driven, driven
 from tests.official.stories import PAGE, TOPICS, Step, page, prices_of
@@ -21,8 +21,8 @@ KNOWN = {
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("client", ["python", "node"])
 def test_client_lives_its_story(client: str, topic: str) -> None:
-    exchange = an_exchange()
-    steps = list(TOPICS[topic](prices_of(Trader(exchange))))
+    exchange = an_exchange(TOPICS[topic].clock, apps=replaced(APP, refreshes=True))
+    steps = list(TOPICS[topic].story(prices_of(Trader(exchange))))
     with on_a_socket(exchange) as root:
         told = driven(client, root, [_plain(step, client) for step in steps], key=KEY, secret=SECRET)
     assert len(told.steps) == len(steps)
@@ -53,7 +53,7 @@ def _check(told: Driven, number: int, step: Step, client: str) -> None:
 @pytest.mark.parametrize("client", ["python", "node"])
 def test_what_traded_reads_the_same_everywhere(client: str) -> None:
     exchange = an_exchange()
-    steps = list(TOPICS["orders"](prices_of(Trader(exchange))))
+    steps = list(TOPICS["orders"].story(prices_of(Trader(exchange))))
     with on_a_socket(exchange) as root:
         told = driven(client, root, [_plain(step, client) for step in steps], key=KEY, secret=SECRET)
     orders, history, trades, of_order = (told.gave(number) for number in (11, 12, 13, 14))

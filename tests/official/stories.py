@@ -38,6 +38,13 @@ class Prices(NamedTuple):
     above: str
 
 
+class Topic(NamedTuple):
+    """A story, and the time of day at which it begins."""
+
+    story: Callable[[Prices], Iterator[Step]]
+    clock: str = "10:00"
+
+
 def prices_of(trader: Trader) -> Prices:
     """Return the prices of a story."""
     return Prices(trader.price(60), trader.price(-1000), trader.price(1000))
@@ -56,6 +63,18 @@ def session_topic(prices: Prices) -> Iterator[Step]:
     )  # fmt: skip
     yield _call("POST /session/token", "generate_session", "generateSession", "x" * 32, "sec", error=TOKEN)
     yield _call("POST /session/refresh_token", "renew_access_token", "renewAccessToken", "x" * 32, "sec", error=TOKEN)
+    yield _call(
+        "POST /session/refresh_token", "renew_access_token", "renewAccessToken",
+        {"$": [0, "session", "refresh_token"]}, "sec",
+    )  # fmt: skip
+    refresh: Plain = {"$": [7, "refresh_token"]}
+    yield Step(
+        "DELETE /session/token of a refresh token",
+        {"call": "invalidate_refresh_token", "args": [refresh]},
+        {"http": ["DELETE", ["/session/token?api_key=key&refresh_token=", refresh], {}]},
+        sample="session_logout",
+    )
+    yield _call("GET /user/profile", "profile", "getProfile", sample="profile")
     yield _call("DELETE /session/token", "invalidate_access_token", "invalidateAccessToken", sample="session_logout")
     yield _call("GET /user/profile", "profile", "getProfile", error=TOKEN)
     yield _call("GET /orders", "orders", "getOrders", error=TOKEN)
@@ -113,11 +132,23 @@ def varieties_topic(prices: Prices) -> Iterator[Step]:
     yield _call("GET /orders", "orders", "getOrders", sample="orders")
 
 
+def after_hours_topic(prices: Prices) -> Iterator[Step]:
+    """Queue, change and cancel an order for the next session; nothing else is taken."""
+    yield _both("", {"login": "AB1234"})
+    yield _order("amo", price=prices.far)
+    yield _modify("amo", {"$": [1]}, {"$": [1, "order_id"]}, price=prices.far, quantity=12)
+    yield _cancel("amo", {"$": [1]}, {"$": [1, "order_id"]})
+    yield _order("amo", price=prices.far, tag="waits")
+    yield _order("regular", price=prices.far, error=INPUT)
+    yield _call("GET /orders", "orders", "getOrders", sample="orders")
+
+
 TOKEN, INPUT = ("TokenException", 403), ("InputException", 400)
-TOPICS: dict[str, Callable[[Prices], Iterator[Step]]] = {
-    "session and instruments": session_topic,
-    "orders": orders_topic,
-    "varieties": varieties_topic,
+TOPICS = {
+    "session and instruments": Topic(session_topic),
+    "orders": Topic(orders_topic),
+    "varieties": Topic(varieties_topic),
+    "after hours": Topic(after_hours_topic, "17:00"),
 }
 ORDER: Plain = {
     "exchange": "NSE", "tradingsymbol": "MANJHA", "transaction_type": "BUY", "quantity": 10, "product": "CNC",
@@ -173,12 +204,12 @@ def _cancel(variety: str, python_id: Plain, node_id: Plain, error: tuple[str, in
 def table() -> str:
     """Return the table of all topics."""
     lines = ["| topic | call | Python client | JavaScript client | result |", "| --- | --- | --- | --- | --- |"]
-    for topic, story in TOPICS.items():
-        for step in story(Prices("0", "0", "0")):
+    for name, topic in TOPICS.items():
+        for step in topic.story(Prices("0", "0", "0")):
             if step.endpoint:
-                names = " | ".join(_method(each) for each in (step.python, step.node))
-                lines.append(f"| {topic} | `{step.endpoint}` | {names} | {_result(step)} |")
-    return "\n".join(lines)
+                methods = " | ".join(_method(each) for each in (step.python, step.node))
+                lines.append(f"| {name} | `{step.endpoint}` | {methods} | {_result(step)} |")
+    return "\n".join(dict.fromkeys(lines))
 
 
 def page(text: str) -> str:

@@ -35,7 +35,8 @@ async function done(step) {
   if ("advance" in step) return (await (await posted("/simulation/advance", { seconds: step.advance })).json()).data;
   if ("token" in step) { kite.setAccessToken(filled(step.token)); return null; }
   if ("http" in step) {
-    const [method, path, form] = step.http;
+    const [method, parts, form] = filled(step.http);
+    const path = [parts].flat().join("");
     const headers = { Authorization: `token ${kite.api_key}:${kite.access_token}` };
     const body = method === "GET" ? undefined : new URLSearchParams(form);
     return (await (await fetch(told.root + path, { method, headers, body })).json()).data;

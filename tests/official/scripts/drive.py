@@ -53,7 +53,8 @@ def done(step):
     if "token" in step:
         return kite.set_access_token(filled(step["token"]))
     if "http" in step:
-        method, path, form = step["http"]
+        method, path, form = filled(step["http"])
+        path = "".join(path)
         headers = {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
         return requests.request(method, root + path, data=form, headers=headers).json()["data"]
     method = getattr(kite, step["call"])
