@@ -118,7 +118,7 @@ class Trader:
         """Place an order; return its id."""
         return str(self.sliced(variety, **fields)["order_id"])
 
-    def sliced(self, variety: str = "regular", **fields: Any) -> dict[str, Any]:
+    def sliced(self, variety: str = "regular", **fields: Any) -> Any:
         """Place an order; return all of the answer."""
         return self.exchange.desk.place(variety, self.asked(fields), self.session, self.exchange.now_ns)
 

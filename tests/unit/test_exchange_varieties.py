@@ -17,6 +17,12 @@ def test_autoslice_answers_with_a_parent_and_a_child_each() -> None:
     assert trader.exchange.book.placed["AB1234"] == 3
 
 
+def test_autoslice_answers_with_a_list_where_that_is_switched_on() -> None:
+    trader = Trader(an_exchange(rules={"flat-autoslice": "on"}), symbol=FUTURE)
+    answer = trader.sliced(price=trader.price(-10), product="NRML", quantity=4_000, autoslice="true")
+    assert [list(child) for child in answer] == [["order_id"]] * 3
+
+
 def test_slice_that_is_one_too_many_for_the_day_fails_alone() -> None:
     trader = Trader(an_exchange(), symbol=FUTURE)
     trader.exchange.book.placed["AB1234"] = 4_998

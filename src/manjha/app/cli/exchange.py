@@ -26,6 +26,12 @@ def serve(
     paused: Annotated[bool, typer.Option("--paused", help="Time passes by POST /simulation/advance alone.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", min=4, max=1000, help="Ticks a minute.")] = 60,
+    instrument: Annotated[
+        list[str] | None, typer.Option("--instrument", help="Trade its stored minute bars; may be repeated.")
+    ] = None,
+    ticks: Annotated[
+        list[str] | None, typer.Option("--ticks", help="Recorded ticks of each --instrument, a file each.")
+    ] = None,
     user: Annotated[list[str] | None, typer.Option("--user", help="Who can log in; may be repeated.")] = None,
     api_key: Annotated[str, typer.Option("--api-key", help="Of the app.")] = "simulated",
     api_secret: Annotated[
@@ -51,7 +57,8 @@ def serve(
     words = ExchangeWords(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
-        auto_login=auto_login, limits=not no_limits, rules={name: word for name, _, word in pairs},
+        auto_login=auto_login, limits=not no_limits, instruments=tuple(instrument or ()), ticks=tuple(ticks or ()),
+        rules={name: word for name, _, word in pairs},
     )  # fmt: skip
     served, made = exchange_app(load_settings(), words, day_of(system_clock().now_ns()))
     listener = listening(host, port)
