@@ -138,6 +138,40 @@ def test_quantity_below_what_has_filled_is_refused(trader: Trader) -> None:
         trader.modify(order_id, quantity=filled - 1)
 
 
+def test_change_that_the_exchange_refuses_leaves_the_order_as_it_was(trader: Trader) -> None:
+    order_id = trader.place(price=trader.price(40), quantity=90_000)
+    run(trader.exchange, 20)
+    filled = trader.order(order_id).filled
+    trader.modify(order_id, quantity=filled)
+    run(trader.exchange, 0.02)
+    rows = trader.order(order_id).history
+    assert [row["status"] for row in rows[-4:]] == [*CHANGE, "NOT MODIFIED", "OPEN"]
+    assert rows[-2]["status_message_raw"].startswith("16346 : Order cannot be modified")
+    assert (rows[-1]["quantity"], rows[-1]["status_message_raw"]) == (90_000, None)
+
+
+def test_stop_at_the_market_waits_as_a_stop_with_a_limit_at_the_band(trader: Trader) -> None:
+    trigger = float(trader.price(100))
+    order_id = trader.place(order_type="SL-M", trigger_price=trigger, market_protection=1)
+    run(trader.exchange, 1)
+    row = trader.order(order_id).row()
+    assert (row["order_type"], row["status"], row["tags"]) == ("SL", "TRIGGER PENDING", ["mktp", "mktp:1.00"])
+    assert 0 < row["price"] - trigger * 1.01 + 0.05 <= 0.05
+
+
+def test_triggered_stop_can_be_given_a_new_limit(trader: Trader) -> None:
+    trigger = trader.price(20)
+    order_id = trader.place(order_type="SL", trigger_price=trigger, price=trigger, quantity=100_000)
+    for _ in range(4_000):
+        run(trader.exchange, 2)
+        if trader.order(order_id).status == "OPEN":
+            break
+    assert trader.order(order_id).status == "OPEN"
+    trader.modify(order_id, price=trader.price(200), trigger_price=trigger)
+    run(trader.exchange, 1800)
+    assert trader.was(order_id)[-1] == "COMPLETE"
+
+
 def test_nothing_can_be_asked_of_an_order_in_flight(trader: Trader) -> None:
     order_id = trader.place(price=trader.price(-1000))
     with pytest.raises(KiteError, match=r"modified as it is being processed\. Try later\."):

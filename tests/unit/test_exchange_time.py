@@ -125,6 +125,19 @@ def test_closing_auction_trades_at_one_price_and_takes_no_stops() -> None:
     assert trader.was(high)[-1] == "CANCELLED"
 
 
+def test_resting_order_cannot_become_a_stop_in_the_auction_and_takes_part_in_it() -> None:
+    trader = trader_at("15:10")
+    order_id = trader.place(price=trader.price(-600))
+    until(trader.exchange, "15:21")
+    stop = {"order_type": "SL", "price": trader.price(20), "trigger_price": trader.price(10)}
+    trader.modify(order_id, **stop)
+    run(trader.exchange, 1)
+    assert trader.was(order_id)[-2:] == ["NOT MODIFIED", "OPEN"]
+    trader.modify(order_id, price=trader.price(20))
+    until(trader.exchange, "15:36")
+    assert trader.was(order_id)[-1] == "COMPLETE"
+
+
 def test_before_the_closing_auction_was_there_shares_traded_to_half_past_three() -> None:
     trader = Trader(an_exchange("15:21", day="2026-07-29"))
     order_id = trader.place(price=trader.price(20))

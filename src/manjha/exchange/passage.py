@@ -179,7 +179,7 @@ class Passage:
         self._later(Stage.ARRIVE, order, now_ns + self._pace.exchange_ns)
 
     def _arrive(self, order: OrderState, now_ns: TsNs) -> None:
-        refusal = self._not_now(order, now_ns)
+        refusal = self._not_now(order, order.terms, now_ns)
         if refusal:
             self.end(order, Status.REJECTED, now_ns, refusal.partition(" : ")[2], refusal)
             return
@@ -206,7 +206,11 @@ class Passage:
     def _modify_arrives(self, order: OrderState, now_ns: TsNs) -> None:
         assert order.pending is not None  # noqa: S101 - a change is in flight
         terms, order.pending = self._shown(order, order.pending), None
-        refusal = self._beyond_protection(order, terms) or self._changed(order, terms, now_ns)
+        refusal = (
+            self._not_now(order, terms, now_ns)
+            or self._beyond_protection(order, terms)
+            or self._changed(order, terms, now_ns)
+        )
         order.exchange_ns = order.updated_ns = now_ns
         if refusal:
             order.message = order.raw = f"16346 : Order cannot be modified: {refusal}"
@@ -286,12 +290,12 @@ class Passage:
         kind = OrderType.SL if terms.kind is OrderType.SL_M else OrderType.LIMIT
         return msgspec.structs.replace(terms, kind=kind, price=limit)
 
-    def _not_now(self, order: OrderState, now_ns: TsNs) -> str:
-        """Say why the exchange takes no such order now; empty when it does."""
+    def _not_now(self, order: OrderState, terms: Terms, now_ns: TsNs) -> str:
+        """Say why the exchange takes no such order, or change of one, now; empty when it does."""
         phase = phase_of(self._market.sessions.get(order.listed.id), now_ns)
         if phase in (Phase.CLOSED, Phase.BLOCKED):
             return NOT_OPEN
-        if phase is Phase.AUCTION and order.terms.kind in _STOPS:
+        if phase is Phase.AUCTION and terms.kind in _STOPS:
             return NOT_ALLOWED
         return ""
 
