@@ -18,11 +18,11 @@ from manjha.app.cli import main
 from manjha.app.exchange import ExchangeWords, exchange_app
 from manjha.app.settings import load_settings
 from manjha.domain.errors import UsageError
-from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, parse_day
+from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, at, parse_clock, parse_day
 from manjha.services.synthetic_market import seed_store
 
 CALL = "from manjha.app.cli import main; main()"
-TODAY = TradingDay(parse_day("2026-11-29"))
+TODAY = at(parse_day("2026-11-29"), parse_clock("11:12:13"))
 
 
 @pytest.fixture
@@ -61,6 +61,11 @@ def test_served_exchange_is_logged_in_to_with_what_it_says(root: str) -> None:
 def test_markets_default_day_is_the_last_one_that_is_not_to_come() -> None:
     _, exchange = exchange_app(load_settings(), ExchangeWords(), TODAY)
     assert exchange.market.day == parse_day("2026-11-27")
+
+
+def test_clock_can_begin_with_the_machines() -> None:
+    _, exchange = exchange_app(load_settings(), ExchangeWords(clock="now", day="2026-11-26"), TODAY)
+    assert exchange.now_ns == at(parse_day("2026-11-26"), parse_clock("11:12:13"))
 
 
 @pytest.mark.parametrize("day", ["2026-11-28", "2031-01-01"])

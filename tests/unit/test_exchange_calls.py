@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, index_id
 from manjha.domain.moments import SECOND_NS
+from manjha.domain.money import Px
 from manjha.exchange.calls import Call, Route, answered
 from manjha.exchange.errors import KiteError
-from manjha.exchange.exchange import Exchange
+from manjha.exchange.exchange import Exchange as Place
 from manjha.exchange.limits import RateClass, RateLimits
+from manjha.exchange.listing import Listing
 from manjha.exchange.routes.table import ROUTES
 from tests.fakes.exchanges import APP, KEY, an_exchange, form, replaced, session_of
 
@@ -19,7 +22,7 @@ def route(method: str, path: str) -> Route:
     return next(one for one in ROUTES if (one.method, one.path) == (method, path))
 
 
-def ask(exchange: Exchange, method: str, place: str, user: str = "AB1234", **fields: Any) -> Any:
+def ask(exchange: Place, method: str, place: str, user: str = "AB1234", **fields: Any) -> Any:
     """Call as a user of the usual app, from this machine."""
     live = next((one for one in exchange.sessions.live.values() if one.user_id == user), None) or session_of(
         exchange, user
@@ -28,7 +31,7 @@ def ask(exchange: Exchange, method: str, place: str, user: str = "AB1234", **fie
     return answered(exchange, route(method, place), Call(**{**usual, **fields}))
 
 
-def refused(exchange: Exchange, method: str, place: str, **fields: Any) -> KiteError:
+def refused(exchange: Place, method: str, place: str, **fields: Any) -> KiteError:
     with pytest.raises(KiteError) as error:
         ask(exchange, method, place, **fields)
     return error.value
@@ -175,6 +178,17 @@ def test_dump_is_what_the_fact_sheet_says() -> None:
 def test_dump_of_one_exchange_has_only_its_rows() -> None:
     rows = rows_of(ask(an_exchange(), "GET", "/instruments/{exchange}", path={"exchange": "NFO"}).body.decode())
     assert {row["exchange"] for row in rows} == {"NFO"}
+
+
+def test_known_indices_have_the_tokens_that_people_know() -> None:
+    names = {"NIFTY 50": 256_265, "NIFTY BANK": 260_105}
+    made = Listing(
+        Instrument(
+            id=index_id("NSE", name), symbol=name, exchange=Exchange.NSE, kind=Kind.INDEX, asset=Asset.INDEX, tick=Px(5)
+        )
+        for name in names
+    )
+    assert {one.symbol: one.token for one in made.all} == names
 
 
 def test_tokens_do_not_depend_on_the_run() -> None:

@@ -8,6 +8,7 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, Right, option_id
 from manjha.domain.moments import parse_day
 from manjha.domain.money import RUPEE, Px, Qty
+from manjha.domain.ticks import Tick
 from manjha.exchange.checks import NO_PROTECTION
 from manjha.exchange.sources import BarDays
 from tests.fakes.exchanges import Trader, an_exchange, run, synthetic
@@ -103,6 +104,24 @@ def test_limit_price_protection_ends_an_order_at_the_exchange() -> None:
     order_id = without.place(price=far, product="NRML", quantity=50)
     run(without.exchange, 1)
     assert without.was(order_id)[3] == "OPEN"
+
+
+def test_protection_refers_to_the_average_of_thirty_seconds() -> None:
+    exchange = an_exchange("09:59")
+    trader = Trader(exchange, symbol=FUTURE)
+    seen: list[Tick] = []
+    exchange.tick_hearers.append(seen.append)
+    seen_of = trader.listed.id
+    run(exchange, 60)
+    last = [
+        (tick.px, tick.volume)
+        for tick in seen
+        if tick.instrument == seen_of and exchange.now_ns - tick.ts_ns <= 30 * 10**9
+    ]
+    average = sum(px * qty for px, qty in last) // sum(qty for _, qty in last)
+    assert exchange.market.reference(seen_of, exchange.now_ns) == average != trader.last
+    run(exchange, 16 * 3600)
+    assert exchange.market.reference(seen_of, exchange.now_ns) == exchange.market.standings[seen_of].last
 
 
 def test_price_on_the_far_side_is_no_breach_of_protection() -> None:

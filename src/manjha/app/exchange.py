@@ -8,7 +8,7 @@ import msgspec
 
 from manjha.domain.bars import MINUTE
 from manjha.domain.errors import UsageError
-from manjha.domain.moments import TradingDay, at, parse_clock, parse_day
+from manjha.domain.moments import TradingDay, at, clock_ns, day_of, parse_clock, parse_day
 from manjha.exchange.accounts import App, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 API_KEY, API_SECRET = "simulated", "simulated-secret"
 """What a client logs in with unless others are given."""
+NOW = "now"
 HISTORY_DAYS = 45
 """Calendar days of the synthetic market before the first day that is traded."""
 
@@ -33,9 +34,11 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     """What `manjha exchange serve` is asked for.
 
     `day` is the first trading day ("" for the last one of the calendar that is not in the future), `days` how many
-    there are, `clock` the time it begins at. `speed` is times real time, 0 as fast as it goes; `paused` lets time pass
-    only by a client's word. The market is the synthetic one, or has these `instruments` with their stored minute bars,
-    or with recorded `ticks`, a file each. `rules` are switched as `switches.switched` reads them.
+    there are, `clock` the time it begins at ("now" for the machine's). `speed` is times real time, 0 as fast as it
+    goes; `paused` lets time pass only by a client's word. `addresses` are further ones that orders may come from.
+
+    The market is the synthetic one, or has these `instruments` with their stored minute bars, or with recorded `ticks`,
+    a file each. `rules` are switched as `switches.switched` reads them.
     """
 
     day: str = ""
@@ -49,6 +52,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = API_KEY
     api_secret: str = API_SECRET
     redirect_url: str = ""
+    addresses: Sequence[str] = ()
     auto_login: bool = False
     limits: bool = True
     instruments: Sequence[str] = ()
@@ -56,7 +60,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[str, str] = {}
 
 
-def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
+def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) -> "tuple[Starlette, Exchange]":
     """Return the application of an exchange, and the exchange.
 
     Raises
@@ -70,8 +74,8 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     from manjha.exchange.application import create_app
 
     rules = market_rules(settings)
-    days = days_asked(rules, words, today)
-    start_ns = at(days[0], parse_clock(words.clock))
+    days = days_asked(rules, words, day_of(machine_ns))
+    start_ns = at(days[0], clock_ns(machine_ns) if words.clock == NOW else parse_clock(words.clock))
     exchange = found(_founding(rules, _source(settings, rules, words, days), days, words), start_ns)
     clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
     return create_app(exchange, clock), exchange
@@ -127,6 +131,7 @@ def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[Tr
 
 def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
     app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
+    app = msgspec.structs.replace(app, addresses=(*app.addresses, *words.addresses))
     users = [User(user_id=name, name=f"{name} (simulated)") for name in words.users or ("SIM001",)]
     return Founding(
         rules, source, days, [app], users, words.seed, switched(words.rules), limits=words.limits,

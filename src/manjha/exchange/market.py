@@ -1,5 +1,6 @@
 """The one market that all accounts share: ticks come in, the venue matches, and each instrument has its standing."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -64,6 +65,35 @@ class Standing(msgspec.Struct, gc=False):
             self.turnover += px * tick.volume
 
 
+class RecentTrades:
+    """What an instrument traded in the last 30 s: limit price protection refers to its average price."""
+
+    __slots__ = ("_qty", "_trades", "_value")
+
+    def __init__(self) -> None:
+        self._trades: deque[tuple[int, int, int]] = deque()
+        self._qty = self._value = 0
+
+    def add(self, tick: Tick) -> None:
+        """Count a trade."""
+        self._forget(tick.ts_ns)
+        self._trades.append((tick.ts_ns, tick.px, tick.volume))
+        self._qty += tick.volume
+        self._value += tick.px * tick.volume
+
+    def average(self, now_ns: int) -> int:
+        """Return the average price up to a moment; 0 where nothing traded."""
+        self._forget(now_ns)
+        return self._value // self._qty if self._qty else 0
+
+    def _forget(self, now_ns: int) -> None:
+        trades = self._trades
+        while trades and now_ns - trades[0][0] > REFERENCE_NS:
+            _, px, qty = trades.popleft()
+            self._qty -= qty
+            self._value -= px * qty
+
+
 class Market:
     """The market of the day. Times are moments of the exchange's own clock."""
 
@@ -74,6 +104,7 @@ class Market:
         bands = {one.id: fraction for one in source.instruments if (fraction := band_fraction(one))}
         self.venue = TickVenue(source.instruments, VenueModels(rules=fills or FillRules(), bands=bands))
         self.standings = {one.id: Standing() for one in source.instruments}
+        self._recent = {one.id: RecentTrades() for one in source.instruments if one.is_derivative}
         self.sessions: dict[InstrumentId, Session] = {}
         self.today: Mapping[InstrumentId, DayRules] = {}
         self.day = TradingDay(-1)
@@ -138,7 +169,15 @@ class Market:
         assert tick is not None  # noqa: S101 - by the contract
         self._next = next(self._ticks, None)
         self.standings[tick.instrument].take(tick)
+        recent = self._recent.get(tick.instrument)
+        if recent is not None:
+            recent.add(tick)
         return tick, self.venue.on_tick(tick)
+
+    def reference(self, instrument: InstrumentId, now_ns: int) -> int:
+        """Return what limit price protection refers to, in 1e-4 rupee: the average of 30 s, else the last price."""
+        recent = self._recent.get(instrument)
+        return (recent.average(now_ns) if recent is not None else 0) or self.standings[instrument].last
 
     # ---- orders
 

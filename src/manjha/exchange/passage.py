@@ -185,7 +185,7 @@ class Passage:
             return
         order.exchange_order_id = self._book.exchange_id(order.listed.exchange)
         order.exchange_ns = order.updated_ns = now_ns
-        if breach := self._beyond_protection(order, order.terms):
+        if breach := self._beyond_protection(order, order.terms, now_ns):
             self.end(order, Status.CANCELLED, now_ns, breach, breach)
             return
         for event in self._market.submit(order.domain_order(now_ns, order.terms.price), now_ns):
@@ -208,7 +208,7 @@ class Passage:
         terms, order.pending = self._shown(order, order.pending), None
         refusal = (
             self._not_now(order, terms, now_ns)
-            or self._beyond_protection(order, terms)
+            or self._beyond_protection(order, terms, now_ns)
             or self._changed(order, terms, now_ns)
         )
         order.exchange_ns = order.updated_ns = now_ns
@@ -299,13 +299,18 @@ class Passage:
             return NOT_ALLOWED
         return ""
 
-    def _beyond_protection(self, order: OrderState, terms: Terms) -> str:
+    def _beyond_protection(self, order: OrderState, terms: Terms, now_ns: TsNs) -> str:
         """Say that a price is outside limit price protection; empty when it is inside or there is none."""
         market, one = self._market, order.listed.instrument
-        last = market.standings[order.listed.id].last
-        if not last or not terms.price or terms.trigger or not self._switches.holds(Rule.PRICE_PROTECTION, market.day):
+        reference = market.reference(order.listed.id, now_ns)
+        if (
+            not reference
+            or not terms.price
+            or terms.trigger
+            or not self._switches.holds(Rule.PRICE_PROTECTION, market.day)
+        ):
             return ""
-        allowed = protection_band(market.rules, one, market.day, last)
+        allowed = protection_band(market.rules, one, market.day, reference)
         if allowed is None or allowed.low <= terms.price <= allowed.high:
             return ""
         aggressive = terms.price > allowed.high if order.side > 0 else terms.price < allowed.low
