@@ -1,6 +1,6 @@
 """What the exchange refuses, at once or later, and in which words."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -8,10 +8,12 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, Right, option_id
 from manjha.domain.moments import parse_day
 from manjha.domain.money import RUPEE, Px, Qty
-from manjha.domain.ticks import Tick
 from manjha.exchange.checks import NO_PROTECTION
 from manjha.exchange.sources import BarDays
 from tests.fakes.exchanges import Trader, an_exchange, run, synthetic
+
+if TYPE_CHECKING:
+    from manjha.domain.ticks import Tick
 
 FUTURE = "SYNTH5026DECFUT"
 PUT = ["PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "OPEN PENDING"]

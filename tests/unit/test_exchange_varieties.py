@@ -2,6 +2,9 @@
 
 import itertools
 
+import pytest
+
+from manjha.exchange.errors import KiteError
 from tests.fakes.exchanges import Trader, an_exchange, run
 
 FUTURE = "SYNTH5026DECFUT"
@@ -108,6 +111,13 @@ def test_cover_order_is_left_by_cancelling_its_second_leg() -> None:
     run(trader.exchange, 20)
     assert trader.order(second).status == "COMPLETE"
     assert trader.order(second).filled == 10
+
+
+def test_second_leg_is_found_under_its_own_parent_only() -> None:
+    trader = Trader(an_exchange())
+    _, second = covered(trader)
+    with pytest.raises(KiteError, match="Couldn't find"):
+        trader.cancel(second, "co", second)
 
 
 def test_second_leg_takes_a_new_trigger_and_nothing_else() -> None:
