@@ -73,7 +73,7 @@ def full_profile(user: User) -> dict[str, object]:
         "dp_ids": ["0000000000000000"],
         "pan": "*000S",
         "tags": [],
-        "password_timestamp": "1970-01-01 00:00:00",
+        "password_timestamp": "1970-01-01 00:00:00",  # nosec B105 - a time
         "twofa_timestamp": "1970-01-01 00:00:00",
         "meta": {"poa": "physical" if user.demat_consent == "physical" else "", "silo": "", "account_blocks": []},
     }
