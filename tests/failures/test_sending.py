@@ -6,7 +6,7 @@ from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Turned, Unsent
 from manjha.domain.commands import SubmitOrder
 from manjha.domain.money import Qty
 from manjha.domain.orders import Phase
-from manjha.orders.outcomes import Answer, outcome_of
+from manjha.domain.outcomes import Answer, outcome_of
 from manjha.orders.tags import read_tag, tag_of
 from tests.fakes.account import Account, buy
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import StrategyId
-from manjha.orders.outcomes import UNSURE_WORDS, Answer, outcome_of
+from manjha.domain.outcomes import UNSURE_WORDS, Answer, outcome_of
 from manjha.orders.sight import NOTHING_SEEN, Sight, joined
 from manjha.orders.tags import ALPHABET, read_tag, tag_of
 

@@ -20,11 +20,11 @@ from manjha.domain.events import BrokerRead, KillSwitched
 from manjha.domain.moments import HOUR_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import FillId, Phase
+from manjha.domain.outcomes import Answer, outcome_of
 from manjha.engine import reconcile, sessions
 from manjha.engine.desk import Desk
 from manjha.engine.handlers import broker as broker_handlers
 from manjha.engine.handlers.broker import desk_of
-from manjha.orders.outcomes import Answer, outcome_of
 from manjha.orders.tags import tag_of
 from manjha.portfolio.book import Portfolio
 from manjha.risk import exposure

@@ -23,9 +23,9 @@ from manjha.domain.events import (
 )
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import OrderId, RunId
+from manjha.domain.outcomes import Answer, outcome_of
 from manjha.engine.closing import KnownBars
 from manjha.engine.pump import Pump
-from manjha.orders.outcomes import Answer, outcome_of
 from manjha.simulator.tick_market import Clearing
 from tests.simulation.broker import FakeBroker
 from tests.simulation.disk import SimTape, begun, values_of

@@ -29,10 +29,10 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase, Product
+from manjha.domain.outcomes import BAD_REQUEST, OK, Answer, outcome_of
 from manjha.domain.ticks import Tick
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
-from manjha.orders.outcomes import BAD_REQUEST, OK, Answer, outcome_of
 from manjha.risk.gate import DayRules
 from manjha.simulator.tick_market import TickMarket
 from manjha.simulator.tick_venue import TickVenue

@@ -1,0 +1,1 @@
+"""Where secrets are kept: in the environment, or in a sealed file."""
