@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -157,6 +158,23 @@ def test_time_that_does_not_wait_comes_to_the_last_day() -> None:
             wire.data("GET", "/simulation")
     assert len(heard) > 100_000
     assert heard == sorted(heard)
+
+
+def test_exchange_that_has_broken_down_answers_nothing_any_more() -> None:
+    exchange = an_exchange()
+    broken = threading.Event()
+
+    def breaks(tick: object) -> None:
+        broken.set()
+        raise RuntimeError("planted")
+
+    with on_a_socket(exchange, speed=0, stands=False) as root, Wire(root, "") as wire:
+        exchange.tick_hearers.append(breaks)
+        assert broken.wait(20)
+        code, headers, body = wire.ask("GET", "/simulation")
+        assert (code, headers["content-type"]) == (500, "application/json")
+        assert json.loads(body)["error_type"] == "GeneralException"
+        assert wire.ask("GET", "/instruments")[0] == 500
 
 
 def test_limits_answer_429_over_the_wire() -> None:
