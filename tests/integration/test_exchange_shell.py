@@ -174,7 +174,8 @@ def test_exchange_that_has_broken_down_answers_nothing_any_more() -> None:
         code, headers, body = wire.ask("GET", "/simulation")
         assert (code, headers["content-type"]) == (500, "application/json")
         assert json.loads(body)["error_type"] == "GeneralException"
-        assert wire.ask("GET", "/instruments")[0] == 500
+        with Wire(root, "") as another:
+            assert another.ask("GET", "/instruments")[0] == 500
 
 
 def test_limits_answer_429_over_the_wire() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gzip
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, parse_qsl
@@ -26,7 +25,6 @@ JSON = "application/json"
 LOOK_S = 0.02
 """How often time is brought along where nobody asks."""
 _GZIP_FROM = 500
-_LOG = logging.getLogger("manjha.exchange")
 
 Chore: TypeAlias = Callable[[], Awaitable[None]]
 """Runs beside the requests for as long as the exchange is served."""
@@ -36,15 +34,6 @@ def create_app(
     exchange: Exchange, time: Time, further: Sequence[BaseRoute] = (), chores: Sequence[Chore] = ()
 ) -> Starlette:
     """Return the application that serves an exchange; `further` are routes that are no calls, as WebSockets."""
-
-    failed: list[BaseException] = []
-
-    def note(task: asyncio.Task[None]) -> None:
-        """Take note of a chore that broke down: what is served then is not the exchange any more."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            _LOG.error("a part of the exchange has broken down; it answers nothing any more", exc_info=error)
-            failed.append(error)
 
     async def keep_time() -> None:
         while True:
@@ -59,8 +48,6 @@ def create_app(
     async def beside(app: Starlette) -> AsyncIterator[None]:
         del app
         tasks = [asyncio.ensure_future(chore()) for chore in (keep_time, *chores)]
-        for task in tasks:
-            task.add_done_callback(note)
         try:
             yield
         finally:
@@ -69,16 +56,14 @@ def create_app(
             await asyncio.gather(*tasks, return_exceptions=True)
 
     return Starlette(
-        routes=[*(_path(exchange, time, route, failed) for route in ROUTES), *further],
+        routes=[*(_path(exchange, time, route) for route in ROUTES), *further],
         exception_handlers={HTTPException: _no_route, Exception: _broken},
         lifespan=beside,
     )
 
 
-def _path(exchange: Exchange, time: Time, route: Route, failed: Sequence[BaseException]) -> Path:
+def _path(exchange: Exchange, time: Time, route: Route) -> Path:
     async def endpoint(request: Request) -> Response:
-        if failed:
-            return await _broken(request, failed[0])
         body = await request.body() if route.method in ("POST", "PUT") else b""
         time.bring()
         call = _call(request, body, time.mono_ns())
@@ -130,7 +115,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
     )
 
 
-async def _broken(request: Request, error: BaseException) -> Response:
+async def _broken(request: Request, error: Exception) -> Response:
     """Answer our own bug as the broker would answer its; the server logs it."""
     del request, error
     return _error(KiteError(Kind.GENERAL, "Something unexpected happened in the simulated exchange. See its log.", 500))
