@@ -13,6 +13,7 @@ from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, PositionSee
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.errors import SourceError
 from manjha.orders.outcomes import Answer, outcome_of
+from manjha.ports.gateway import LastLook, no_objection
 from tests.crash.armed import reach
 
 TIMEOUT_S = 0.5
@@ -25,7 +26,7 @@ class BrokerClient:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    async def submit(self, approved: Approved[SubmitOrder]) -> Outcome:
+    async def submit(self, approved: Approved[SubmitOrder], last_look: LastLook = no_objection) -> Outcome:
         """Send an order under its tag."""
         order = approved.command.order
         return await self._sent(
@@ -33,18 +34,23 @@ class BrokerClient:
                 "do": "place", "tag": approved.command.tag, "instrument": order.instrument, "side": int(order.side),
                 "qty": order.qty, "type": str(order.type), "product": str(order.product), "limit": order.limit,
                 "trigger": order.trigger,
-            }
+            },
+            last_look,
         )  # fmt: skip
 
-    async def modify(self, approved: Approved[ModifyOrder], broker_id: str) -> Outcome:
+    async def modify(
+        self, approved: Approved[ModifyOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send new terms."""
         asked = approved.command
         terms = {"qty": asked.qty, "limit": asked.limit, "trigger": asked.trigger}
-        return await self._sent({"do": "modify", "number": broker_id, "order": asked.order_id} | terms)
+        return await self._sent({"do": "modify", "number": broker_id, "order": asked.order_id} | terms, last_look)
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send a cancel."""
-        return await self._sent({"do": "cancel", "number": broker_id, "order": approved.command.order_id})
+        return await self._sent({"do": "cancel", "number": broker_id, "order": approved.command.order_id}, last_look)
 
     async def orders(self) -> tuple[OrderSeen, ...]:
         """Read all orders of the day."""
@@ -71,7 +77,7 @@ class BrokerClient:
 
     # ---- one request
 
-    async def _sent(self, request: dict[str, Any]) -> Outcome:
+    async def _sent(self, request: dict[str, Any], last_look: LastLook) -> Outcome:
         body = json.dumps(request | {"by": os.getpid()}).encode() + b"\n"
         point = {"place": "", "cancel": "cancel: ", "modify": "modify: "}[request["do"]]
         try:
@@ -80,6 +86,8 @@ class BrokerClient:
             return outcome_of(Answer(written=0, words=str(error)))
         try:
             reach(f"{point}connected")
+            if why := last_look():
+                return outcome_of(Answer(written=0, words=why))
             async with asyncio.timeout(TIMEOUT_S):
                 half = len(body) // 2
                 writer.write(body[:half])

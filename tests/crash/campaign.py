@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stdout, suppress
+from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,10 @@ from tests.crash.trader_process import account_of
 
 ROOT = Path(__file__).parents[2]
 SLOW, FAST = 60, 150
-"""How many times as fast as real the market goes while traders are killed, and afterwards."""
-LAST_NS = CLOSE_NS - 14 * 60 * 1_000_000_000
+"""How many times as fast as real the market goes while traders are killed, and afterwards, on a quiet machine."""
+QUIET_S = 1.0
+"""How long a process takes to start there. Where it takes longer, the market goes slower: it waits for nobody."""
+LAST_NS = CLOSE_NS - 11 * 60 * 1_000_000_000
 """After that no trader is killed: the rest of the day is for everything to become known."""
 EACH_NS = 75 * 1_000_000_000
 """About as much of the market as a kill takes."""
@@ -93,14 +96,21 @@ class Campaign:
         self.from_ns = max(OPEN_NS, LAST_NS - kills * EACH_NS)
         self.clock = MarketClock(folder / "clock")
         self._stack = ExitStack()
-        self.port = 0
+        self.port, self.pace = 0, 1.0
 
     def __enter__(self) -> "Campaign":
-        self.clock.go(SLOW, self.from_ns)
+        self.clock.go(1, self.from_ns)
+        began = time.monotonic()
         broker = self._started("broker_process", self.where, self.account)
         assert broker.stdout is not None
         self.port = int(broker.stdout.readline())
+        self.pace = min(QUIET_S / (time.monotonic() - began), 1.0)
+        self.go(SLOW)
         return self
+
+    def go(self, speed: int) -> None:
+        """Let the market go so many times as fast as real, or slower on a busy machine."""
+        self.clock.go(max(round(speed * self.pace), 5))
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -134,7 +144,7 @@ class Campaign:
         while status == HELD:
             pid = starter.begin()
             if starter.comes_to_trade(pid):
-                self.clock.go(FAST)
+                self.go(FAST)
             status = starter.end(pid)
         return [f"the last trader ended with {status}"] if status else []
 
@@ -173,16 +183,21 @@ class Campaign:
 
     def _said(self, command: str) -> list[str]:
         """Ask `manjha journal` about the journal; return what it has to say against it."""
+        code, said = self.command("journal", command, self.where, "--account", self.account)
+        return [f"`journal {command}` ends with {code}: {said}"] if code else []
+
+    def command(self, *words: str) -> tuple[object, str]:
+        """Run a command of `manjha` as a person would; return its exit code and what it said."""
         said = io.StringIO()
         home, os.environ["MANJHA_HOME"] = os.environ["MANJHA_HOME"], str(self.folder)
         try:
-            with redirect_stdout(said):
-                main(["journal", command, self.where, "--account", self.account])
+            with redirect_stdout(said), redirect_stderr(said):
+                main([*words])
         except SystemExit as ended:
-            return [] if ended.code == 0 else [f"`journal {command}` ends with {ended.code}: {said.getvalue()}"]
+            return ended.code, said.getvalue()
         finally:
             os.environ["MANJHA_HOME"] = home
-        return [f"`journal {command}` did not end"]
+        return None, said.getvalue()
 
 
 class Starter:

@@ -19,12 +19,12 @@ SHARES: tuple[Instrument, ...] = tuple(share_named(name) for name in NAMES)
 DAY = TradingDay(FIRST_DAY + 1)
 BAR_S, TICK_S = 15, 3
 MINUTES = 60
-AFTER_NS = 480 * SECOND_NS
-"""How long the account is still watched after the close: longer than an unconfirmed order is looked for."""
+AFTER_NS, LONGEST_NS = 420 * SECOND_NS, 840 * SECOND_NS
+"""How long the account is watched after the close, at least and at most: a trader asks for a quarter of an hour."""
 _HOURS = session(shipped_rules(), SHARES[0], DAY)
 CLOSE_NS = TsNs(_HOURS.close_ns)
 OPEN_NS = TsNs(CLOSE_NS - MINUTES * 60 * SECOND_NS)
-END_NS = TsNs(CLOSE_NS + AFTER_NS)
+END_NS, LATEST_NS = TsNs(CLOSE_NS + AFTER_NS), TsNs(CLOSE_NS + LONGEST_NS)
 _FORM = Struct("=qqq")
 
 

@@ -1,4 +1,4 @@
-"""A trader that is killed at every named point and at random moments; its broker lives on.
+"""A trader that is killed at every named point and at random moments, and stopped and overtaken; its broker lives on.
 
 On SQLite and on PostgreSQL; `KILLS` says how often, `make crash KILLS=5000` takes its time. What must hold is judged by
 `tests.crash.judge`, from what the broker wrote down itself.
@@ -16,11 +16,14 @@ import pytest
 
 from tests.crash.armed import POINTS
 from tests.crash.campaign import Kill, Tally, deaths, lived
+from tests.crash.stopping import succeeded
 from tests.fakes.postgres import ABSENT, binaries, server
 
-KILLS = int(os.environ.get("KILLS", "28"))
+KILLS = int(os.environ.get("KILLS", "20"))
 AT_ONCE = 36
 """Kills of one campaign at most: about as many as half an hour of its market has room for."""
+STOPS_AT_ONCE = 3
+STOPS = max(STOPS_AT_ONCE, KILLS // 10)
 PER_KILL_S = 12
 """Seconds that a kill may take, all in all, on a machine that does other things too."""
 BACKENDS = ("sqlite", "postgresql")
@@ -101,3 +104,17 @@ def test_killed_at_any_point_it_loses_doubles_and_forgets_nothing(
     assert sum(one.trades for one in found) > 0
     if wanted >= 4 * len(POINTS):
         assert set(POINTS) - struck.keys() == set()
+
+
+@pytest.mark.failure("F47")
+def test_who_was_stopped_and_overtaken_sends_nothing_to_the_broker(
+    tmp_path: Path, backend: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    which = BACKENDS.index(backend[0])
+
+    def live(place: Path, seed: int, where: str) -> Tally:
+        return succeeded(place, seed, where, STOPS_AT_ONCE)
+
+    found = campaigns(tmp_path, backend, 500_000 + 1000 * which, live, STOPS // 2)
+    told(f"stopped and overtaken on {backend[0]}", found, capsys)
+    assert [fault for one in found for fault in one.faults] == []

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 from manjha.app.account_parts import leader_lock
@@ -40,7 +40,7 @@ from manjha.research.growing_run import prepare_growing
 from manjha.services.live_runs import LivePlan
 from tests.crash import armed, busy
 from tests.crash.broker_client import BrokerClient
-from tests.crash.market import BAR_S, DAY, END_NS, OPEN_NS, SHARES, MarketClock, ticks_of
+from tests.crash.market import BAR_S, DAY, END_NS, LATEST_NS, OPEN_NS, SHARES, MarketClock, ticks_of
 from tests.fakes.hand_made import flat, minutes, spec_of
 
 STIR_S = 0.01
@@ -51,8 +51,8 @@ PACE = Pace(answer_s=1.0, read_s=2.0, read_gap_s=0.01, hints_again_s=0.1)
 class MarketFeed:
     """Implements `ports.feed.Feed`: ticks as the market's clock comes to them; those of the past are missed."""
 
-    def __init__(self, ticks: Iterable[Tick], clock: MarketClock) -> None:
-        self._ticks, self._clock = ticks, clock
+    def __init__(self, ticks: Iterable[Tick], clock: MarketClock, is_calm: Callable[[], bool]) -> None:
+        self._ticks, self._clock, self._is_calm = ticks, clock, is_calm
 
     async def ticks(self) -> AsyncIterator[Tick]:
         """Yield ticks until the account need not be watched any more."""
@@ -61,7 +61,11 @@ class MarketFeed:
             if tick.ts_ns >= born_ns:
                 await self._until(tick.ts_ns)
                 yield tick
-        await self._until(END_NS)
+        # On a busy machine a turn may take minutes of the market.
+        for ts_ns in range(END_NS, LATEST_NS, SECOND_NS):
+            await self._until(ts_ns)
+            if self._is_calm():
+                return
 
     async def _until(self, ts_ns: int) -> None:
         # The market may go quicker meanwhile: it is looked at anew after a moment.
@@ -126,7 +130,7 @@ class Trader:
         around = Around(time.monotonic_ns, _nobody, kill.thrown, self._seen)
         session = remote_session(self.plan, broker, storage, [DAY], self.clock.now_ns(), around)
         state = self.state = session.trader.state
-        feed = MarketFeed(self.ticks, self.clock)
+        feed = MarketFeed(self.ticks, self.clock, lambda: is_calm(state))
         steady = SteadyClock(self.clock.now_ns, self.clock.now_ns)
         loop = Loop(session, feed, People(None, kill), self, steady, follows_clock=True)
         stirring = asyncio.create_task(_stirred(loop))
@@ -149,6 +153,12 @@ class Trader:
     def status(self, session: Session) -> Status:
         """Tell nobody."""
         return {}
+
+
+def is_calm(state: EngineState) -> bool:
+    """Tell whether nothing is in doubt."""
+    desk = desk_of(state)
+    return desk.is_compared and not desk.unconfirmed
 
 
 def _nobody(person: CallPerson) -> None:
