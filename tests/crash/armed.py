@@ -17,7 +17,8 @@ from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.events import Event
 from manjha.domain.journal import Entry
 from manjha.engine.handlers import orders
-from manjha.services import live_runs
+from manjha.services import taking_up
+from manjha.services.live_runs import LiveTape
 
 SENDING = {
     "KP1 an order is decided": "decided",
@@ -43,6 +44,9 @@ AFTER = {
     "KP12 a cancel is answered": "cancel: the answer is here",
     "KP12 half of new terms is out": "modify: half of the request is out",
     "KP12 new terms are out": "modify: the request is out",
+    "KP14 before a snapshot is kept": "before a snapshot",
+    "KP14 inside the snapshot's transaction": "inside a snapshot",
+    "KP14 a snapshot is kept": "after a snapshot",
 }
 RECOVERY = {
     "KP13 the epoch is begun": "the epoch is begun",
@@ -105,18 +109,21 @@ def _reach_each(points: dict[str, str], kinds: Iterable[str]) -> None:
 
 
 class _Writing:
-    """The kinds of the rows that are being written."""
+    """The kinds of the rows that are being written, and whether a snapshot is."""
 
     kinds: ClassVar[set[str]] = set()
+    is_snapshot: ClassVar[bool] = False
 
 
 def _wrap_product() -> None:
     _around(SqlJournal, "append", _appending, _appended)
     _around(SqlJournal, "_move", None, _moved)
+    _around(SqlJournal, "keep", _keeping, _kept)
+    _around(SqlJournal, "_own_head", None, _inside)
     _around(SqlJournal, "begin", None, lambda *_: reach("the epoch is begun"))
     _around(SqlJournal, "_check_head", lambda *_: reach("the journal is opened"))
-    _around(live_runs.LiveTape, "decided", _decided)
-    _around(live_runs, "step", None, lambda *_: reach("a row is stepped through again"))
+    _around(LiveTape, "decided", _decided)
+    _around(taking_up, "step", None, lambda *_: reach("a row is stepped through again"))
     _around(Trader, "take", _coming, _noted)
     _around(Outbox, "put", None, lambda *_: reach("in the outbox"))
     _around(Outbox, "ready", None, _ready)
@@ -137,6 +144,21 @@ def _moved(*_: object) -> None:
 def _appended(*_: object) -> None:
     _reach_each(COMMITTED, _Writing.kinds)
     _Writing.kinds = set()
+
+
+def _keeping(*_: object) -> None:
+    reach("before a snapshot")
+    _Writing.is_snapshot = True
+
+
+def _inside(*_: object) -> None:
+    if _Writing.is_snapshot:
+        reach("inside a snapshot")
+
+
+def _kept(*_: object) -> None:
+    _Writing.is_snapshot = False
+    reach("after a snapshot")
 
 
 def _decided(tape: object, outputs: Sequence[object], ts_ns: int) -> None:

@@ -37,7 +37,7 @@ EACH_NS = 75 * 1_000_000_000
 LIFE_S = 1.5
 """As long at most as a trader lives that is killed from outside."""
 RANDOM = "a random moment"
-TIMES = dict.fromkeys(RECOVERY, 1) | {"KP13 inside stepping through the journal": 300}
+TIMES = dict.fromkeys(RECOVERY, 1) | {"KP13 inside stepping through the journal": 50}
 """At which passing of a point a trader is killed at most; at three where it is not said."""
 NESTED = [point for point in RECOVERY if point.startswith("KP13")]
 LOOK_S = 0.02

@@ -37,6 +37,7 @@ from manjha.ports.journal import Journal
 from manjha.ports.kill_switch import KillSwitch
 from manjha.ports.segments import MarketSegments
 from manjha.research.growing_run import prepare_growing
+from manjha.services.code_hash import code_hash
 from manjha.services.live_runs import LivePlan
 from tests.crash import armed, busy
 from tests.crash.broker_client import BrokerClient
@@ -44,6 +45,8 @@ from tests.crash.market import BAR_S, DAY, END_NS, LATEST_NS, OPEN_NS, SHARES, M
 from tests.fakes.hand_made import flat, minutes, spec_of
 
 STIR_S = 0.01
+SNAPSHOT_EVERY = 80
+"""Rows from one snapshot to the next: these days are short."""
 PACE = Pace(answer_s=1.0, read_s=2.0, read_gap_s=0.01, hints_again_s=0.1)
 """By the machine's seconds, of which the market's are a small part."""
 
@@ -92,7 +95,7 @@ def plan_of(seed: int) -> LivePlan:
     bars = [minutes(share, [flat(500.0)] * 40, length=BAR_S) for share in SHARES]
     spec = spec_of(busy.Busy(seed=seed), *bars)
     origin = Origin(account_of(seed), StrategyId(spec.strategy.name), RunId(f"crash-{seed}"))
-    return LivePlan(spec, origin, str(Path(busy.__file__)), OPEN_NS)
+    return LivePlan(spec, origin, str(Path(busy.__file__)), OPEN_NS, snapshot_every=SNAPSHOT_EVERY)
 
 
 class Trader:
@@ -216,6 +219,7 @@ def serve(folder: Path, seed: int, where: str, port: int) -> None:
 def _load(where: str, trader: Trader) -> None:
     """Load what a trader loads, so that its time is its own; the interpreter's start is not what is measured."""
     prepare_growing(plan_of(0).spec, trader.plan.origin)
+    code_hash()
     importlib.import_module("sqlalchemy.dialects.sqlite.pysqlite")
     importlib.import_module("manjha.adapters.system.leader_lock")
     if "://" in where:
