@@ -76,8 +76,8 @@ audit: .venv/.dev ## Look for insecure calls and for dependencies that are missi
 simulate: .venv/.dev ## Live SEEDS days by chance (2,000 unless given): make simulate SEEDS=200000
 	SEEDS=$(or $(SEEDS),2000) $(BIN)/python -m pytest $(PARALLEL_SEEDS) tests/simulation/test_days.py $(PYTEST_ARGS)
 
-crash: .venv/.dev ## Kill a paper trader KILLS times (100 unless given) while it trades: make crash KILLS=500
-	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -n 0 tests/crash/test_paper_crash.py $(PYTEST_ARGS)
+crash: .venv/.dev ## Kill a trader KILLS times (100 unless given) while its broker lives on: make crash KILLS=5000
+	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -n 0 tests/crash/test_broker_crash.py tests/crash/test_paper_crash.py $(PYTEST_ARGS)
 
 powercut: .venv/.dev ## Cut the power CUTS times (2,000 unless given) while a journal is written: make powercut CUTS=20000
 	CUTS=$(or $(CUTS),2000) $(BIN)/python -m pytest -n 0 tests/crash/test_power_cuts.py $(PYTEST_ARGS)

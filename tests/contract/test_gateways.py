@@ -12,7 +12,7 @@ import pytest
 
 from manjha.app.far_exchange import FarGateway
 from manjha.app.paper_exchange import PaperExchange
-from manjha.domain.broker import ENDED, BrokerStatus, OrderSeen, Sent, Turned
+from manjha.domain.broker import ENDED, BrokerStatus, OrderSeen, Sent, Turned, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import RUPEE, Px, Qty
@@ -140,6 +140,21 @@ def test_what_was_sold_is_negative(behind: Behind) -> None:
         (trade,) = await behind.gateway.trades()
         assert trade.side is Side.SELL
         assert trade.qty == 3  # a trade's quantity has no sign
+
+    asyncio.run(run())
+
+
+def test_what_the_last_look_objects_to_does_not_leave(behind: Behind) -> None:
+    async def run() -> None:
+        wish = order()
+        name, number, gateway = wish.command.order.id, await placed(behind.gateway, wish), behind.gateway
+        before = await gateway.orders()
+        terms = Approved(ModifyOrder(name, Qty(20), Px(481 * RUPEE), Px(0)))
+        overtaken = Unsent("another process has taken the account over")
+        assert await gateway.submit(order(), lambda: overtaken.reason) == overtaken
+        assert await gateway.modify(terms, number, lambda: overtaken.reason) == overtaken
+        assert await gateway.cancel(Approved(CancelOrder(name)), number, lambda: overtaken.reason) == overtaken
+        assert await gateway.orders() == before
 
     asyncio.run(run())
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from manjha.adapters.sql.journal import SqlJournal
 from manjha.app.account_parts import leader_lock
 from manjha.app.bootstrap import journal_to_write
 from manjha.app.cli import main
 from manjha.app.cli.errors import HALTED, HELD
+from manjha.domain.errors import StaleWriter
 from manjha.domain.journal import Entry, faults
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import AccountId, RunId
@@ -144,6 +146,23 @@ def test_who_was_stopped_and_overtaken_sends_nothing(
     # The take-away has begun epoch 2, the new process epoch 3.
     assert "is in epoch 3, this process began epoch 1" in err
     assert sent.read_text() == "buy\n"
+
+
+@pytest.mark.failure("F47")
+def test_who_is_stopped_inside_a_transaction_keeps_a_stand_by_waiting_for_seconds_only(
+    durable_postgres: str, account: AccountId
+) -> None:
+    old, new = (SqlJournal(durable_postgres, account) for _ in range(2))
+    old.begin(RunId("old"))
+    stopped = old._engine.connect()
+    old._own_head(stopped)
+    assert new.begin(RunId("new")).epoch == 2
+    stopped.invalidate()
+    with pytest.raises(StaleWriter):
+        old.append([Entry("TimerFired", TsNs(1), b"")])
+    stopped.close()
+    for journal in (old, new):
+        journal.close()
 
 
 def test_without_a_take_over_a_stopped_holder_keeps_the_account(start: Start, where: str, account: AccountId) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, Sent, TradeSeen, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.errors import SourceError
+from manjha.ports.gateway import LastLook, no_objection
 
 T = TypeVar("T")
 
@@ -20,13 +21,17 @@ class ShownBroker:
         self.cancelled: list[str] = []
         self.is_down, self.takes_cancels = False, True
 
-    async def submit(self, approved: Approved[SubmitOrder]) -> Outcome:
+    async def submit(self, approved: Approved[SubmitOrder], last_look: LastLook = no_objection) -> Outcome:
         return Unsent("this broker only shows")
 
-    async def modify(self, approved: Approved[ModifyOrder], broker_id: str) -> Outcome:
+    async def modify(
+        self, approved: Approved[ModifyOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         return Unsent("this broker only shows")
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         if not self.takes_cancels:
             return Unsent("the link is down")
         self.cancelled.append(broker_id)

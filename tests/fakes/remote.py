@@ -11,7 +11,7 @@ from manjha.app.remote import Pace, RemoteLink
 from manjha.app.session import Around, Session
 from manjha.app.steady_clock import SteadyClock
 from manjha.domain.bars import Interval
-from manjha.domain.broker import OrderSeen, Outcome
+from manjha.domain.broker import OrderSeen, Outcome, Unsent
 from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.controls import Status
 from manjha.domain.events import Event, KillSwitched
@@ -22,6 +22,7 @@ from manjha.engine.bars import empty_bars
 from manjha.engine.state import EngineState
 from manjha.market.calendar import trading_days
 from manjha.ports.feed import FeedHealth
+from manjha.ports.gateway import LastLook, no_objection
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.live_runs import LivePlan
 from manjha.simulator.fills import VenueModels
@@ -72,20 +73,31 @@ class FaultyGateway(FarGateway):
         self.breaks: list[BaseException | float] = []
         self.reads: list[int] = []
         self.under_way = self.most_under_way = 0
+        self.connects_s = 0.0
         self.log: list[tuple[str, str, int]] = []
         self.hears, self.ends = True, False
 
-    async def submit(self, approved: Approved[SubmitOrder]) -> Outcome:
+    async def submit(self, approved: Approved[SubmitOrder], last_look: LastLook = no_objection) -> Outcome:
         sends = super().submit
+        if why := await self._connected(last_look):
+            return Unsent(why)
         return await self._meets(self.faults, "submit", approved.command.order.id, lambda: sends(approved))
 
-    async def modify(self, approved: Approved[ModifyOrder], broker_id: str) -> Outcome:
+    async def modify(
+        self, approved: Approved[ModifyOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         sends = super().modify
+        if why := await self._connected(last_look):
+            return Unsent(why)
         name = approved.command.order_id
         return await self._meets(self.of_changes, "modify", name, lambda: sends(approved, broker_id))
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         sends = super().cancel
+        if why := await self._connected(last_look):
+            return Unsent(why)
         name = approved.command.order_id
         return await self._meets(self.of_changes, "cancel", name, lambda: sends(approved, broker_id))
 
@@ -108,6 +120,10 @@ class FaultyGateway(FarGateway):
     def hear_again(self) -> None:
         """Let the stream of hints be made anew."""
         self._hear("")
+
+    async def _connected(self, last_look: LastLook) -> str:
+        await asyncio.sleep(self.connects_s)
+        return last_look()
 
     async def _meets(
         self, faults: list[Fault | None], what: str, name: str, sends: Callable[[], Awaitable[Outcome]]

@@ -22,6 +22,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import Qty
 from manjha.domain.notes import Note
 from manjha.domain.orders import OrderType, Product, Side
+from manjha.ports.gateway import LastLook, no_objection
 from manjha.services import watching
 from tests.fakes.gateways import ShownBroker
 
@@ -40,7 +41,9 @@ class FolderBroker(ShownBroker):
             for path in sorted(self._folder.iterdir())
         )  # fmt: skip
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         (self._folder / broker_id).unlink()
         return Sent(broker_id)
 

@@ -112,3 +112,23 @@ def test_a_cancel_without_a_number_comes_back() -> None:
     world = World()
     world.box.put(cancel("1"), 0)
     assert world.leave() == ([], ["the broker's number of the order is not known yet"])
+
+
+@pytest.mark.failure("F47")
+def test_an_order_that_is_held_up_on_its_way_to_the_network_is_looked_at_once_more() -> None:
+    world = World()
+    world.box.put(order("1"), 0)
+    (leaving,), _ = world.box.ready(0, TsNs(0))
+    assert leaving.objection(DEADLINE_NS) == ""
+    assert leaving.objection(DEADLINE_NS + 10**6) == "decided 251 ms ago; it had to leave within 250"
+
+
+@pytest.mark.failure("F47")
+def test_a_cancel_that_is_held_up_on_its_way_goes_only_where_the_account_is_still_ours() -> None:
+    world = World()
+    world.numbers["1"] = "N1"
+    world.box.put(cancel("1"), 0)
+    (leaving,), _ = world.box.ready(0, TsNs(0))
+    assert leaving.objection(DEADLINE_NS + 1) == ""
+    world.owner = "another process has taken the account over"
+    assert leaving.objection(DEADLINE_NS + 1) == world.owner

@@ -159,6 +159,16 @@ def test_timers_that_stand_are_told_and_can_be_set_again() -> None:
     assert owner.pump.timers() == [(OPENS + 3 * MINUTE_NS, "third")]
 
 
+def test_time_does_not_go_back_for_a_bar_that_closed_while_nobody_ran() -> None:
+    owner = Owner()
+    owner.tick(1)
+    later = TsNs(OPENS + 200 * SECOND_NS)
+    owner.pump.go_on([], later)
+    owner.pump.advance_to(later)
+    assert [type(event) for event in owner.events[-2:]] == [MarketAdvanced, TimerFired]
+    assert owner.events[-1] == TimerFired("third", later)
+
+
 def test_sessions_of_data_that_has_not_come_are_refused() -> None:
     spec = spec_of(Minder(), empty_bars(ALPHA.id, Interval(60)), sessions_from_data=True)
     with pytest.raises(UsageError, match="exchange's calendar"):

@@ -9,7 +9,7 @@ from manjha.app.loop import SETTLE_S, Ended, Loop
 from manjha.app.outbox import IN_FLIGHT_MAX, KEPT_FOR_CANCELS
 from manjha.app.remote import ANSWER_S, READ_GAP_S, Pace
 from manjha.app.session import Session
-from manjha.domain.broker import OutcomeUnknown, Sent, Turned
+from manjha.domain.broker import OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.commands import RefusalReason
 from manjha.domain.errors import InvariantBroken, SourceError
 from manjha.domain.events import BrokerRead, LinkLost, SendVetoed, SubmitAnswered
@@ -99,6 +99,28 @@ def test_an_answer_that_comes_after_the_fill_was_read_changes_nothing(seconds: f
 
 def _is_bare(value: object) -> bool:
     return isinstance(value, BrokerRead) and not value.orders
+
+
+@pytest.mark.failure("F47")
+def test_an_order_that_has_waited_too_long_for_its_connection_does_not_leave() -> None:
+    remote = Remote(played({3: buy(limit=490.0)}))
+    remote.gateway.connects_s = 0.3
+    session, _ = remote.live()
+    assert told(remote, SubmitAnswered)[0].outcome == Unsent("decided 300 ms ago; it had to leave within 250")  # type: ignore[attr-defined]
+    assert phases(session) == [Phase.UNSENT]
+    assert remote.exchange.placed == []
+    sound(remote, session)
+
+
+def test_a_cancel_that_has_waited_for_its_connection_leaves_all_the_same() -> None:
+    remote = Remote(played({3: buy(limit=490.0), 6: lambda ctx: ctx.market.cancel()}))
+
+    def slower(loop: Loop) -> None:
+        remote.gateway.connects_s = 0.3
+
+    session, _ = remote.live((at_minute(remote, 5), slower))
+    assert phases(session) == [Phase.CANCELLED]
+    sound(remote, session)
 
 
 @pytest.mark.failure("F01")

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 from manjha.app.paper_exchange import VENUE_EVENTS, PaperExchange
 from manjha.app.remote import RemoteLink
-from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen
+from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.events import Event
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.ticks import Tick
 from manjha.engine.state import EngineState
+from manjha.ports.gateway import LastLook, no_objection
 from manjha.risk.gate import DayRules
 from manjha.simulator.tick_market import TickMarket
 
@@ -39,22 +40,32 @@ class FarGateway:
         self._stirred = asyncio.Event()
         exchange.heard = self._hear
 
-    async def submit(self, approved: Approved[SubmitOrder]) -> Outcome:
+    async def submit(self, approved: Approved[SubmitOrder], last_look: LastLook = no_objection) -> Outcome:
         """Send an order under its tag."""
+        if why := last_look():
+            return Unsent(why)
         await self._travel()
         outcome = self._exchange.submit(approved, self._now_ns())
         await self._travel()
         return outcome
 
-    async def modify(self, approved: Approved[ModifyOrder], broker_id: str) -> Outcome:
+    async def modify(
+        self, approved: Approved[ModifyOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send new terms of an order."""
+        if why := last_look():
+            return Unsent(why)
         await self._travel()
         outcome = self._exchange.modify(approved, broker_id, self._now_ns())
         await self._travel()
         return outcome
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send a cancel."""
+        if why := last_look():
+            return Unsent(why)
         await self._travel()
         outcome = self._exchange.cancel(approved, broker_id, self._now_ns())
         await self._travel()

@@ -6,11 +6,12 @@ intended. An order's commands go one after the other; orders go beside each othe
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
-from manjha.domain.errors import InvariantBroken
+from manjha.domain.errors import InvariantBroken, JournalHalted
 from manjha.domain.events import KillSwitched, SendVetoed
 from manjha.domain.kill import level_name
 from manjha.domain.moments import TsNs
@@ -30,12 +31,22 @@ KEPT_FOR_CANCELS = 4
 """Of those, how many only a cancel may take: what takes risk away does not wait behind what hangs."""
 
 
+def _none(now_ns: int) -> str:
+    """Object to nothing."""
+    del now_ns
+    return ""
+
+
 class Outgoing(msgspec.Struct, frozen=True):
-    """A command that may be sent now; `broker_id` is empty for a new order. `committed_ns` is as it was put in."""
+    """A command that may be sent now; `broker_id` is empty for a new order.
+
+    `objection` is asked right before its first byte, with the time by the clock of `put`: why it may not go any more,
+    empty where it may.
+    """
 
     command: Command
     broker_id: str = ""
-    committed_ns: int = 0
+    objection: Callable[[int], str] = _none
 
 
 class Conditions(msgspec.Struct, kw_only=True):
@@ -108,27 +119,38 @@ class Outbox:
     def _leaves(self, one: _Waiting, order_id: OrderId) -> Outgoing:
         command, asked = one.command, one.command.command
         if not isinstance(asked, SubmitOrder):
-            return Outgoing(command, self._conditions.number(order_id), one.committed_ns)
+            return Outgoing(command, self._conditions.number(order_id), partial(self._last_objection, one))
         if asked.tag in self._tags or self.sent >= self.intended:
             raise InvariantBroken(
                 f"order {order_id} would leave a second time: {self.sent} of {self.intended} intended orders have left"
             )
         self._tags.add(asked.tag)
         self.sent += 1
-        return Outgoing(command, committed_ns=one.committed_ns)
+        return Outgoing(command, objection=partial(self._last_objection, one))
 
     def _objection(self, one: _Waiting, now_ns: int) -> str:
         asked, conditions = one.command.command, self._conditions
         why = conditions.owner() or conditions.session()
         if why:
             return why
-        late = now_ns - one.committed_ns
         if isinstance(asked, SubmitOrder):
-            if late > DEADLINE_NS:
-                return f"decided {late // 1_000_000} ms ago; it had to leave within {DEADLINE_NS // 1_000_000}"
+            why = _late(one, now_ns)
+            if why:
+                return why
         elif not conditions.number(asked.order_id):
             return "the broker's number of the order is not known yet"
         return conditions.kill(one.command)
+
+    def _last_objection(self, one: _Waiting, now_ns: int) -> str:
+        """Look once more at what was on its way to the network: who was held up there may have been overtaken."""
+        late = _late(one, now_ns)
+        if not late or isinstance(one.command.command, SubmitOrder):
+            return late
+        # A cancel or new terms may wait longer than an order, but only of who owns the account.
+        try:
+            return self._conditions.owner()
+        except JournalHalted as error:
+            return error.message
 
 
 def kill_condition(state: EngineState, thrown: Callable[[], Sequence[KillSwitched]]) -> Callable[[Command], str]:
@@ -154,6 +176,13 @@ def kill_condition(state: EngineState, thrown: Callable[[], Sequence[KillSwitche
         return f"the kill switch is on, level {level_name(level)}" if forbids(level, order.purpose, opens=opens) else ""
 
     return objection
+
+
+def _late(one: _Waiting, now_ns: int) -> str:
+    late = now_ns - one.committed_ns
+    if late <= DEADLINE_NS:
+        return ""
+    return f"decided {late // 1_000_000} ms ago; it had to leave within {DEADLINE_NS // 1_000_000}"
 
 
 def order_of(command: Command) -> OrderId:

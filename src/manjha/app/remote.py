@@ -7,12 +7,13 @@ happens: what does not end in an `Outcome` is unknown, and found again in the br
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import DEADLINE_NS, Command, Outgoing, order_of
+from manjha.app.outbox import Command, Outgoing, order_of
 from manjha.app.trader import Trader
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, PositionSeen, Sent, TradeSeen, Turned, Unsent
 from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, ReadBroker, SubmitOrder
@@ -212,9 +213,9 @@ class RemoteLink:
 
     async def _outcome(self, outgoing: Outgoing) -> Outcome:
         """Send a command, once, and return how that ended; the gateway is not trusted to keep its promises."""
-        late_ns = self._mono_ns() - outgoing.committed_ns
-        if late_ns > DEADLINE_NS and isinstance(outgoing.command.command, SubmitOrder):
-            return Unsent(f"held up for {late_ns // 1_000_000} ms before it could leave")
+        why = self._last_look(outgoing)
+        if why:
+            return Unsent(why)
         try:
             async with asyncio.timeout(self._pace.answer_s):
                 outcome: object = await self._asked(outgoing)
@@ -228,15 +229,18 @@ class RemoteLink:
         self._call(order_of(outgoing.command), what)
         return OutcomeUnknown(f"the gateway broke: {outcome!r}")
 
+    def _last_look(self, outgoing: Outgoing) -> str:
+        return outgoing.objection(self._mono_ns())
+
     def _asked(self, outgoing: Outgoing) -> Coroutine[Any, Any, Outcome]:
-        command, gateway = outgoing.command, self._gateway
+        command, gateway, look = outgoing.command, self._gateway, partial(self._last_look, outgoing)
         match command.command:
             case SubmitOrder() as asked:
-                return gateway.submit(Approved(asked))
+                return gateway.submit(Approved(asked), look)
             case ModifyOrder() as asked:
-                return gateway.modify(Approved(asked), outgoing.broker_id)
+                return gateway.modify(Approved(asked), outgoing.broker_id, look)
             case CancelOrder() as asked:
-                return gateway.cancel(Approved(asked), outgoing.broker_id)
+                return gateway.cancel(Approved(asked), outgoing.broker_id, look)
 
     # ---- reading
 

@@ -148,7 +148,8 @@ class Pump:
             if min(close_ns, due_ns) > min(ts_ns, NEVER - 1):
                 break
             if close_ns <= due_ns:
-                self.now_ns = TsNs(close_ns)
+                # One that closed while nobody ran closes now: time does not go back.
+                self.now_ns = max(self.now_ns, TsNs(close_ns))
                 self._close(close_ns)
             else:
                 _, _, _, action = heapq.heappop(due)

@@ -23,6 +23,11 @@ from manjha.domain.orders import AccountId, RunId
 
 BUSY_MS = 250
 """How long a write of SQLite waits for another process before it is refused: a trader must not wait for long."""
+STOPPED_MS = 10_000
+"""How long a transaction may stand still before PostgreSQL ends it: who is stopped inside one holds the head, and a
+stand-by must not wait for them. Ours take milliseconds; who loses one is halted, and reads the journal anew."""
+LOCKED_MS = 2 * STOPPED_MS
+"""How long PostgreSQL lets a write wait for another process; it waits for ever unless told."""
 LOCK = 7_226_026
 """Number of PostgreSQL's advisory lock under which the tables are made."""
 READ_AT_ONCE = 5_000
@@ -360,4 +365,6 @@ def _begin_sqlite(connection: Connection) -> None:
 def _prepare_postgres(raw: Any, _record: object) -> None:
     with raw.cursor() as cursor:
         cursor.execute("SET synchronous_commit = on")
+        cursor.execute(f"SET lock_timeout = {LOCKED_MS}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {STOPPED_MS}")
     raw.commit()
