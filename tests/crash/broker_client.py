@@ -12,7 +12,7 @@ import msgspec
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, PositionSeen, TradeSeen
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.errors import SourceError
-from manjha.orders.outcomes import Answer, outcome_of
+from manjha.domain.outcomes import Answer, outcome_of
 from manjha.ports.gateway import LastLook, no_objection
 from tests.crash.armed import reach
 

@@ -132,6 +132,17 @@ def test_what_cannot_be_sent_never_leaves() -> None:
     assert server.sent == []
 
 
+def test_what_the_last_look_objects_to_never_leaves_and_the_connection_is_kept() -> None:
+    async def twice(gateway: KiteGateway) -> list[Outcome]:
+        command = Approved(SubmitOrder(order(OrderType.LIMIT, limit=Px(1_500_000)), TAG))
+        late = await gateway.submit(command, lambda: "another process has taken the account over")
+        return [late, await place(gateway)]
+
+    outcomes, server = at_kite(twice, writes(PLACED))
+    assert outcomes == [Unsent("another process has taken the account over"), Sent(NUMBER)]
+    assert (len(server.sent), server.connections) == (1, 1)
+
+
 def test_a_change_and_a_cancel_go_to_the_orders_own_path() -> None:
     async def both(gateway: KiteGateway) -> list[Outcome]:
         changed = await gateway.modify(Approved(ModifyOrder(OrderId("r-1"), Qty(20), Px(1_000), Px(900))), NUMBER)

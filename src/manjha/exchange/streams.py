@@ -17,7 +17,7 @@ from manjha.exchange.accounts import Plan
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, TokenEnded
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.packets import Mode, frame, packet
+from manjha.exchange.packets import Detail, frame, packet
 from manjha.exchange.postbacks import News, message
 from manjha.exchange.sessions import Session
 
@@ -42,7 +42,7 @@ class Stream:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.modes: dict[int, Mode] = {}
+        self.details: dict[int, Detail] = {}
         self.changed: dict[int, None] = {}
         self.texts: deque[str] = deque(maxlen=TEXTS_MAX)
         self.is_over = False
@@ -58,7 +58,7 @@ class Streams:
         self._exchange = exchange
         self._news = News()
         self._watching: dict[int, dict[Stream, None]] = {}
-        self._packets: dict[tuple[int, Mode, int], bytes] = {}
+        self._packets: dict[tuple[int, Detail, int], bytes] = {}
         self.all: dict[Stream, None] = {}
         self.stirs: Callable[[Stream], None] = lambda _stream: None
         exchange.tick_hearers.append(self._tick)
@@ -85,7 +85,7 @@ class Streams:
     def leave(self, stream: Stream) -> None:
         """Let a client go."""
         self.all.pop(stream, None)
-        self._unsubscribe(stream, list(stream.modes))
+        self._unsubscribe(stream, list(stream.details))
 
     # ---- what a client says
 
@@ -100,22 +100,22 @@ class Streams:
             self._subscribe(stream, _tokens(asked.v), None)
         elif asked.a == "unsubscribe":
             self._unsubscribe(stream, _tokens(asked.v))
-        elif asked.a == "mode" and isinstance(asked.v, list) and len(asked.v) == 2 and asked.v[0] in list(Mode):
-            self._subscribe(stream, _tokens(asked.v[1]), Mode(asked.v[0]))
+        elif asked.a == "mode" and isinstance(asked.v, list) and len(asked.v) == 2 and asked.v[0] in list(Detail):
+            self._subscribe(stream, _tokens(asked.v[1]), Detail(asked.v[0]))
 
-    def _subscribe(self, stream: Stream, tokens: Iterable[int], mode: Mode | None) -> None:
-        """Subscribe to instruments, or change their mode; what is there is sent at once, also when nothing trades."""
+    def _subscribe(self, stream: Stream, tokens: Iterable[int], detail: Detail | None) -> None:
+        """Subscribe to instruments, or change their detail; what is there is sent at once, also when nothing trades."""
         listing = self._exchange.market.listing
         surplus = 0
         for token in tokens:
             listed = listing.by_token.get(token)
             if listed is None or not self._has_data(stream):
                 continue
-            if token not in stream.modes and len(stream.modes) >= TOKENS_MAX:
+            if token not in stream.details and len(stream.details) >= TOKENS_MAX:
                 surplus += 1
                 continue
             # What a bare subscription gives is not documented; clients take it to be this.
-            stream.modes[token] = mode or stream.modes.get(token, Mode.QUOTE)
+            stream.details[token] = detail or stream.details.get(token, Detail.QUOTE)
             self._watching.setdefault(token, {})[stream] = None
             stream.changed[token] = None
         if surplus:
@@ -124,7 +124,7 @@ class Streams:
 
     def _unsubscribe(self, stream: Stream, tokens: Iterable[int]) -> None:
         for token in tokens:
-            if stream.modes.pop(token, None) is not None:
+            if stream.details.pop(token, None) is not None:
                 stream.changed.pop(token, None)
                 del self._watching[token][stream]
 
@@ -136,13 +136,13 @@ class Streams:
 
     def taken(self, stream: Stream) -> tuple[bytes, list[str]]:
         """Take out what has gathered: a frame of what has changed, empty where nothing has, and the messages."""
-        bodies = [found for token in stream.changed if (found := self._packet(token, stream.modes[token]))]
+        bodies = [found for token in stream.changed if (found := self._packet(token, stream.details[token]))]
         stream.changed.clear()
         texts = list(stream.texts)
         stream.texts.clear()
         return frame(bodies) if bodies else b"", texts
 
-    def _packet(self, token: int, mode: Mode) -> bytes:
+    def _packet(self, token: int, detail: Detail) -> bytes:
         """Return the packet of an instrument, made once for all connections; empty before it ever had a price.
 
         The stamp is that of the last trade: after the close, and before the first trade of a day, it is an old one.
@@ -152,11 +152,11 @@ class Streams:
         standing = market.standings[listed.id]
         if not standing.last and not standing.close:
             return b""
-        key = (token, mode, standing.last_ns)
+        key = (token, detail, standing.last_ns)
         found = self._packets.get(key)
         if found is None:
             stamp_ns = standing.last_ns or at(market.day - 1, _CLOSE)
-            found = self._packets[key] = packet(listed, standing, stamp_ns, mode)
+            found = self._packets[key] = packet(listed, standing, stamp_ns, detail)
         return found
 
     def forget_packets(self) -> None:

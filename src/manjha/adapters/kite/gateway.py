@@ -16,12 +16,13 @@ from manjha.adapters.kite.mapping import (
     positions_seen,
     trade_seen,
 )
-from manjha.adapters.kite.rest import KiteRest
+from manjha.adapters.kite.rest import KiteRest, Sending
 from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.errors import ManjhaError
 from manjha.domain.orders import Order, OrderId
 from manjha.domain.outcomes import outcome_of
+from manjha.ports.gateway import LastLook, no_objection
 
 OrderOf = Callable[[OrderId], Order]
 """Who knows the order that a change is about."""
@@ -38,7 +39,7 @@ class KiteGateway:
         self._order_of = order_of
         self._hints = hints
 
-    async def submit(self, approved: Approved[SubmitOrder]) -> Outcome:
+    async def submit(self, approved: Approved[SubmitOrder], last_look: LastLook = no_objection) -> Outcome:
         """Send an order under its tag."""
         order, tag = approved.command.order, approved.command.tag
         try:
@@ -47,9 +48,11 @@ class KiteGateway:
             return Unsent(error.message)
         if fields is None:
             return Unsent(f"Kite does not list {order.instrument} today")
-        return outcome_of(await self._rest.order("POST", path_of(order.variety), fields))
+        return outcome_of(await self._rest.order(Sending("POST", path_of(order.variety), fields, last_look)))
 
-    async def modify(self, approved: Approved[ModifyOrder], broker_id: str) -> Outcome:
+    async def modify(
+        self, approved: Approved[ModifyOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send new terms of an order."""
         change = approved.command
         order = self._order_of(change.order_id)
@@ -57,12 +60,16 @@ class KiteGateway:
             fields = modify_fields(order, change, self._names)
         except ManjhaError as error:
             return Unsent(error.message)
-        return outcome_of(await self._rest.order("PUT", path_of(order.variety, broker_id), fields))
+        path = path_of(order.variety, broker_id)
+        return outcome_of(await self._rest.order(Sending("PUT", path, fields, last_look)))
 
-    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+    async def cancel(
+        self, approved: Approved[CancelOrder], broker_id: str, last_look: LastLook = no_objection
+    ) -> Outcome:
         """Send a cancel."""
         order = self._order_of(approved.command.order_id)
-        return outcome_of(await self._rest.order("DELETE", path_of(order.variety, broker_id), {}))
+        path = path_of(order.variety, broker_id)
+        return outcome_of(await self._rest.order(Sending("DELETE", path, {}, last_look)))
 
     async def orders(self) -> tuple[OrderSeen, ...]:
         """Read all orders of the day, whoever placed them."""

@@ -10,6 +10,7 @@ from manjha.adapters.kite.limits import Limits, RateClass
 from manjha.adapters.kite.transport import Request, Told, Transport
 from manjha.domain.errors import SourceError
 from manjha.domain.outcomes import OK, Answer
+from manjha.ports.gateway import LastLook
 
 T = TypeVar("T")
 Fields = Mapping[str, str]
@@ -43,6 +44,15 @@ class Login(NamedTuple):
         return {"X-Kite-Version": VERSION, "Authorization": f"token {self.key}:{token}"}
 
 
+class Sending(NamedTuple):
+    """What places, changes or cancels an order: a method, a path, a form, and who is asked right before it leaves."""
+
+    method: str
+    path: str
+    fields: Fields
+    last_look: LastLook
+
+
 class KiteRest:
     """One app and one user. Orders have connections of their own: a long read is not in their way."""
 
@@ -52,8 +62,9 @@ class KiteRest:
         self._login = login
         self._limits = limits
 
-    async def order(self, method: str, path: str, fields: Fields) -> Answer:
+    async def order(self, sending: Sending) -> Answer:
         """Send what places, changes or cancels an order, once, and return what came of it. Raises nothing."""
+        method, path, fields, last_look = sending
         try:
             headers = self._login.headers()
         except SourceError as error:
@@ -64,7 +75,8 @@ class KiteRest:
         form = urlencode(fields)
         is_form = method != "DELETE"
         target = path if is_form or not form else f"{path}?{form}"
-        told = await self._orders.ask(Request(method, target, form.encode() if is_form else b""), headers)
+        request = Request(method, target, form.encode() if is_form else b"")
+        told = await self._orders.ask(request, headers, last_look=last_look)
         return _answer(told, self._secrets())
 
     async def get(self, path: str, kind: RateClass, found: type[T], query: str = "") -> T:

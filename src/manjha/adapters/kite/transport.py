@@ -17,6 +17,7 @@ import httptools
 import msgspec
 
 from manjha.domain.errors import UsageError
+from manjha.ports.gateway import LastLook, no_objection
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 CONNECTIONS_MAX = 4
@@ -117,11 +118,21 @@ class Transport:
         self._idle: list[tuple[float, _Connection]] = []
         self._free = asyncio.Semaphore(CONNECTIONS_MAX)
 
-    async def ask(self, request: Request, headers: Mapping[str, str], *, wait: float = 0.0) -> Told:
-        """Send a request and return what came of it; it is never sent twice. `wait` bounds the whole where not 0."""
+    async def ask(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        *,
+        wait: float = 0.0,
+        last_look: LastLook = no_objection,
+    ) -> Told:
+        """Send a request and return what came of it; it is never sent twice.
+
+        `wait` bounds the whole where not 0. `last_look` is asked when there is a connection, before the first byte.
+        """
         try:
             async with asyncio.timeout(wait or self._patience.answer + self._patience.connect), self._free:
-                return await self._asked(request, headers)
+                return await self._asked(request, headers, last_look)
         except TimeoutError:
             return Told(0, words="no connection was free in time")
 
@@ -141,7 +152,7 @@ class Transport:
         for _, connection in idle:
             await _shut(connection)
 
-    async def _asked(self, request: Request, headers: Mapping[str, str]) -> Told:
+    async def _asked(self, request: Request, headers: Mapping[str, str], last_look: LastLook) -> Told:
         data = self._bytes_of(request, headers)
         try:
             async with asyncio.timeout(self._patience.connect):
@@ -150,6 +161,10 @@ class Transport:
             return Told(0, words=f"no connection within {self._patience.connect:g} seconds")
         except OSError as error:
             return Told(0, words=f"no connection: {error.strerror or type(error).__name__}")
+        why = last_look()
+        if why:
+            self._idle.append((time.monotonic(), connection))
+            return Told(0, words=why)
         is_kept = False
         try:
             async with asyncio.timeout(self._patience.answer):
