@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, order_of
+from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, opens_condition, order_of
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
@@ -108,6 +108,7 @@ class Process:
             session=self._session,
             kill=kill_condition(self.state, lambda: day.kill_file),
             number=self._number,
+            opens=opens_condition(self.state),
         )
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)

@@ -48,6 +48,10 @@ INBOX_MAX = 4_096
 """Ticks that may wait."""
 TURN = 256
 """Ticks of one turn; then others get theirs."""
+REQUESTS_MAX = 64
+"""Requests of people that may wait for the loop; it answers all of them in each of its turns."""
+KILLS_MAX = 16
+"""More of them that may wait if they are kills."""
 BEAT_NS = SECOND_NS
 SETTLE_S = 10.0
 """How long the end waits for outcomes of what has left (RELIABILITY F57); what has none then is unconfirmed."""
@@ -330,8 +334,12 @@ class Loop:
             self._beat()
 
     async def _settle(self) -> None:
-        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait."""
+        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait.
+
+        What opens does not leave any more: nobody would be there to see to it.
+        """
         inflow, loop = self.session.inflow, asyncio.get_running_loop()
+        self.session.trader.end()
         inflow.hush()
         self._stop, ends = False, loop.time() + SETTLE_S
         while inflow.in_flight and not self._stop and (left := ends - loop.time()) > 0:
@@ -348,7 +356,13 @@ class Loop:
 
     async def _take_controls(self, controls: ControlInbox) -> None:
         while True:
-            self._requests.append(await controls.next())
+            request = await controls.next()
+            bound = REQUESTS_MAX + KILLS_MAX * isinstance(request.control, ThrowKill)
+            if len(self._requests) >= bound:
+                why = f"{len(self._requests)} requests wait for the trader already: ask later"
+                controls.answer(Answer(request.key, refused=why))
+                continue
+            self._requests.append(request)
             self.inbox.stirred.set()
 
     def _answer_all(self) -> None:

@@ -10,8 +10,9 @@ from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId, Fill, Order, Phase, Product, RunId, StrategyId
 
-FORM = 2
-"""Which fold has made the rows. One that came before did not know what a broker shows: its rows are made anew."""
+FORM = 3
+"""Which fold has made the rows. The first did not know what a broker shows, the second not what ends with its day:
+their rows are made anew."""
 
 
 class SentView(msgspec.Struct, frozen=True, gc=False):
