@@ -209,7 +209,7 @@ def opens_condition(state: EngineState) -> Callable[[Command], bool]:
         if order.purpose is not Purpose.SIGNAL or (isinstance(asked, ModifyOrder) and is_less(record, asked)):
             return False
         qty = asked.qty - record.filled if isinstance(asked, ModifyOrder) else order.qty
-        held = state.held(order.instrument, order.product)
+        held = state.held_by((order.origin.strategy, order.instrument, order.product))
         # Half a turn is an entry.
         return held * int(order.side) >= 0 or qty > abs(held)
 

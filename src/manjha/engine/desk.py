@@ -82,6 +82,12 @@ class Desk(msgspec.Struct, kw_only=True):
         Orders of which a command has left and has no outcome yet; the next one waits for it.
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
+    closed_ns
+        When the last session ended.
+    gone
+        Orders that ended with a day that nobody saw the end of, and what was left of each, signed (`engine.overnight`).
+    unchecked
+        What they, or the broker's square-off, could have changed, until a whole read has shown what is held.
     closing
         Positions that are being closed (`engine.flatten`). `closers` are orders that are to close and nothing else.
     unprotected
@@ -115,6 +121,9 @@ class Desk(msgspec.Struct, kw_only=True):
     check_due: int = 0
     until_ns: int = 0
     look_due: int = 0
+    closed_ns: int = 0
+    gone: dict[OrderId, int] = {}
+    unchecked: dict[Held, None] = {}
     closing: dict[PositionKey, Closing] = {}
     closers: set[OrderId] = set()
     unprotected: dict[OrderId, None] = {}
@@ -143,7 +152,7 @@ class Desk(msgspec.Struct, kw_only=True):
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             self.is_compared, self.was_compared,
             list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
-            sorted(self.skipped.items()),
+            sorted(self.skipped.items()), list(self.gone.items()), list(self.unchecked),
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from manjha.domain.moments import TsNs
 from manjha.engine.desk import Desk, Held, call
 from manjha.engine.freezing import freeze, why_frozen
 from manjha.engine.handlers.broker import desk_of
+from manjha.engine.overnight import check, explained, unclear
 from manjha.engine.state import EngineState
 
 Quantities: TypeAlias = Mapping[Held, int]
@@ -27,10 +28,11 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
     for position in state.portfolio.open_positions():
         key = (position.key.instrument, position.key.product)
         here[key] = here.get(key, 0) + position.qty
-    doubtful = _doubtful(state, desk)
+    doubtful = _doubtful(state, desk) | unclear(state, desk, now_ns)
     desk.suspects, certain = differences(there, here, desk.external, desk.suspects, doubtful)
     for key, difference in certain:
         _differs(state, key, difference, here.get(key, 0), now_ns, out)
+    check(state, there, here, now_ns, out)
     # Orders in doubt explain a difference for a while; their exposure is counted until they are resolved.
     return all(key[0] in doubtful for key in desk.suspects) and not desk.short
 
@@ -55,9 +57,12 @@ def differences(
     return again, certain
 
 
-def is_external(held: int, *, was_compared: bool, is_thawed: bool) -> bool:
-    """Tell whether a difference is taken as external, where our strategies hold so much; else it is not explained."""
-    return not was_compared or not held or is_thawed
+def is_external(held: int, *, was_compared: bool, is_thawed: bool, is_unseen: bool) -> bool:
+    """Tell whether a difference is taken as external, where our strategies hold so much; else it is not explained.
+
+    `is_unseen` tells that orders of ours, which ended unseen, could have traded it: that is for a person to say.
+    """
+    return not was_compared or is_thawed or not (held or is_unseen)
 
 
 def _doubtful(state: EngineState, desk: Desk) -> set[str]:
@@ -70,13 +75,16 @@ def _doubtful(state: EngineState, desk: Desk) -> set[str]:
 def _differs(state: EngineState, key: Held, difference: int, held: int, now_ns: TsNs, out: list[Output]) -> None:
     desk = desk_of(state)
     instrument, product = key
-    if is_external(held, was_compared=desk.was_compared, is_thawed=instrument in desk.thawed):
+    unseen, is_thawed = explained(state, desk, key, difference), instrument in desk.thawed
+    if is_external(held, was_compared=desk.was_compared, is_thawed=is_thawed, is_unseen=bool(unseen)):
         desk.external[key] = desk.external.get(key, 0) + difference
         desk.thawed.pop(instrument, None)
         if desk.was_compared:
             call(instrument, f"{difference:+} held as {product} came from outside of Manjha", now_ns, out)
         return
     why = f"the broker shows {difference:+} as {product} that nothing explains, beside {held} of ours"
+    if unseen:
+        why = f"the broker shows {difference:+} as {product} beside {held} of ours: {unseen}; nobody saw its end"
     if why_frozen(state, instrument) != why:
         state.gate.reopen(instrument)
         freeze(state, instrument, why, now_ns, out)
