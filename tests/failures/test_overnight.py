@@ -10,9 +10,9 @@ from manjha.domain.events import DifferenceAccepted, SessionClosed, SessionOpene
 from manjha.domain.moments import DAY_NS, HOUR_NS, SECOND_NS, TradingDay, TsNs
 from manjha.domain.orders import OrderType, Phase, Product, Purpose, Side
 from manjha.engine.overnight import UNSEEN, could_explain
+from tests.failures.test_updates import bracketed, resting
 from tests.fakes.account import Account, Told, buy, sell
 from tests.fakes.hand_made import FIRST_DAY
-from tests.failures.test_updates import bracketed, resting
 
 
 class Carrying(Told):
@@ -216,3 +216,20 @@ def test_an_unconfirmed_order_of_yesterday_may_have_traded_too() -> None:
 )
 def test_what_orders_could_have_traded(difference: int, rests: list[int], could: bool) -> None:
     assert could_explain(difference, rests) is could
+
+
+def test_two_differences_that_stand_do_not_keep_the_books_from_being_compared() -> None:
+    account = Nights()
+    bracketed(account)
+    desk = account.state.desk
+    assert desk is not None
+    account.positions = {(account.instrument, Product.CNC): -3}
+    account.read()
+    # The second one is seen when the first one counts.
+    account.positions[account.instrument, Product.MIS] = 5
+    seen = []
+    for _ in range(4):
+        account.read()
+        seen.append(desk.is_compared and not desk.suspects)
+    assert seen[-2:] == [True, True]
+    assert account.is_frozen()

@@ -123,9 +123,9 @@ class DeskView(msgspec.Struct, frozen=True):
     `run` is whose orders are placed and `since` the row that began it: what was placed before is another run's.
     `epoch` is 0 where no broker is asked. `day` is the broker's and `day_seq` the row that began it: trades and
     external orders of before are another day's. `loose` are trades of orders that were not shown yet, `suspects`
-    differences of positions that were seen once, `thawed` instruments whose difference a person has accepted.
-    `was_compared` tells whether the books ever agreed. `closed_ns` is when the last session ended; `gone` is what was
-    left, signed, of each order of which nobody saw the end of its day.
+    differences of positions that were seen once and `standing` those that count, `thawed` instruments whose difference
+    a person has accepted. `was_compared` tells whether the books ever agreed. `closed_ns` is when the last session
+    ended; `gone` is what was left, signed, of each order of which nobody saw the end of its day.
     """
 
     run: RunId = RunId("")
@@ -139,6 +139,7 @@ class DeskView(msgspec.Struct, frozen=True):
     thawed: tuple[InstrumentId, ...] = ()
     closed_ns: TsNs = TsNs(0)
     gone: tuple[PositionSeen, ...] = ()
+    standing: tuple[PositionSeen, ...] = ()
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -75,7 +75,8 @@ class Desk(msgspec.Struct, kw_only=True):
     external_orders, external
         Orders that are not ours, and what they left as a signed quantity.
     suspects
-        Differences of positions that were seen once; the second time they count.
+        Differences of positions that were seen once; the second time they count. `standing`: those that counted at the
+        last comparison, and count again as long as they are the same.
     thawed
         Instruments whose difference a person has accepted: the next comparison takes it as external.
     in_flight
@@ -112,6 +113,7 @@ class Desk(msgspec.Struct, kw_only=True):
     external: dict[Held, int] = {}
     trades: set[FillId] = set()
     suspects: dict[Held, int] = {}
+    standing: dict[Held, int] = {}
     thawed: dict[InstrumentId, None] = {}
     in_flight: set[OrderId] = set()
     is_compared: bool = False
@@ -153,6 +155,7 @@ class Desk(msgspec.Struct, kw_only=True):
             self.is_compared, self.was_compared,
             list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
             sorted(self.skipped.items()), list(self.gone.items()), list(self.unchecked),
+            sorted(self.standing.items()),
         )  # fmt: skip
 
 

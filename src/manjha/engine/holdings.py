@@ -29,7 +29,9 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
         key = (position.key.instrument, position.key.product)
         here[key] = here.get(key, 0) + position.qty
     doubtful = _doubtful(state, desk) | unclear(state, desk, now_ns)
-    desk.suspects, certain = differences(there, here, desk.external, desk.suspects, doubtful)
+    known = desk.suspects | desk.standing
+    desk.suspects, certain = differences(there, here, desk.external, known, doubtful)
+    desk.standing = dict(certain)
     for key, difference in certain:
         _differs(state, key, difference, here.get(key, 0), now_ns, out)
     check(state, there, here, now_ns, out)
@@ -38,19 +40,19 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
 
 
 def differences(
-    there: Quantities, here: Quantities, external: Quantities, suspects: Quantities, doubtful: Collection[str]
+    there: Quantities, here: Quantities, external: Quantities, known: Quantities, doubtful: Collection[str]
 ) -> tuple[dict[Held, int], list[tuple[Held, int]]]:
     """Return differences that are to be seen once more, and those that count: seen twice, and explained by nothing.
 
-    `there` is what the broker shows, `here` what our strategies hold; `doubtful` are instruments in which a difference
-    may explain itself yet. Quantities are signed.
+    `there` is what the broker shows, `here` what our strategies hold, `known` what was seen before; `doubtful` are
+    instruments in which a difference may explain itself yet. Quantities are signed.
     """
     again, certain = dict[Held, int](), list[tuple[Held, int]]()
     for key in sorted({*there, *here, *external}):
         difference = there.get(key, 0) - here.get(key, 0) - external.get(key, 0)
         if difference == 0:
             continue
-        if key[0] in doubtful or suspects.get(key) != difference:
+        if key[0] in doubtful or known.get(key) != difference:
             again[key] = difference
         else:
             certain.append((key, difference))

@@ -5,7 +5,7 @@ Each function here does to the read models what the one of the same name in `eng
 further reads, frozen instruments) stands in the journal by itself. Tests compare the two on days full of faults.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -78,7 +78,8 @@ def opened(fold: Fold, event: SessionOpened) -> None:
 
 def closed(fold: Fold, event: SessionClosed) -> None:
     """Remember when a session ended: what was decided before it is over on the next day."""
-    fold.desk = _changed(fold.desk, closed_ns=event.ts_ns)
+    if fold.desk.epoch:
+        fold.desk = _changed(fold.desk, closed_ns=event.ts_ns)
 
 
 def _end_day(fold: Fold, ts_ns: TsNs) -> tuple[PositionSeen, ...]:
@@ -245,7 +246,7 @@ def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
             key = (held.instrument, held.product)
             here[key] = here.get(key, 0) + held.qty
     external = {(one.instrument, one.product): one.qty for one in fold.all_positions() if one.strategy == EXTERNAL}
-    known = {(one.instrument, one.product): int(one.qty) for one in desk.suspects}
+    known = {(one.instrument, one.product): int(one.qty) for one in (*desk.suspects, *desk.standing)}
     suspects, certain = differences(there, here, external, known, doubtful)
     thawed = dict.fromkeys(desk.thawed)
     for key, difference in certain:
@@ -257,10 +258,15 @@ def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
     agrees = all(name in doubtful for name, _ in suspects) and not any(_sent(view).is_short for view in in_doubt)
     fold.desk = _changed(
         desk,
-        suspects=tuple(PositionSeen(name, product, Qty(qty)) for (name, product), qty in suspects.items()),
+        suspects=_seen_of(suspects),
+        standing=_seen_of(dict(certain)),
         thawed=tuple(thawed),
         was_compared=desk.was_compared or agrees,
     )
+
+
+def _seen_of(held: Mapping[Held, int]) -> tuple[PositionSeen, ...]:
+    return tuple(PositionSeen(name, product, Qty(qty)) for (name, product), qty in held.items())
 
 
 # ---- what is not ours
