@@ -122,6 +122,7 @@ def test_exits_that_ended_over_night_are_placed_again_once_it_is_seen_what_is_he
     account.night()
     account.morning()
     assert account.exits() == []
+    account.now_ns += SECOND_NS
     account.read()
     assert account.exits() == [Purpose.STOP, Purpose.TARGET]
     assert [one.order.qty for one in account.sent()[-2:]] == [10, 10]
@@ -208,6 +209,20 @@ def test_an_unconfirmed_order_of_yesterday_may_have_traded_too() -> None:
     assert account.is_frozen()
     assert order.order.type is OrderType.LIMIT
     assert order.order.side is Side.BUY
+
+
+@pytest.mark.failure("F36")
+def test_an_order_that_the_new_book_shows_goes_on() -> None:
+    account = Nights()
+    order, shown = resting(account)
+    account.night()
+    account.shown[shown.seen.broker_id] = shown
+    account.morning()
+    for _ in range(2):
+        account.now_ns += SECOND_NS
+        account.read()
+    assert account.phase(order) is Phase.WORKING
+    assert not account.is_frozen()
 
 
 @pytest.mark.parametrize(

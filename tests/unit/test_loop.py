@@ -10,6 +10,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.ticks import Tick
+from tests.fakes.virtual_time import VirtualTime
 
 ONE, OTHER = InstrumentId("NSE:ONE"), InstrumentId("NSE:OTHER")
 
@@ -90,7 +91,7 @@ def test_too_many_requests_are_refused_but_for_the_kill_switch() -> None:
     crowd = Crowd([*asked, *kills])
 
     async def run() -> None:
-        loop = Loop(None, None, People(crowd, None), None, lambda: TsNs(0))  # type: ignore[arg-type]
+        loop = Loop(None, None, People(crowd, None), None, VirtualTime(0))  # type: ignore[arg-type]
         task = asyncio.create_task(loop._take_controls(crowd))
         for _ in range(len(crowd.requests) + 1):
             await asyncio.sleep(0)

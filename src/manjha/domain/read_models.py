@@ -8,7 +8,7 @@ from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import AccountId, Fill, Order, Phase, Product, RunId, StrategyId
+from manjha.domain.orders import AccountId, Fill, Order, OrderId, Phase, Product, RunId, StrategyId
 
 FORM = 3
 """Which fold has made the rows. The first did not know what a broker shows, the second not what ends with its day:
@@ -125,7 +125,8 @@ class DeskView(msgspec.Struct, frozen=True):
     external orders of before are another day's. `loose` are trades of orders that were not shown yet, `suspects`
     differences of positions that were seen once and `standing` those that count, `thawed` instruments whose difference
     a person has accepted. `was_compared` tells whether the books ever agreed. `closed_ns` is when the last session
-    ended; `gone` is what was left, signed, of each order of which nobody saw the end of its day.
+    ended and `opened_ns` when the broker's day began; `gone` is what was left, signed, of each order of which nobody
+    saw the end of its day.
     """
 
     run: RunId = RunId("")
@@ -138,7 +139,8 @@ class DeskView(msgspec.Struct, frozen=True):
     suspects: tuple[PositionSeen, ...] = ()
     thawed: tuple[InstrumentId, ...] = ()
     closed_ns: TsNs = TsNs(0)
-    gone: tuple[PositionSeen, ...] = ()
+    opened_ns: TsNs = TsNs(0)
+    gone: dict[OrderId, PositionSeen] = {}
     standing: tuple[PositionSeen, ...] = ()
 
 

@@ -84,7 +84,7 @@ class Desk(msgspec.Struct, kw_only=True):
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
     closed_ns
-        When the last session ended.
+        When the last session ended. `opened_ns`: when the broker's day began.
     gone
         Orders that ended with a day that nobody saw the end of, and what was left of each, signed (`engine.overnight`).
     unchecked
@@ -124,6 +124,7 @@ class Desk(msgspec.Struct, kw_only=True):
     until_ns: int = 0
     look_due: int = 0
     closed_ns: int = 0
+    opened_ns: int = 0
     gone: dict[OrderId, int] = {}
     unchecked: dict[Held, None] = {}
     closing: dict[PositionKey, Closing] = {}

@@ -9,7 +9,7 @@ from manjha.domain.moments import TsNs
 from manjha.engine.desk import Desk, Held, call
 from manjha.engine.freezing import freeze, why_frozen
 from manjha.engine.handlers.broker import desk_of
-from manjha.engine.overnight import check, explained, unclear
+from manjha.engine.overnight import check, end_gone, explained, unclear
 from manjha.engine.state import EngineState
 
 Quantities: TypeAlias = Mapping[Held, int]
@@ -23,6 +23,7 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
     instrument is frozen.
     """
     desk = desk_of(state)
+    end_gone(state, now_ns, out)
     there = {(one.instrument, one.product): int(one.qty) for one in seen}
     here: dict[Held, int] = {}
     for position in state.portfolio.open_positions():

@@ -37,11 +37,13 @@ def could_explain(difference: int, rests: Iterable[int]) -> bool:
     return sum(min(rest, 0) for rest in known) <= difference <= sum(max(rest, 0) for rest in known) and bool(known)
 
 
-def end_day(state: EngineState, desk: Desk, now_ns: TsNs, out: list[Output]) -> bool:
-    """End the orders of the broker's day so far; tell whether anything has to be checked against a whole read.
+def end_day(state: EngineState, desk: Desk, now_ns: TsNs) -> bool:
+    """Note the orders of the broker's day so far; tell whether anything has to be checked against a whole read.
 
-    An intraday position is checked too: at a broker none outlives its day.
+    They are over unless the new day's book shows them, as that of a simulated exchange may. An intraday position is
+    checked too: at a broker none outlives its day.
     """
+    desk.opened_ns = now_ns
     desk.gone.clear()
     desk.unchecked.clear()
     for record in state.book.open_orders():
@@ -50,13 +52,29 @@ def end_day(state: EngineState, desk: Desk, now_ns: TsNs, out: list[Output]) -> 
             continue
         desk.gone[order.id] = record.left * int(order.side)
         desk.unchecked[order.instrument, order.product] = None
-        if record.phase is Phase.WORKING:
-            ended(state, order.id, Happening.CANCELLED, now_ns, UNSEEN)
-            call(order.id, f"{UNSEEN}: positions will tell whether the {record.left} left of it traded", now_ns, out)
     for position in state.portfolio.open_positions():
         if position.key.product is Product.MIS:
             desk.unchecked[position.key.instrument, Product.MIS] = None
     return bool(desk.unchecked)
+
+
+def end_gone(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
+    """End the orders of the day before that a whole read of the new day does not show."""
+    desk = state.desk
+    if desk is None or not desk.gone or now_ns <= desk.opened_ns:
+        return
+    records = [state.book.records[name] for name in desk.gone]
+    over = [record for record in records if record.phase is Phase.WORKING]
+    for record in over:
+        name = record.order.id
+        ended(state, name, Happening.CANCELLED, now_ns, UNSEEN)
+        call(name, f"{UNSEEN}: positions will tell whether the {record.left} left of it traded", now_ns, out)
+    if over and _is_open(state, now_ns):
+        rearm(state, now_ns, out)
+
+
+def _is_open(state: EngineState, now_ns: TsNs) -> bool:
+    return any(now_ns < rules.close_ns for rules in state.gate.today.values())
 
 
 def unclear(state: EngineState, desk: Desk, now_ns: TsNs) -> set[InstrumentId]:
@@ -79,7 +97,7 @@ def check(
     held = [key for key in desk.unchecked if _covers(here.get(key, 0), there.get(key, 0), desk.external.get(key, 0))]
     for key in held:
         del desk.unchecked[key]
-    if held and any(now_ns < rules.close_ns for rules in state.gate.today.values()):
+    if held and _is_open(state, now_ns):
         rearm(state, now_ns, out)
 
 

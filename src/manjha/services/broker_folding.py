@@ -66,13 +66,13 @@ def opened(fold: Fold, event: SessionOpened) -> None:
     desk = fold.desk
     if not desk.epoch or event.day == desk.day:
         return
-    gone = _end_day(fold, event.ts_ns)
+    gone = _gone(fold)
     for view in fold.in_doubt():
         if _sent(view).is_sought:
             why = "not found at the broker before its day ended"
             _ended(fold, view.order.id, Happening.WRITTEN_OFF, event.ts_ns, why)
         fold.note_sent(view.order.id, is_sought=False, is_short=False)
-    fold.desk = _changed(desk, day=event.day, day_seq=fold.seq, loose=(), gone=gone)
+    fold.desk = _changed(desk, day=event.day, day_seq=fold.seq, loose=(), gone=gone, opened_ns=event.ts_ns)
     fold.new_book()
 
 
@@ -82,16 +82,22 @@ def closed(fold: Fold, event: SessionClosed) -> None:
         fold.desk = _changed(fold.desk, closed_ns=event.ts_ns)
 
 
-def _end_day(fold: Fold, ts_ns: TsNs) -> tuple[PositionSeen, ...]:
-    """End the orders of the broker's day so far; return what was left of each, signed."""
-    gone = list[PositionSeen]()
+def _gone(fold: Fold) -> dict[OrderId, PositionSeen]:
+    """Return what is left, signed, of the orders of the broker's day so far."""
+    gone: dict[OrderId, PositionSeen] = {}
     for view in _there(fold):
         order, left = view.order, view.qty - view.filled
         if is_over(order.decided_ns, fold.desk.closed_ns, fold.desk.day):
-            gone.append(PositionSeen(order.instrument, order.product, Qty(left * int(order.side))))
-            if view.phase is Phase.WORKING:
-                _ended(fold, order.id, Happening.CANCELLED, ts_ns, UNSEEN)
-    return tuple(gone)
+            gone[order.id] = PositionSeen(order.instrument, order.product, Qty(left * int(order.side)))
+    return gone
+
+
+def _end_gone(fold: Fold, ts_ns: TsNs) -> None:
+    """End the orders of the day before that a whole read of the new day does not show."""
+    if fold.desk.gone and ts_ns > fold.desk.opened_ns:
+        for view in _there(fold):
+            if view.order.id in fold.desk.gone and view.phase is Phase.WORKING:
+                _ended(fold, view.order.id, Happening.CANCELLED, ts_ns, UNSEEN)
 
 
 def _there(fold: Fold) -> list[OrderView]:
@@ -175,6 +181,8 @@ def _known(fold: Fold, seen: OrderSeen) -> OrderId | None:
         return None
     before = _sent(fold.order(order_id)).sight
     fold.note_sent(order_id, sight=joined(before, sight_of(seen)))
+    if order_id in fold.desk.gone:
+        fold.desk = _changed(fold.desk, gone={name: one for name, one in fold.desk.gone.items() if name != order_id})
     return order_id
 
 
@@ -234,6 +242,7 @@ def _whole(fold: Fold, event: BrokerRead) -> None:
 
 def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
     """Compare all positions; what nothing explains is external, where our strategies hold none of it."""
+    _end_gone(fold, now_ns)
     desk = fold.desk
     in_doubt = fold.in_doubt()
     doubtful = {view.order.instrument for view in in_doubt} | {trade.instrument for trade in desk.loose}
@@ -250,7 +259,7 @@ def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
     suspects, certain = differences(there, here, external, known, doubtful)
     thawed = dict.fromkeys(desk.thawed)
     for key, difference in certain:
-        rests = [int(one.qty) for one in desk.gone if (one.instrument, one.product) == key]
+        rests = [int(one.qty) for one in desk.gone.values() if (one.instrument, one.product) == key]
         is_unseen, is_thawed = could_explain(difference, rests), key[0] in thawed
         if is_external(here.get(key, 0), was_compared=desk.was_compared, is_thawed=is_thawed, is_unseen=is_unseen):
             thawed.pop(key[0], None)

@@ -79,7 +79,7 @@ def new_day(state: EngineState, day: TradingDay, now_ns: TsNs, out: list[Output]
     # Loaded where there is a new day at a broker: it needs the handlers, which need this one.
     from manjha.engine.overnight import end_day
 
-    has_unseen = end_day(state, desk, now_ns, out)
+    has_unseen = end_day(state, desk, now_ns)
     desk.day = day
     closes = [max(rules.close_ns, rules.auction_end_ns) for rules in state.gate.today.values()]
     desk.until_ns = max(closes, default=now_ns) + desks.AFTER_CLOSE_NS
