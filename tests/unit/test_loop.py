@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from manjha.app.loop import KILLS_MAX, REQUESTS_MAX, Inbox, Loop, People
+from manjha.app.inbox import Inbox
+from manjha.app.loop import KILLS_MAX, REQUESTS_MAX, Loop, People
 from manjha.domain.controls import Answer, Request, StopTrading, ThrowKill
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
