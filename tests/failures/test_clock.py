@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from manjha.app.loop import INBOX_MAX, Inbox, Loop, People
+from manjha.app.inbox import INBOX_MAX, Inbox
+from manjha.app.loop import Loop, People
 from manjha.app.session import Session
 from manjha.app.steady_clock import SteadyClock
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from manjha.app.outbox import Command, Conditions, Outbox, kill_condition
+from manjha.app.outbox import Command, Conditions, Outbox, kill_condition, opens_condition
 from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import Approved, CancelOrder, Output, RefusalReason, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.events import BandChanged, InstrumentFrozen, KillSwitched, SendVetoed, TimerFired
@@ -240,9 +240,8 @@ def test_the_file_alone_keeps_an_approved_order_from_leaving(level: KillLevel, l
     account.bar(buy(10))
     approved = next(output for output in account.outputs if isinstance(output, Approved))
     file = [KillSwitched(level, EVERYTHING, "a test", "sentinel", TsNs(1))]
-    outbox = Outbox(
-        Conditions(owner=str, session=str, kill=kill_condition(account.state, lambda: file), number=lambda _: "N1")
-    )
+    kill, opens = kill_condition(account.state, lambda: file), opens_condition(account.state)
+    outbox = Outbox(Conditions(owner=str, session=str, kill=kill, number=lambda _: "N1", opens=opens))
     outbox.put(approved, 0)
     leaving, vetoed = outbox.ready(0, TsNs(account.now_ns))
     assert bool(leaving) is leaves

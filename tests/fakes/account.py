@@ -90,8 +90,8 @@ class Shown:
 class Account:
     """One account at a broker. `outputs` of everything so far; `now_ns` moves by `wait` and `bar`."""
 
-    def __init__(self, rows: Sequence[Row] | None = None, **terms: object) -> None:
-        self.strategy = Told()
+    def __init__(self, rows: Sequence[Row] | None = None, strategy: Told | None = None, **terms: object) -> None:
+        self.strategy = strategy or Told()
         bars = minutes(share_named(), rows or [flat(500.0)] * BARS, length=60)
         self.state: EngineState = prepare(spec_of(self.strategy, bars, **terms))
         self.instrument = bars.instrument

@@ -151,6 +151,9 @@ def _assert_external(state: EngineState, models: ReadModels) -> None:
     known = models.reached(account).desk
     assert (known.epoch, known.was_compared, known.run) == (desk.epoch, desk.was_compared, state.origin.run)
     assert {(one.instrument, one.product): one.qty for one in known.suspects} == desk.suspects
+    assert {(one.instrument, one.product): one.qty for one in known.standing} == desk.standing
+    assert known.closed_ns == desk.closed_ns
+    assert {name: int(one.qty) for name, one in known.gone.items()} == desk.gone
     assert list(known.thawed) == list(desk.thawed)
     assert sorted(map(repr, known.loose)) == sorted(repr(one) for some in desk.loose.values() for one in some)
 

@@ -48,6 +48,7 @@ class FakeBroker:
         self.is_open = True
         self.session_until = 2**62
         self.hinted: list[str] = []
+        self.hidden: set[str] = set()
         self._ids = 0
 
     # ---- requests that arrive
@@ -182,7 +183,7 @@ class FakeBroker:
 
     def shown(self) -> list[OrderSeen]:
         """Return the day's book."""
-        return [self._shown(placed) for placed in self.orders.values()]
+        return [self._shown(placed) for name, placed in self.orders.items() if name not in self.hidden]
 
     def _shown(self, placed: Placed) -> OrderSeen:
         status = placed.status
@@ -196,7 +197,8 @@ class FakeBroker:
 
     def trades(self) -> list[TradeSeen]:
         """Return the day's trades."""
-        return [trade for placed in self.orders.values() for trade in placed.trades]
+        orders = [placed for name, placed in self.orders.items() if name not in self.hidden]
+        return [trade for placed in orders for trade in placed.trades]
 
     def held(self) -> list[PositionSeen]:
         """Return what the account holds."""

@@ -1,7 +1,7 @@
 """One simulated day of one account: processes come and go, the market moves, people interfere; then all is healed."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from manjha.domain.commands import SubmitOrder
 from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.kill import EVERYTHING, KillLevel, Scope
-from manjha.domain.moments import SECOND_NS, TsNs
+from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
 from manjha.domain.money import Cash, Px
 from manjha.domain.orders import AccountId, OrderId, OrderType, Product, StrategyId
 from manjha.engine.state import EngineState
@@ -116,6 +116,10 @@ class Day:
     def controls_of(self, seed: int) -> ControlLimits | None:
         """Return what holds orders back on this day: any of the controls, some tight; on one day in four, none."""
         return chosen_controls(seed)
+
+    def days(self) -> Sequence[TradingDay]:
+        """Return the days that are lived."""
+        return (self.day,)
 
     # ---- the day
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from manjha.app import trader
-from manjha.app.loop import Inbox
+from manjha.app.inbox import Inbox
 from manjha.app.outbox import Command, Outgoing
 from manjha.domain.broker import BrokerStatus, Outcome, OutcomeUnknown, Turned
 from manjha.domain.commands import SubmitOrder

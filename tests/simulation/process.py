@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, order_of
+from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, opens_condition, order_of
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
@@ -21,7 +21,7 @@ from manjha.domain.events import (
     MarketAdvanced,
     TradingSwitched,
 )
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import TsNs, day_of
 from manjha.domain.orders import OrderId, RunId
 from manjha.domain.outcomes import Answer, outcome_of
 from manjha.engine.closing import KnownBars
@@ -108,6 +108,7 @@ class Process:
             session=self._session,
             kill=kill_condition(self.state, lambda: day.kill_file),
             number=self._number,
+            opens=opens_condition(self.state),
         )
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
@@ -115,12 +116,13 @@ class Process:
             self.state,
             KnownBars(self.state),
             Clearing(self.state, has_notes=False),
-            [day.day],
+            [one for one in day.days() if one >= self.state.day and one > self.state.ended_day],
             self._answer,
             self._take,
         )
         self.trader.drive(self.pump)
         self.logged_in_until = 0
+        self.book_day = self.state.day
         self.run = run
 
     def begin(self) -> None:
@@ -338,6 +340,7 @@ class Process:
 
     def _read_done(self, shown: list[OrderSeen], trades: list, held: list) -> None:  # type: ignore[type-arg]
         self.reading = False
+        self._turn_page()
         ids = {one.broker_id for one in shown}
         is_fresh, self.seen = self.seen <= ids, self.seen | ids
         self.day.checkers.read(self, is_fresh=is_fresh)
@@ -346,3 +349,11 @@ class Process:
             self.read_again = False
             self._read()
         self.turn()
+
+    def _turn_page(self) -> None:
+        """Begin a new book with the day, as `app.remote` does: before it opens, nothing is missed in any."""
+        day = self.state.day
+        if day != self.book_day or day_of(self.world.now_ns) != day:
+            self.book_day = day
+            self.reads.new_day()
+            self.seen.clear()

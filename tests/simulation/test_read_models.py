@@ -22,6 +22,7 @@ from tests.parity.test_paper import plain
 from tests.simulation.day import Day
 from tests.simulation.journals import disturbed, traded
 from tests.simulation.legs import LegDay
+from tests.simulation.nights import NightDay
 
 SEEDS = int(os.environ.get("SEEDS", "200"))
 DOUBTS = ("unconfirmed", "short", "loose", "suspects", "thawed", "external", "external_orders", "was_compared")
@@ -72,6 +73,15 @@ def test_days_of_groups_of_legs_are_told_as_the_engine_has_them(seed: int) -> No
     lived = traded(LegDay(seed))
     compared(lived, seed)
     compared(disturbed(lived, seed), seed)
+
+
+def test_nights_that_nobody_saw_begin_are_told_as_the_engine_has_them() -> None:
+    unseen = 0
+    for seed in range(20):
+        night = NightDay(seed)
+        compared(traded(night), seed)
+        unseen += night.unseen
+    assert unseen
 
 
 @pytest.mark.parametrize("seed", range(8))

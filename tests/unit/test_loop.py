@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
-from manjha.app.loop import Inbox
+from manjha.app.inbox import Inbox
+from manjha.app.loop import KILLS_MAX, REQUESTS_MAX, Loop, People
+from manjha.domain.controls import Answer, Request, StopTrading, ThrowKill
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.ticks import Tick
+from tests.fakes.virtual_time import VirtualTime
 
 ONE, OTHER = InstrumentId("NSE:ONE"), InstrumentId("NSE:OTHER")
 
@@ -65,3 +68,38 @@ def test_no_quantity_is_lost_by_joining(count: int) -> None:
         return sum(taken.volume for _ in range(2) if (taken := inbox.take()) is not None)
 
     assert asyncio.run(run()) == 10 * count
+
+
+class Crowd:
+    """Implements `ports.control_inbox.ControlInbox`: many ask at once, and each is to get an answer."""
+
+    def __init__(self, requests: list[Request]) -> None:
+        self.requests, self.answers = requests, dict[str, Answer]()
+
+    async def next(self) -> Request:
+        if not self.requests:
+            await asyncio.Event().wait()
+        return self.requests.pop(0)
+
+    def answer(self, answer: Answer) -> None:
+        assert answer.key not in self.answers
+        self.answers[answer.key] = answer
+
+
+def test_too_many_requests_are_refused_but_for_the_kill_switch() -> None:
+    asked = [Request(f"k{at}", StopTrading("a test"), "people") for at in range(REQUESTS_MAX + 3)]
+    kills = [Request(f"x{at}", ThrowKill("cancel-all", "a test"), "people") for at in range(KILLS_MAX + 1)]
+    crowd = Crowd([*asked, *kills])
+
+    async def run() -> None:
+        loop = Loop(None, None, People(crowd, None), None, VirtualTime(0))  # type: ignore[arg-type]
+        task = asyncio.create_task(loop._take_controls(crowd))
+        for _ in range(len(crowd.requests) + 1):
+            await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(run())
+    assert not crowd.requests
+    refused = [f"k{REQUESTS_MAX + at}" for at in range(3)] + [f"x{KILLS_MAX}"]
+    assert sorted(crowd.answers) == sorted(refused)
+    assert crowd.answers[refused[0]].refused == f"{REQUESTS_MAX} requests wait for the trader already: ask later"

@@ -30,11 +30,13 @@ class World:
         self.owner = self.session = ""
         self.kill: dict[str, str] = {}
         self.numbers: dict[str, str] = {}
+        self.entries: set[str] = set()
         self.box = Outbox(
             Conditions(
                 owner=lambda: self.owner, session=lambda: self.session,
                 kill=lambda command: self.kill.get(order_of(command), ""),
                 number=lambda order_id: self.numbers.get(order_id, ""),
+                opens=lambda command: order_of(command) in self.entries,
             )
         )  # fmt: skip
 
@@ -96,6 +98,18 @@ def test_a_kill_stops_what_it_forbids_and_lets_the_rest_go() -> None:
     world.box.put(order("1"), 0)
     world.box.put(order("2", Purpose.STOP), 0)
     assert world.leave() == (["SubmitOrder"], ["the kill switch is on"])
+
+
+@pytest.mark.failure("F57")
+def test_who_ends_lets_go_what_does_not_open() -> None:
+    world = World()
+    world.entries, world.numbers["3"] = {"1"}, "N3"
+    world.box.end()
+    world.box.put(order("1"), 0)
+    world.box.put(order("2"), 0)
+    world.box.put(cancel("3"), 0)
+    ends = "the trader is ending: only what closes or cancels still leaves"
+    assert world.leave() == (["CancelOrder", "SubmitOrder"], [ends])
 
 
 @pytest.mark.parametrize("name", ["owner", "session"])

@@ -123,6 +123,6 @@ def test_the_brokers_own_trade_closes_what_is_ours_and_the_rest_is_external() ->
     models = told(*bought, read(shown, sold))
     assert held(models) == {EXTERNAL: -5, "s": 0}
     fills = [(one.fill.order_id, one.fill.qty, one.number) for one in models.trades(ACCOUNT)]
-    assert fills == [("o1", 10, 0), ("external-t9-s", 10, 0), ("external-N9", 5, 1)]
+    assert fills == [("o1", 10, 0), ("external-19700101-t9-s", 10, 0), ("external-N9", 5, 1)]
     outside = next(one for one in models.orders(ACCOUNT) if one.order.id == "external-N9")
     assert (outside.phase, outside.filled, outside.order.origin.strategy) == (Phase.FILLED, 15, EXTERNAL)

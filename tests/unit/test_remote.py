@@ -16,7 +16,7 @@ from manjha.domain.events import BrokerRead, LinkLost, SendVetoed, SubmitAnswere
 from manjha.domain.journal import faults
 from manjha.domain.moments import MINUTE_NS, SECOND_NS
 from manjha.domain.money import RUPEE
-from manjha.domain.orders import OrderId, Phase
+from manjha.domain.orders import OrderId, Phase, Side
 from manjha.engine.journaling import value_of
 from manjha.strategy.context import Context
 from tests.fakes.remote import (
@@ -309,6 +309,25 @@ def test_a_stop_waits_for_what_has_left() -> None:
     assert ended is Ended.ASKED
     assert isinstance(told(remote, SubmitAnswered)[0], SubmitAnswered)
     assert phases(session) == [Phase.WORKING]
+
+
+@pytest.mark.failure("F57")
+@pytest.mark.parametrize("closes", [True, False])
+def test_while_it_ends_nothing_opens_any_more_but_exits_leave(closes: bool) -> None:
+    last: Do = (lambda ctx: ctx.close_position()) if closes else buy()
+    remote = Remote(played({1: buy(), 3: buy(limit=490.0), 4: last}))
+    remote.gateway.faults = [None, answers_after(62.0)]
+    remote.pace = Pace(answer_s=120.0)
+    session, ended = remote.live((at_minute(remote, 3) + 55 * SECOND_NS, Loop.stop))
+    assert ended is Ended.ASKED
+    vetoed = [one.reason for one in told(remote, SendVetoed) if isinstance(one, SendVetoed)]
+    sides = [command.order.side for command in remote.exchange.placed]
+    if closes:
+        assert (sides, vetoed) == ([Side.BUY, Side.BUY, Side.SELL], [])
+    else:
+        assert sides == [Side.BUY, Side.BUY]
+        assert vetoed == ["the trader is ending: only what closes or cancels still leaves"]
+        assert phases(session)[-1] is Phase.UNSENT
 
 
 @pytest.mark.failure("F18")

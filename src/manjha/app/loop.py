@@ -11,8 +11,7 @@ from collections import deque
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-import msgspec
-
+from manjha.app.inbox import Inbox
 from manjha.app.session import Session
 from manjha.app.steady_clock import SteadyClock
 from manjha.app.told import done_once, ended
@@ -35,7 +34,6 @@ from manjha.domain.events import DifferenceAccepted, KillSwitched, TradingSwitch
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope, level_of
 from manjha.domain.moments import SECOND_NS, TsNs
-from manjha.domain.money import Qty
 from manjha.domain.orders import StrategyId
 from manjha.domain.ticks import Tick
 from manjha.engine.tick_bars import NEVER
@@ -44,10 +42,12 @@ from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
 from manjha.services.asked import known_as
 
-INBOX_MAX = 4_096
-"""Ticks that may wait."""
 TURN = 256
 """Ticks of one turn; then others get theirs."""
+REQUESTS_MAX = 64
+"""Requests of people that may wait for the loop; it answers all of them in each of its turns."""
+KILLS_MAX = 16
+"""More of them that may wait if they are kills."""
 BEAT_NS = SECOND_NS
 SETTLE_S = 10.0
 """How long the end waits for outcomes of what has left (RELIABILITY F57); what has none then is unconfirmed."""
@@ -82,52 +82,6 @@ class People(NamedTuple):
 
     inbox: ControlInbox | None
     kill: KillSwitch
-
-
-class Inbox:
-    """Ticks that wait for the loop, oldest first; `joined` counts those that were joined with a later one."""
-
-    def __init__(self, limit: int = INBOX_MAX, *, joins: bool = False) -> None:
-        self._limit = limit
-        self._joins = joins
-        self._ticks: deque[Tick] = deque()
-        self._room = asyncio.Event()
-        self._room.set()
-        self.stirred = asyncio.Event()
-        self.joined = 0
-
-    def __len__(self) -> int:
-        return len(self._ticks)
-
-    async def put(self, tick: Tick) -> None:
-        """Put a tick in; where there is no room, wait, or join it with the one of its instrument that waits."""
-        while len(self._ticks) >= self._limit:
-            if self._joins and self._join(tick):
-                return
-            self._room.clear()
-            await self._room.wait()
-        self._ticks.append(tick)
-        self.stirred.set()
-
-    def take(self) -> Tick | None:
-        """Take the oldest one out; None where none waits."""
-        if not self._ticks:
-            return None
-        tick = self._ticks.popleft()
-        self._room.set()
-        return tick
-
-    def _join(self, tick: Tick) -> bool:
-        """Let the last waiting tick of an instrument have a later price and both quantities."""
-        for at in range(len(self._ticks) - 1, -1, -1):
-            waits = self._ticks[at]
-            if waits.instrument == tick.instrument:
-                del self._ticks[at]
-                volume = Qty(waits.volume + tick.volume)
-                self._ticks.append(msgspec.structs.replace(tick, volume=volume))
-                self.joined += 1
-                return True
-        return False
 
 
 class Loop:
@@ -330,8 +284,12 @@ class Loop:
             self._beat()
 
     async def _settle(self) -> None:
-        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait."""
+        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait.
+
+        What opens does not leave any more: nobody would be there to see to it.
+        """
         inflow, loop = self.session.inflow, asyncio.get_running_loop()
+        self.session.trader.end()
         inflow.hush()
         self._stop, ends = False, loop.time() + SETTLE_S
         while inflow.in_flight and not self._stop and (left := ends - loop.time()) > 0:
@@ -348,7 +306,13 @@ class Loop:
 
     async def _take_controls(self, controls: ControlInbox) -> None:
         while True:
-            self._requests.append(await controls.next())
+            request = await controls.next()
+            bound = REQUESTS_MAX + KILLS_MAX * isinstance(request.control, ThrowKill)
+            if len(self._requests) >= bound:
+                why = f"{len(self._requests)} requests wait for the trader already: ask later"
+                controls.answer(Answer(request.key, refused=why))
+                continue
+            self._requests.append(request)
             self.inbox.stirred.set()
 
     def _answer_all(self) -> None:

@@ -53,13 +53,15 @@ class Conditions(msgspec.Struct, kw_only=True):
     """What the outbox asks before each command; each returns why not, empty for no objection.
 
     `owner`: whether this process still owns the account. `session`: whether the broker listens. `kill`: whether a
-    command may go by the kill switch (see `kill_condition`). `number` gives the broker's number of an order.
+    command may go by the kill switch (see `kill_condition`). `number` gives the broker's number of an order. `opens`
+    tells whether a command opens a position or adds to one (see `opens_condition`).
     """
 
     owner: Callable[[], str]
     session: Callable[[], str]
     kill: Callable[[Command], str]
     number: Callable[[OrderId], str]
+    opens: Callable[[Command], bool]
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -75,6 +77,7 @@ class Outbox:
         self._waiting: list[_Waiting] = []
         self._busy: set[OrderId] = set()
         self._tags: set[str] = set()
+        self._is_ending = False
         self.intended = self.sent = 0
 
     def __len__(self) -> int:
@@ -84,6 +87,10 @@ class Outbox:
         """Take a command whose decision is written down; `committed_ns` by a clock that does not jump."""
         self._waiting.append(_Waiting(command, committed_ns))
         self.intended += isinstance(command.command, SubmitOrder)
+
+    def end(self) -> None:
+        """Let nothing leave any more that opens: this process ends, and would not see what comes of it."""
+        self._is_ending = True
 
     def answered(self, order_id: OrderId) -> None:
         """Let the next command of an order go: the one before has its outcome."""
@@ -139,6 +146,8 @@ class Outbox:
                 return why
         elif not conditions.number(asked.order_id):
             return "the broker's number of the order is not known yet"
+        if self._is_ending and conditions.opens(one.command):
+            return "the trader is ending: only what closes or cancels still leaves"
         return conditions.kill(one.command)
 
     def _last_objection(self, one: _Waiting, now_ns: int) -> str:
@@ -183,6 +192,28 @@ def _late(one: _Waiting, now_ns: int) -> str:
     if late <= DEADLINE_NS:
         return ""
     return f"decided {late // 1_000_000} ms ago; it had to leave within {DEADLINE_NS // 1_000_000}"
+
+
+def opens_condition(state: EngineState) -> Callable[[Command], bool]:
+    """Return what tells whether a command opens a position or adds to one, by what is held now.
+
+    Cancels do not, nor does a smaller quantity at the same price, nor what closes for another reason than a signal.
+    """
+
+    def opens(command: Command) -> bool:
+        asked = command.command
+        if isinstance(asked, CancelOrder):
+            return False
+        record = state.book.records[order_of(command)]
+        order = record.order
+        if order.purpose is not Purpose.SIGNAL or (isinstance(asked, ModifyOrder) and is_less(record, asked)):
+            return False
+        qty = asked.qty - record.filled if isinstance(asked, ModifyOrder) else order.qty
+        held = state.held_by((order.origin.strategy, order.instrument, order.product))
+        # Half a turn is an entry.
+        return held * int(order.side) >= 0 or qty > abs(held)
+
+    return opens
 
 
 def order_of(command: Command) -> OrderId:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from manjha.app.outbox import Conditions, Outbox, kill_condition
+from manjha.app.outbox import Conditions, Outbox, kill_condition, opens_condition
 from manjha.app.preopen import CheckedDays
 from manjha.app.trader import Link, Trader
 from manjha.domain.commands import CallPerson
@@ -206,7 +206,8 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
         return "" if journal.head().epoch == epoch else "another process has taken the account over"
 
     kill = kill_condition(state, around.thrown)
-    outbox = Outbox(Conditions(owner=owner, session=exchange.session, kill=kill, number=number))
+    opens = opens_condition(state)
+    outbox = Outbox(Conditions(owner=owner, session=exchange.session, kill=kill, number=number, opens=opens))
     trader = Trader(state, run.tape, outbox, exchange.link, around.mono_ns)
 
     def take(event: Event) -> list[object]:

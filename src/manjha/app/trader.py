@@ -139,6 +139,10 @@ class Trader:
         elif isinstance(output, CallPerson):
             self._link.call(output)
 
+    def end(self) -> None:
+        """Let nothing leave any more that opens: what was decided before comes back as vetoed."""
+        self._outbox.end()
+
     def leave(self, now_ns: TsNs) -> Iterator[Event]:
         """Send what may be sent now, and yield what has come of it at once; a veto is an event too."""
         leaving, vetoed = self._outbox.ready(self._mono_ns(), now_ns)

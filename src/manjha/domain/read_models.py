@@ -8,10 +8,11 @@ from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import AccountId, Fill, Order, Phase, Product, RunId, StrategyId
+from manjha.domain.orders import AccountId, Fill, Order, OrderId, Phase, Product, RunId, StrategyId
 
-FORM = 2
-"""Which fold has made the rows. One that came before did not know what a broker shows: its rows are made anew."""
+FORM = 3
+"""Which fold has made the rows. The first did not know what a broker shows, the second not what ends with its day:
+their rows are made anew."""
 
 
 class SentView(msgspec.Struct, frozen=True, gc=False):
@@ -122,8 +123,10 @@ class DeskView(msgspec.Struct, frozen=True):
     `run` is whose orders are placed and `since` the row that began it: what was placed before is another run's.
     `epoch` is 0 where no broker is asked. `day` is the broker's and `day_seq` the row that began it: trades and
     external orders of before are another day's. `loose` are trades of orders that were not shown yet, `suspects`
-    differences of positions that were seen once, `thawed` instruments whose difference a person has accepted.
-    `was_compared` tells whether the books ever agreed.
+    differences of positions that were seen once and `standing` those that count, `thawed` instruments whose difference
+    a person has accepted. `was_compared` tells whether the books ever agreed. `closed_ns` is when the last session
+    ended and `opened_ns` when the broker's day began; `gone` is what was left, signed, of each order of which nobody
+    saw the end of its day.
     """
 
     run: RunId = RunId("")
@@ -135,6 +138,10 @@ class DeskView(msgspec.Struct, frozen=True):
     loose: tuple[TradeSeen, ...] = ()
     suspects: tuple[PositionSeen, ...] = ()
     thawed: tuple[InstrumentId, ...] = ()
+    closed_ns: TsNs = TsNs(0)
+    opened_ns: TsNs = TsNs(0)
+    gone: dict[OrderId, PositionSeen] = {}
+    standing: tuple[PositionSeen, ...] = ()
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -75,13 +75,20 @@ class Desk(msgspec.Struct, kw_only=True):
     external_orders, external
         Orders that are not ours, and what they left as a signed quantity.
     suspects
-        Differences of positions that were seen once; the second time they count.
+        Differences of positions that were seen once; the second time they count. `standing`: those that counted at the
+        last comparison, and count again as long as they are the same.
     thawed
         Instruments whose difference a person has accepted: the next comparison takes it as external.
     in_flight
         Orders of which a command has left and has no outcome yet; the next one waits for it.
     is_compared
         Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
+    closed_ns
+        When the last session ended. `opened_ns`: when the broker's day began.
+    gone
+        Orders that ended with a day that nobody saw the end of, and what was left of each, signed (`engine.overnight`).
+    unchecked
+        What they, or the broker's square-off, could have changed, until a whole read has shown what is held.
     closing
         Positions that are being closed (`engine.flatten`). `closers` are orders that are to close and nothing else.
     unprotected
@@ -106,6 +113,7 @@ class Desk(msgspec.Struct, kw_only=True):
     external: dict[Held, int] = {}
     trades: set[FillId] = set()
     suspects: dict[Held, int] = {}
+    standing: dict[Held, int] = {}
     thawed: dict[InstrumentId, None] = {}
     in_flight: set[OrderId] = set()
     is_compared: bool = False
@@ -115,6 +123,10 @@ class Desk(msgspec.Struct, kw_only=True):
     check_due: int = 0
     until_ns: int = 0
     look_due: int = 0
+    closed_ns: int = 0
+    opened_ns: int = 0
+    gone: dict[OrderId, int] = {}
+    unchecked: dict[Held, None] = {}
     closing: dict[PositionKey, Closing] = {}
     closers: set[OrderId] = set()
     unprotected: dict[OrderId, None] = {}
@@ -143,7 +155,8 @@ class Desk(msgspec.Struct, kw_only=True):
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             self.is_compared, self.was_compared,
             list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
-            sorted(self.skipped.items()),
+            sorted(self.skipped.items()), list(self.gone.items()), list(self.unchecked),
+            sorted(self.standing.items()),
         )  # fmt: skip
 
 

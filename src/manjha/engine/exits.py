@@ -132,7 +132,7 @@ def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
     """
     for entry_id, protection in state.protections.items():
         entry, exit_ns = protection.entry, protection.exits.exit_ns
-        if entry.product is Product.MIS or not state.held_by(key_of(entry)):
+        if entry.product is Product.MIS or not state.held_by(key_of(entry)) or _waits(state, entry):
             continue
         if exit_ns and exit_ns <= now_ns:
             exit_by_time(state, entry_id, now_ns, out)
@@ -152,8 +152,8 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
         entry = protection.entry
         if protection.timed_out or entry_id in desk.waived or key_of(entry) in desk.closing:
             continue
-        if _is_killed(state, entry):
-            # Protection may not rest now; it is placed when the level is lifted.
+        if _is_killed(state, entry) or _waits(state, entry):
+            # Protection may not rest now; it is placed when the level is lifted, or what is held was checked.
             continue
         today = state.gate.today.get(entry.instrument)
         if today is None or not today.open_ns <= now_ns < today.close_ns:
@@ -169,6 +169,11 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
 def key_of(order: Order) -> PositionKey:
     """Return which position an order is about."""
     return PositionKey(order.origin.strategy, order.instrument, order.product)
+
+
+def _waits(state: EngineState, entry: Order) -> bool:
+    """Tell whether it has to be checked first what is held (`engine.overnight`)."""
+    return state.desk is not None and (entry.instrument, entry.product) in state.desk.unchecked
 
 
 def _is_killed(state: EngineState, entry: Order) -> bool:
@@ -218,7 +223,7 @@ def exit_by_time(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[
     nothing else is held, resting orders of the strategy that would now open the opposite position.
     """
     protection = state.protections.get(entry_id)
-    if protection is None or _time_exits(state, protection):
+    if protection is None or _time_exits(state, protection) or _waits(state, protection.entry):
         return
     entry = protection.entry
     for order_id in (entry_id, protection.stop_id, protection.target_id):

@@ -68,7 +68,10 @@ def look_again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
 
 def _again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
     desk = state.desk
-    if desk is not None and desk.closing and desk.look_due <= now_ns:
+    if desk is None or all((one.instrument, one.product) in desk.unchecked for one in desk.closing):
+        # What is to be checked first is looked at again after the read that shows it.
+        return
+    if desk.look_due <= now_ns:
         desk.look_due = now_ns + LOOK_NS
         out.append(SetTimer(FLATTEN, TsNs(desk.look_due)))
 
@@ -93,7 +96,7 @@ def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output])
         if held:
             call(instrument, f"{held} held as {product} could not be closed before the market was", now_ns, out)
         return
-    if others and now_ns < wish.since_ns + PATIENCE_NS:
+    if (instrument, product) in desk.unchecked or (others and now_ns < wish.since_ns + PATIENCE_NS):
         return
     change = -held - sum(record.left * int(record.order.side) for record in exits)
     if not change:

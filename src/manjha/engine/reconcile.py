@@ -75,6 +75,7 @@ def _known(state: EngineState, seen: OrderSeen, now_ns: TsNs, out: list[Output])
     if at is None or not bind(state, record, seen.broker_id, now_ns, out):
         return None
     at.sight = joined(at.sight, sight_of(seen))
+    desk.gone.pop(order_id, None)
     return record
 
 

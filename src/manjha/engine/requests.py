@@ -75,6 +75,10 @@ class Instead(Enum):
 
 def place(state: EngineState, order: Order, out: list[Output], instead: Instead = Instead.NOTHING) -> bool:
     """Put an order before the gate; tell whether it was approved, in full or as what is placed instead."""
+    if state.desk is not None and (order.instrument, order.product) in state.desk.unchecked:
+        detail = "what is held is not known yet: the day before ended unseen"
+        refused = Refused(SubmitOrder(order), RefusalReason.NOT_RECONCILED, detail, order.decided_ns)
+        return _place_smaller(state, order, refused, Instead.NOTHING, out)
     if state.sagas and (detail := belongs(state, order)):
         refused = Refused(SubmitOrder(order), RefusalReason.LEG_GROUP, detail, order.decided_ns)
         return _place_smaller(state, order, refused, Instead.NOTHING, out)

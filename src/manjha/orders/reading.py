@@ -6,6 +6,7 @@ Plain functions of what is known of an order and what is shown of it; whoever ca
 from typing import NamedTuple, Protocol
 
 from manjha.domain.broker import BrokerStatus, Sight, TradeSeen
+from manjha.domain.moments import day_of, format_day
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, OrderType, Origin, Phase, Purpose, StrategyId
 from manjha.orders.lifecycle import Happening
@@ -134,8 +135,12 @@ def closer(kind: OrderType, trade: TradeSeen, origin: Origin, part: int) -> tupl
 
 
 def closer_id(trade: TradeSeen, strategy: StrategyId) -> OrderId:
-    """Return the id of the order by which the broker has closed a strategy's position; a long name is cut."""
-    return OrderId(f"external-{trade.id}-{strategy}"[:_ID_MAX])
+    """Return the id of the order by which the broker has closed a strategy's position; a long name is cut.
+
+    The day of the trade is in it, as exchanges count their trades anew each day.
+    """
+    day = format_day(day_of(trade.ts_ns)).replace("-", "")
+    return OrderId(f"external-{day}-{trade.id}-{strategy}"[:_ID_MAX])
 
 
 def _terms(order: Placed, sight: Sight) -> Terms | None:

@@ -5,7 +5,7 @@ Each function here does to the read models what the one of the same name in `eng
 further reads, frozen instruments) stands in the journal by itself. Tests compare the two on days full of faults.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -20,14 +20,23 @@ from manjha.domain.broker import (
     Unsent,
 )
 from manjha.domain.errors import JournalHalted
-from manjha.domain.events import AccountTaken, BrokerRead, DifferenceAccepted, SendVetoed, SessionOpened, SubmitAnswered
+from manjha.domain.events import (
+    AccountTaken,
+    BrokerRead,
+    DifferenceAccepted,
+    SendVetoed,
+    SessionClosed,
+    SessionOpened,
+    SubmitAnswered,
+)
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import TsNs, day_of
 from manjha.domain.money import Qty
 from manjha.domain.orders import EXTERNAL, Fill, Order, OrderId, Origin, Phase, Product, Purpose
 from manjha.domain.read_models import DeskView, OrderView, SentView
 from manjha.engine.desk import READS_MIN, Held
 from manjha.engine.holdings import differences, is_external
+from manjha.engine.overnight import UNSEEN, could_explain, is_over
 from manjha.engine.reconcile import absences
 from manjha.orders.lifecycle import OPEN_PHASES, Happening
 from manjha.orders.reading import EXPECTED, closed_parts, closer, fill_of, reading
@@ -57,13 +66,43 @@ def opened(fold: Fold, event: SessionOpened) -> None:
     desk = fold.desk
     if not desk.epoch or event.day == desk.day:
         return
+    gone = _gone(fold)
     for view in fold.in_doubt():
         if _sent(view).is_sought:
             why = "not found at the broker before its day ended"
             _ended(fold, view.order.id, Happening.WRITTEN_OFF, event.ts_ns, why)
         fold.note_sent(view.order.id, is_sought=False, is_short=False)
-    fold.desk = _changed(desk, day=event.day, day_seq=fold.seq, loose=())
+    fold.desk = _changed(desk, day=event.day, day_seq=fold.seq, loose=(), gone=gone, opened_ns=event.ts_ns)
     fold.new_book()
+
+
+def closed(fold: Fold, event: SessionClosed) -> None:
+    """Remember when a session ended: what was decided before it is over on the next day."""
+    if fold.desk.epoch:
+        fold.desk = _changed(fold.desk, closed_ns=event.ts_ns)
+
+
+def _gone(fold: Fold) -> dict[OrderId, PositionSeen]:
+    """Return what is left, signed, of the orders of the broker's day so far."""
+    gone: dict[OrderId, PositionSeen] = {}
+    for view in _there(fold):
+        order, left = view.order, view.qty - view.filled
+        if is_over(order.decided_ns, fold.desk.closed_ns, fold.desk.day):
+            gone[order.id] = PositionSeen(order.instrument, order.product, Qty(left * int(order.side)))
+    return gone
+
+
+def _end_gone(fold: Fold, ts_ns: TsNs) -> None:
+    """End the orders of the day before that a whole read of the new day does not show."""
+    if fold.desk.gone and ts_ns > fold.desk.opened_ns:
+        for view in _there(fold):
+            if view.order.id in fold.desk.gone and view.phase is Phase.WORKING:
+                _ended(fold, view.order.id, Happening.CANCELLED, ts_ns, UNSEEN)
+
+
+def _there(fold: Fold) -> list[OrderView]:
+    """Return the open orders that were at the broker, or may have been."""
+    return [view for view in fold.sent_orders() if view.phase in (Phase.WORKING, Phase.UNCONFIRMED)]
 
 
 def submit_answered(fold: Fold, event: SubmitAnswered) -> None:
@@ -142,6 +181,8 @@ def _known(fold: Fold, seen: OrderSeen) -> OrderId | None:
         return None
     before = _sent(fold.order(order_id)).sight
     fold.note_sent(order_id, sight=joined(before, sight_of(seen)))
+    if order_id in fold.desk.gone:
+        fold.desk = _changed(fold.desk, gone={name: one for name, one in fold.desk.gone.items() if name != order_id})
     return order_id
 
 
@@ -201,9 +242,12 @@ def _whole(fold: Fold, event: BrokerRead) -> None:
 
 def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
     """Compare all positions; what nothing explains is external, where our strategies hold none of it."""
+    _end_gone(fold, now_ns)
     desk = fold.desk
     in_doubt = fold.in_doubt()
     doubtful = {view.order.instrument for view in in_doubt} | {trade.instrument for trade in desk.loose}
+    if day_of(now_ns) > desk.day:
+        doubtful |= {view.order.instrument for view in _there(fold)}
     there = {(one.instrument, one.product): int(one.qty) for one in seen}
     here: dict[Held, int] = {}
     for held in fold.our_positions():
@@ -211,20 +255,27 @@ def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
             key = (held.instrument, held.product)
             here[key] = here.get(key, 0) + held.qty
     external = {(one.instrument, one.product): one.qty for one in fold.all_positions() if one.strategy == EXTERNAL}
-    known = {(one.instrument, one.product): int(one.qty) for one in desk.suspects}
+    known = {(one.instrument, one.product): int(one.qty) for one in (*desk.suspects, *desk.standing)}
     suspects, certain = differences(there, here, external, known, doubtful)
     thawed = dict.fromkeys(desk.thawed)
     for key, difference in certain:
-        if is_external(here.get(key, 0), was_compared=desk.was_compared, is_thawed=key[0] in thawed):
+        rests = [int(one.qty) for one in desk.gone.values() if (one.instrument, one.product) == key]
+        is_unseen, is_thawed = could_explain(difference, rests), key[0] in thawed
+        if is_external(here.get(key, 0), was_compared=desk.was_compared, is_thawed=is_thawed, is_unseen=is_unseen):
             thawed.pop(key[0], None)
             _hold_external(fold, key, difference, now_ns)
     agrees = all(name in doubtful for name, _ in suspects) and not any(_sent(view).is_short for view in in_doubt)
     fold.desk = _changed(
         desk,
-        suspects=tuple(PositionSeen(name, product, Qty(qty)) for (name, product), qty in suspects.items()),
+        suspects=_seen_of(suspects),
+        standing=_seen_of(dict(certain)),
         thawed=tuple(thawed),
         was_compared=desk.was_compared or agrees,
     )
+
+
+def _seen_of(held: Mapping[Held, int]) -> tuple[PositionSeen, ...]:
+    return tuple(PositionSeen(name, product, Qty(qty)) for (name, product), qty in held.items())
 
 
 # ---- what is not ours

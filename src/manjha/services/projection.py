@@ -26,6 +26,7 @@ from manjha.domain.events import (
     OrderModified,
     OrderRejected,
     SendVetoed,
+    SessionClosed,
     SessionOpened,
     SubmitAnswered,
 )
@@ -190,6 +191,7 @@ def _reason(text: str) -> dict[str, str]:
 
 _HANDLERS: dict[type, Callable[[Fold, Any], None]] = {
     SessionOpened: broker_folding.opened,
+    SessionClosed: broker_folding.closed,
     OrderAccepted: _accepted,
     OrderRejected: _rejected,
     OrderCancelled: _cancelled,

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from manjha.adapters.sql.database import read_url
+from manjha.adapters.sql.journal_statements import Statements
 from manjha.adapters.sql.journal_tables import HEADS, JOURNAL, JOURNAL_METADATA, SNAPSHOTS
 from manjha.domain.errors import JournalHalted, SettingsError, StaleWriter
 from manjha.domain.journal import FORMAT, Entry, Head, Row, Snapshot, chained, genesis
@@ -66,6 +67,7 @@ class SqlJournal:
         if reads_only and self._is_sqlite and not Path(self._url.database or "").is_file():
             raise SettingsError(f"there is no journal {self._name}", hint=_WHERE)
         self._engine = self._made_engine()
+        self._said = Statements(self._engine.dialect)
         try:
             if reads_only:
                 self._find_account()
@@ -137,7 +139,7 @@ class SqlJournal:
             head = self._own_head(connection)
             rows, after = chained(head, self._run, entries)
             if rows:
-                connection.execute(insert(JOURNAL), [_columns(self._account, row) for row in rows])
+                self._said.add(connection, [_columns(self._account, row) for row in rows])
                 self._move(connection, after)
         return after
 
@@ -239,11 +241,12 @@ class SqlJournal:
             )
 
     def _head(self, connection: Connection, *, lock: bool = False) -> Head:
-        asked = select(HEADS).where(HEADS.c.account == self._account)
-        found = connection.execute(asked.with_for_update() if lock else asked).first()
+        asked = self._said.locked if lock else self._said.head
+        found = asked(connection, {"of": self._account}).first()
         if found is None:
             raise JournalHalted(f"the journal {self._name} has lost the head of account {self._account}", hint=_ADVICE)
-        return Head(AccountId(found.account), found.epoch, found.seq, bytes(found.hash), found.format)
+        account, epoch, seq, made, form = tuple(found)
+        return Head(AccountId(account), epoch, seq, bytes(made), form)
 
     def _own_head(self, connection: Connection) -> Head:
         """Return the head, if it is still ours to move."""
@@ -257,8 +260,8 @@ class SqlJournal:
         return head
 
     def _move(self, connection: Connection, head: Head) -> None:
-        values = {"epoch": head.epoch, "seq": head.seq, "hash": head.hash}
-        connection.execute(update(HEADS).where(HEADS.c.account == self._account).values(**values))
+        values = {"of": self._account, "epoch": head.epoch, "seq": head.seq, "hash": head.hash}
+        self._said.move(connection, values)
 
     def _require_sound(self) -> None:
         if self._why_halted:

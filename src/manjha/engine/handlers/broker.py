@@ -76,6 +76,10 @@ def new_day(state: EngineState, day: TradingDay, now_ns: TsNs, out: list[Output]
     desk = desk_of(state)
     if day == desk.day:
         return
+    # Loaded where there is a new day at a broker: it needs the handlers, which need this one.
+    from manjha.engine.overnight import end_day
+
+    has_unseen = end_day(state, desk, now_ns)
     desk.day = day
     closes = [max(rules.close_ns, rules.auction_end_ns) for rules in state.gate.today.values()]
     desk.until_ns = max(closes, default=now_ns) + desks.AFTER_CLOSE_NS
@@ -92,6 +96,8 @@ def new_day(state: EngineState, day: TradingDay, now_ns: TsNs, out: list[Output]
     desk.trades.clear()
     desk.loose.clear()
     desk.external_orders.clear()
+    if has_unseen:
+        doubt(state, "what became of the day before was not seen to its end", now_ns, out)
 
 
 def doubt(state: EngineState, why: str, now_ns: int, out: list[Output]) -> None:

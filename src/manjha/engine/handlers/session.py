@@ -62,6 +62,8 @@ def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
     """End a day: what was bought becomes T1, the day's sums are forgotten."""
     del out
     state.ended_day = event.day
+    if state.desk is not None:
+        state.desk.closed_ns = event.ts_ns
     if any(holding.today for holding in state.portfolio.holdings.values()):
         settles = state.sessions.settles(event.day)
         for holding in state.portfolio.holdings.values():
