@@ -52,6 +52,34 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     order_id: str = ""
 
 
+class Working:
+    """Open orders of one account on one side of one position, oldest first: what each may still trade, in units."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+        self.total = 0
+
+    def be(self, order_id: str, left: int) -> None:
+        """Take what an order may still trade; 0 takes it away."""
+        self.total += left - self.left.get(order_id, 0)
+        if left:
+            self.left[order_id] = left
+        else:
+            self.left.pop(order_id, None)
+
+    def before(self, order_id: str) -> int:
+        """Return what orders before one may still trade; all of it for one that is not among them."""
+        if order_id not in self.left:
+            return self.total
+        taken = self.total
+        # From the newest: an order that is looked at is mostly among the last.
+        for other, left in reversed(self.left.items()):
+            taken -= left
+            if other == order_id:
+                break
+        return taken
+
+
 class Broker:
     """Assets by user. It hears of trades and days, and stands on the way of orders. See the package for parts."""
 
@@ -61,7 +89,7 @@ class Broker:
         self.assets: Mapping[str, Assets] = {name: Assets(self._market, user) for name, user in exchange.users.items()}
         self.day = TradingDay(-1)
         self.requests: dict[str, tuple[str, dict[str, int]]] = {}
-        self._working: dict[tuple[str, Key, int], dict[str, int]] = {}
+        self._working: dict[tuple[str, Key, int], Working] = {}
         self._provided: dict[str, Provided] = {}
         exchange.hearers.add(self.hear)
         exchange.passage.risk.append(self.check)
@@ -83,12 +111,13 @@ class Broker:
     def _follow(self, order: OrderState) -> None:
         key = (order.user_id, Key(order.listed.id, order.product), int(order.side))
         purse = self.purse(order.user_id, order.listed)
+        working = self._working.setdefault(key, Working())
         if order.is_final or order.status == Status.AMO:
-            self._working.get(key, {}).pop(order.order_id, None)
+            working.be(order.order_id, 0)
             if self._provided.pop(order.order_id, None) is not None:
                 purse.reserve(order.order_id, 0)
             return
-        self._working.setdefault(key, {})[order.order_id] = order.left
+        working.be(order.order_id, order.left)
         provided = self._provided.get(order.order_id)
         if provided is not None and (provided.terms is not order.terms or provided.filled != order.filled):
             self._provide(order, purse.need(self.wish(_intent(order))) or 0)
@@ -204,12 +233,8 @@ class Broker:
     def _taken(self, intent: Intent) -> int:
         """Return how many units earlier open orders on the same side would trade."""
         key = (intent.user_id, Key(intent.listed.id, intent.product), int(intent.side))
-        taken = 0
-        for order_id, left in self._working.get(key, {}).items():
-            if order_id == intent.order_id:
-                break
-            taken += left
-        return taken
+        working = self._working.get(key)
+        return working.before(intent.order_id) if working is not None else 0
 
     def _holds(self, rule: Rule) -> bool:
         return self._exchange.switches.holds(rule, self._market.day)

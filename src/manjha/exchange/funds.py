@@ -250,7 +250,10 @@ class Purse:
         }
 
     def held(self) -> MarginBreakdown:
-        """Return the margin of all contracts that are held, in its parts."""
+        """Return the margin of all contracts that are held, in its parts, at the last prices.
+
+        What is blocked is that of the last trade in the underlying, or of the day's beginning.
+        """
         first: dict[str, Instrument] = {}
         for position in self.portfolio.open_positions():
             instrument = self.margins.instruments[position.key.instrument]
