@@ -94,6 +94,8 @@ class Assets:
         self.purse(listed.instrument).move(key, new, qty)
         value = self.rows[key].take_out(qty, overnight=overnight)
         self.rows.setdefault(Key(key.instrument, new), Row()).put_in(qty, value, overnight=overnight)
+        if self.rows[key] == Row():
+            del self.rows[key]
 
     # ---- the day
 
