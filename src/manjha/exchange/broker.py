@@ -13,7 +13,7 @@ import msgspec
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import format_px
 from manjha.domain.orders import Product, Side
-from manjha.exchange.assets import Assets
+from manjha.exchange.assets import Assets, AssetsState
 from manjha.exchange.errors import Kind, KiteError, bad_input
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, Traded
 from manjha.exchange.funds import Prices, Purse, Wish
@@ -55,9 +55,9 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
 class Working:
     """Open orders of one account on one side of one position, oldest first: what each may still trade, in units."""
 
-    def __init__(self) -> None:
-        self.left: dict[str, int] = {}
-        self.total = 0
+    def __init__(self, left: dict[str, int] | None = None) -> None:
+        self.left = left or {}
+        self.total = sum(self.left.values())
 
     def be(self, order_id: str, left: int) -> None:
         """Take what an order may still trade; 0 takes it away."""
@@ -80,6 +80,16 @@ class Working:
         return taken
 
 
+class BrokerState(msgspec.Struct):
+    """What the broker keeps, as it is saved; open orders by user, position and side, oldest first."""
+
+    day: TradingDay
+    assets: dict[str, AssetsState]
+    requests: dict[str, tuple[str, dict[str, int]]]
+    working: list[tuple[tuple[str, Key, int], dict[str, int]]]
+    provided: dict[str, Provided]
+
+
 class Broker:
     """Assets by user. It hears of trades and days, and stands on the way of orders. See the package for parts."""
 
@@ -95,6 +105,21 @@ class Broker:
         exchange.passage.risk.append(self.check)
         exchange.passage.change_checks.append(self.check_change)
         exchange.checks.further.append(self.check_early)
+
+    # ---- what is saved
+
+    def state(self) -> BrokerState:
+        """Return what a restored broker goes on with."""
+        assets = {name: one.state() for name, one in self.assets.items()}
+        working = [(key, one.left) for key, one in self._working.items()]
+        return BrokerState(self.day, assets, self.requests, working, self._provided)
+
+    def restore(self, state: BrokerState) -> None:
+        """Go on where a broker of the same users stopped."""
+        self.day, self.requests, self._provided = state.day, state.requests, state.provided
+        for name, one in state.assets.items():
+            self.assets[name].restore(one)
+        self._working = {key: Working(left) for key, left in state.working}
 
     # ---- what is heard
 
@@ -119,7 +144,7 @@ class Broker:
             return
         working.be(order.order_id, order.left)
         provided = self._provided.get(order.order_id)
-        if provided is not None and (provided.terms is not order.terms or provided.filled != order.filled):
+        if provided is not None and (provided.terms != order.terms or provided.filled != order.filled):
             self._provide(order, purse.need(self.wish(_intent(order))) or 0)
 
     def _provide(self, order: OrderState, amount: int) -> None:
