@@ -47,6 +47,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = API_KEY
     api_secret: str = API_SECRET
     redirect_url: str = ""
+    postback_url: str = ""
     auto_login: bool = False
     limits: bool = True
     rules: Mapping[str, str] = {}
@@ -95,7 +96,10 @@ def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[Tr
 
 
 def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
-    app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
+    app = App(
+        api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url,
+        postback_url=words.postback_url,
+    )  # fmt: skip
     users = [User(user_id=name, name=f"{name} (simulated)") for name in words.users or ("SIM001",)]
     return Founding(
         rules, source, days, [app], users, words.seed, switched(words.rules), limits=words.limits,

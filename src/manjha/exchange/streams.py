@@ -17,7 +17,7 @@ from manjha.exchange.accounts import Plan
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, TokenEnded
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.packets import Mode, frame, packet
+from manjha.exchange.packets import Detail, frame, packet
 from manjha.exchange.postbacks import News, message
 from manjha.exchange.sessions import Session
 
@@ -42,7 +42,7 @@ class Stream:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.modes: dict[int, Mode] = {}
+        self.modes: dict[int, Detail] = {}
         self.changed: dict[int, None] = {}
         self.texts: deque[str] = deque(maxlen=TEXTS_MAX)
         self.is_over = False
@@ -56,9 +56,9 @@ class Streams:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._news = News()
+        self._news = News(exchange.book.orders.values())
         self._watching: dict[int, dict[Stream, None]] = {}
-        self._packets: dict[tuple[int, Mode, int], bytes] = {}
+        self._packets: dict[tuple[int, Detail, int], bytes] = {}
         self.all: dict[Stream, None] = {}
         self.stirs: Callable[[Stream], None] = lambda _stream: None
         exchange.tick_hearers.append(self._tick)
@@ -100,10 +100,10 @@ class Streams:
             self._subscribe(stream, _tokens(asked.v), None)
         elif asked.a == "unsubscribe":
             self._unsubscribe(stream, _tokens(asked.v))
-        elif asked.a == "mode" and isinstance(asked.v, list) and len(asked.v) == 2 and asked.v[0] in list(Mode):
-            self._subscribe(stream, _tokens(asked.v[1]), Mode(asked.v[0]))
+        elif asked.a == "mode" and isinstance(asked.v, list) and len(asked.v) == 2 and asked.v[0] in list(Detail):
+            self._subscribe(stream, _tokens(asked.v[1]), Detail(asked.v[0]))
 
-    def _subscribe(self, stream: Stream, tokens: Iterable[int], mode: Mode | None) -> None:
+    def _subscribe(self, stream: Stream, tokens: Iterable[int], mode: Detail | None) -> None:
         """Subscribe to instruments, or change their mode; what is there is sent at once, also when nothing trades."""
         listing = self._exchange.market.listing
         surplus = 0
@@ -115,7 +115,7 @@ class Streams:
                 surplus += 1
                 continue
             # What a bare subscription gives is not documented; clients take it to be this.
-            stream.modes[token] = mode or stream.modes.get(token, Mode.QUOTE)
+            stream.modes[token] = mode or stream.modes.get(token, Detail.QUOTE)
             self._watching.setdefault(token, {})[stream] = None
             stream.changed[token] = None
         if surplus:
@@ -142,7 +142,7 @@ class Streams:
         stream.texts.clear()
         return frame(bodies) if bodies else b"", texts
 
-    def _packet(self, token: int, mode: Mode) -> bytes:
+    def _packet(self, token: int, mode: Detail) -> bytes:
         """Return the packet of an instrument, made once for all connections; empty before it ever had a price.
 
         The stamp is that of the last trade: after the close, and before the first trade of a day, it is an old one.

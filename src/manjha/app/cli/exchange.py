@@ -32,6 +32,7 @@ def serve(
         str, typer.Option("--api-secret", help="Of the app; it protects nothing.")
     ] = "simulated-secret",  # noqa: S107 - no secret
     redirect_url: Annotated[str, typer.Option("--redirect-url", help="Where a login ends.")] = "",
+    postback_url: Annotated[str, typer.Option("--postback-url", help="Where news of the app's orders goes.")] = "",
     auto_login: Annotated[bool, typer.Option("--auto-login", help="Log in without the form.")] = False,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Without rate limits.")] = False,
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
@@ -51,7 +52,8 @@ def serve(
     words = ExchangeWords(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
-        auto_login=auto_login, limits=not no_limits, rules={name: word for name, _, word in pairs},
+        postback_url=postback_url, auto_login=auto_login, limits=not no_limits,
+        rules={name: word for name, _, word in pairs},
     )  # fmt: skip
     served, made = exchange_app(load_settings(), words, day_of(system_clock().now_ns()))
     listener = listening(host, port)
