@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from manjha.domain.errors import UsageError
+from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import TradingDay, at, parse_clock, parse_day
 from manjha.exchange.accounts import App, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
+from manjha.exchange.faults import Plan, read_plan
 from manjha.exchange.sources import BarDays, DaySource
 from manjha.exchange.switches import switched
 from manjha.market.calendar import trading_days
@@ -51,6 +53,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     auto_login: bool = False
     limits: bool = True
     rules: Mapping[str, str] = {}
+    faults: Path | None = None
 
 
 def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
@@ -60,6 +63,8 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     ------
     UsageError
         A day on which nothing trades, or no calendar for it.
+    DataError
+        A fault plan that cannot be carried out.
     """
     from manjha.app.bootstrap import market_rules
     from manjha.exchange.application import create_app
@@ -68,8 +73,21 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     days = days_asked(rules, words, today)
     start_ns = at(days[0], parse_clock(words.clock))
     exchange = found(_founding(rules, synthetic_days(rules, words, days), days, words), start_ns)
+    if words.faults is not None:
+        exchange.mishaps.arm(fault_plan(words.faults), exchange.now_ns)
     clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
     return create_app(exchange, clock), exchange
+
+
+def fault_plan(path: Path) -> Plan:
+    """Return the fault plan of a file. Raises `UsageError` where it cannot be read, `DataError` for what it says."""
+    try:
+        raw = msgspec.toml.decode(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"no fault plan can be read from {path}: {error.strerror}", hint="Correct --faults.") from None
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is no TOML: {error}", hint="docs/exchange-faults.md has an example.") from None
+    return read_plan(raw)
 
 
 def days_asked(rules: "MarketRules", words: ExchangeWords, today: TradingDay) -> Sequence[TradingDay]:

@@ -6,13 +6,15 @@ Boundary
 brought to a moment by `advance`. Below it: `market` (ticks, standings, the venue that all accounts share), `book`
 (orders and trades of the day, ids), `desk` (place, modify, cancel), `passage` (the way of an order, stage by stage),
 `varieties`, `checks` (what is refused at once), `hours`, `sessions`, `accounts`, `listing`, `limits`, `switches`
-(dated rules), `agenda` (what is due, as plain values), `events` (what others hear of).
+(dated rules), `agenda` (what is due, as plain values), `events` (what others hear of). What goes wrong by plan:
+`faults` (the plan), `mishaps` (at work). What gathers to be sent: `streams`, `postbox`.
 
 **Wire**: `calls` (a request and its answer as plain values; `answered` checks session, limits, plan, address), `routes`
 (a module a topic, each with its `ROUTES`, joined in `routes.table`), `wire` (numbers and times), `errors` (the one
 exception; `application` turns it into a body).
 
-**Shell**: `application` (Starlette), `clock` (real time to the exchange's), `serving` (uvicorn). Nothing else waits.
+**Shell**: `application` (Starlette), `clock` (real time to the exchange's), `serving` (uvicorn), `streaming`
+(WebSockets), `posting` (postbacks), `striking` (faults on a socket). Nothing else waits.
 
 How a further part plugs in
 ---------------------------

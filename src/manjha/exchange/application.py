@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 
+from manjha.exchange import striking
 from manjha.exchange.calls import Answer, Call, Route, answered, success
 from manjha.exchange.clock import Time
 from manjha.exchange.errors import Kind, KiteError
@@ -75,10 +76,14 @@ def _path(exchange: Exchange, time: Time, route: Route) -> Path:
         body = await request.body() if route.method in ("POST", "PUT") else b""
         time.bring()
         call = _call(request, body, time.mono_ns())
-        try:
-            return _response(answered(exchange, route, call), request)
-        except KiteError as error:
-            return _error(error)
+
+        def made() -> Response:
+            try:
+                return _response(answered(exchange, route, call), request)
+            except KiteError as error:
+                return _error(error)
+
+        return await striking.answer(exchange, request, made)
 
     return Path(route.path, endpoint, methods=[route.method], name=f"{route.method} {route.path}")
 

@@ -14,6 +14,7 @@ from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
 from manjha.exchange.limits import RateLimits
 from manjha.exchange.market import Market
+from manjha.exchange.mishaps import Mishaps
 from manjha.exchange.passage import Pace, Passage
 from manjha.exchange.sessions import DAY_STARTS, Sessions
 from manjha.exchange.sources import DaySource
@@ -71,6 +72,7 @@ class Exchange:
         checks = Checks(self.market, founding.switches)
         self.passage = Passage(self.market, self.book, self.agenda, self.hearers, checks, founding.pace)
         self.desk = Desk(self.market, self.book, self.passage, checks)
+        self.mishaps = Mishaps(self.agenda, self.market, self.sessions, self.passage)
         self.hearers.add(self.desk.varieties.hear)
         self.tick_hearers: list[TickHearer] = []
         self.now_ns = TsNs(0)

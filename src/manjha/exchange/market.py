@@ -65,7 +65,10 @@ class Standing(msgspec.Struct, gc=False):
 
 
 class Market:
-    """The market of the day. Times are moments of the exchange's own clock."""
+    """The market of the day. Times are moments of the exchange's own clock.
+
+    `frozen` are instruments that stand at a circuit limit, whatever their ticks say, each with its price.
+    """
 
     def __init__(self, rules: MarketRules, source: DaySource, fills: FillRules | None = None) -> None:
         self.rules = rules
@@ -77,6 +80,7 @@ class Market:
         self.sessions: dict[InstrumentId, Session] = {}
         self.today: Mapping[InstrumentId, DayRules] = {}
         self.day = TradingDay(-1)
+        self.frozen: dict[InstrumentId, int] = {}
         self._ticks: Iterator[Tick] = iter(())
         self._next: Tick | None = None
 
@@ -85,6 +89,7 @@ class Market:
     def begin_day(self, day: TradingDay) -> None:
         """Lay out a day: sessions, previous closes, circuit limits, and its ticks from the start."""
         self.day = day
+        self.frozen.clear()
         trading = [one for one in self.source.instruments if _trades(self.rules, one, day)]
         self.sessions = {one.id: session(self.rules, one, day) for one in trading}
         calendar = CalendarSessions(self.rules, 0)
@@ -135,6 +140,8 @@ class Market:
         tick = self._next
         assert tick is not None  # noqa: S101 - by the contract
         self._next = next(self._ticks, None)
+        if self.frozen and tick.instrument in self.frozen:
+            tick = msgspec.structs.replace(tick, px=Px(self.frozen[tick.instrument]))
         self.standings[tick.instrument].take(tick)
         return tick, self.venue.on_tick(tick)
 

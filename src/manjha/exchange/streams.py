@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
-from manjha.domain.moments import HOUR_NS, MINUTE_NS, at
+from manjha.domain.moments import HOUR_NS, MINUTE_NS, SECOND_NS, at
 from manjha.domain.ticks import Tick
 from manjha.exchange.accounts import Plan
+from manjha.exchange.agenda import NEVER
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, TokenEnded
 from manjha.exchange.exchange import Exchange
+from manjha.exchange.faults import StreamMishap
 from manjha.exchange.packets import Detail, frame, packet
 from manjha.exchange.postbacks import News, message
 from manjha.exchange.sessions import Session
@@ -38,7 +40,11 @@ class _Asked(msgspec.Struct):
 
 
 class Stream:
-    """One connection. `is_over` tells that its login has ended."""
+    """One connection. `is_over` tells that its login has ended.
+
+    By a fault it has nothing to say from `mute_ns` on, and is `silent` then even of heartbeats; `held` are messages
+    that wait to come too late.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -46,6 +52,9 @@ class Stream:
         self.changed: dict[int, None] = {}
         self.texts: deque[str] = deque(maxlen=TEXTS_MAX)
         self.is_over = False
+        self.mute_ns: int = NEVER
+        self.silent = False
+        self.held: list[str] = []
 
 
 class Streams:
@@ -79,6 +88,9 @@ class Streams:
         if sum(one.session.api_key == api_key for one in self.all) >= CONNECTIONS_MAX:
             raise KiteError(Kind.NETWORK, "Too many connections.", 429)
         stream = Stream(session)
+        if fault := self._exchange.mishaps.joins(session.user_id):
+            stream.mute_ns = self._exchange.now_ns + round(fault.seconds * SECOND_NS)
+            stream.silent = fault.what is StreamMishap.SILENT
         self.all[stream] = None
         return stream
 
@@ -136,11 +148,21 @@ class Streams:
 
     def taken(self, stream: Stream) -> tuple[bytes, list[str]]:
         """Take out what has gathered: a frame of what has changed, empty where nothing has, and the messages."""
+        if self._is_mute(stream):
+            stream.changed.clear()
+            stream.texts.clear()
         bodies = [found for token in stream.changed if (found := self._packet(token, stream.modes[token]))]
         stream.changed.clear()
         texts = list(stream.texts)
         stream.texts.clear()
         return frame(bodies) if bodies else b"", texts
+
+    def is_silent(self, stream: Stream) -> bool:
+        """Tell whether a connection gives no sign of life."""
+        return stream.silent and self._is_mute(stream)
+
+    def _is_mute(self, stream: Stream) -> bool:
+        return self._exchange.now_ns >= stream.mute_ns
 
     def _packet(self, token: int, mode: Detail) -> bytes:
         """Return the packet of an instrument, made once for all connections; empty before it ever had a price.
@@ -148,7 +170,10 @@ class Streams:
         The stamp is that of the last trade: after the close, and before the first trade of a day, it is an old one.
         """
         market = self._exchange.market
-        listed = market.listing.by_token[token]
+        listed = market.listing.by_token.get(token)
+        if listed is None:
+            # The list of instruments has changed since.
+            return b""
         standing = market.standings[listed.id]
         if not standing.last and not standing.close:
             return b""
@@ -187,7 +212,8 @@ class Streams:
         for stream in self.all:
             if stream.session.user_id == event.user_id:
                 app = self._exchange.apps[stream.session.api_key]
-                stream.texts.append(_text("order", message(event.row, status, app)))
+                text = _text("order", message(event.row, status, app))
+                stream.texts.extend(self._exchange.mishaps.told(event.user_id, text, stream.held))
                 self.stirs(stream)
 
 

@@ -1,11 +1,12 @@
 """All that can be asked of the exchange."""
 
 from manjha.exchange.calls import Route
-from manjha.exchange.routes import instruments, orders, session, simulation
+from manjha.exchange.routes import faults, instruments, orders, session, simulation
 
 ROUTES: tuple[Route, ...] = (
     *session.ROUTES,
     *orders.ROUTES,
     *instruments.ROUTES,
     *simulation.ROUTES,
+    *faults.ROUTES,
 )
