@@ -1,5 +1,6 @@
 """Puts the exchange server together: its market, its people, its time."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from manjha.exchange.accounts import App, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
 from manjha.exchange.faults import Plan, read_plan
+from manjha.exchange.saved import restore, saved
 from manjha.exchange.sources import BarDays, DaySource
 from manjha.exchange.switches import switched
 from manjha.market.calendar import trading_days
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from manjha.app.settings import Settings
+    from manjha.exchange.application import Chore
     from manjha.market.rules import MarketRules
 
 API_KEY, API_SECRET = "simulated", "simulated-secret"
@@ -54,6 +57,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     limits: bool = True
     rules: Mapping[str, str] = {}
     faults: Path | None = None
+    state: Path | None = None
 
 
 def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
@@ -64,7 +68,7 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     UsageError
         A day on which nothing trades, or no calendar for it.
     DataError
-        A fault plan that cannot be carried out.
+        A fault plan that cannot be carried out, or a saved state that cannot be read.
     """
     from manjha.app.bootstrap import market_rules
     from manjha.exchange.application import create_app
@@ -73,10 +77,50 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     days = days_asked(rules, words, today)
     start_ns = at(days[0], parse_clock(words.clock))
     exchange = found(_founding(rules, synthetic_days(rules, words, days), days, words), start_ns)
+    chores = []
+    if words.state is not None:
+        restore_from(exchange, words.state)
+        chores.append(kept(exchange, words.state))
     if words.faults is not None:
         exchange.mishaps.arm(fault_plan(words.faults), exchange.now_ns)
-    clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
-    return create_app(exchange, clock), exchange
+    clock = Time(exchange, time.monotonic_ns, exchange.now_ns, words.speed, stands=words.paused)
+    return create_app(exchange, clock, chores=chores), exchange
+
+
+def restore_from(exchange: Exchange, path: Path) -> None:
+    """Let an exchange go on where the file says; where there is none it begins anew. Raises as `saved.restore`."""
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"no state can be read from {path}: {error.strerror}", hint="Correct --state.") from None
+    restore(exchange, body)
+
+
+def kept(exchange: Exchange, path: Path) -> "Chore":
+    """Return the chore that saves an exchange in a file when it ends; `exchange.save` does so at any time.
+
+    A draft takes the file's place: whatever happens, a whole state is there. Raises `UsageError` for no such folder.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"no folder {path.parent} to save the state in", hint="Make it, or correct --state.")
+    draft = path.with_name(f"{path.name}.draft")
+
+    def save() -> int:
+        size = draft.write_bytes(saved(exchange))
+        draft.replace(path)
+        return size
+
+    exchange.save = save
+
+    async def at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            save()
+
+    return at_the_end
 
 
 def fault_plan(path: Path) -> Plan:

@@ -20,7 +20,8 @@ How a further part plugs in
 ---------------------------
 - State of its own is a class that is made with the `Exchange`: it calls `exchange.hearers.add(self.hear)` for events,
   `exchange.tick_hearers.append(...)` for ticks, `exchange.agenda.on(Kind, does)` and `exchange.agenda.put(ts_ns,
-  value)` for what it does later, `exchange.passage.risk.append(...)` to refuse orders that have an id already.
+  value)` for what it does later, `exchange.passage.risk.append(...)` to refuse orders that have an id already, and
+  `exchange.keeps[name] = Keeper(...)` for what is saved of it (`saved`).
 - Its routes are a module in `routes` with a `ROUTES` tuple, and one line in `routes.table`.
 - What is no request (WebSockets, senders) goes into `application.create_app` as `further` routes and `chores`.
 - It raises `errors.KiteError` and nothing else for what a client did.

@@ -1,7 +1,7 @@
 """The exchange as one value: who there is, what the market does, the book, and what is due; time comes from outside."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import TradingDay, TsNs, at
@@ -14,7 +14,7 @@ from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
 from manjha.exchange.limits import RateLimits
 from manjha.exchange.market import Market
-from manjha.exchange.mishaps import Mishaps
+from manjha.exchange.mishaps import Mishaps, MishapState
 from manjha.exchange.passage import Pace, Passage
 from manjha.exchange.sessions import DAY_STARTS, Sessions
 from manjha.exchange.sources import DaySource
@@ -24,6 +24,14 @@ from manjha.simulator.fills import FillRules
 
 TickHearer: TypeAlias = Callable[[Tick], None]
 Part: TypeAlias = Callable[["Exchange"], object]
+
+
+class Keeper(NamedTuple):
+    """How a part is saved with the exchange: the type of its state, what gives it, and what takes it back."""
+
+    kind: type
+    state: Callable[[], Any]
+    restore: Callable[[Any], None]
 
 
 class Founding(NamedTuple):
@@ -58,6 +66,7 @@ class Exchange:
             raise UsageError(
                 "an exchange needs an app and a user", hint="Give --user, or leave it out for the usual one."
             )
+        self.founding = founding
         self.rules = founding.rules
         self.apps = {app.api_key: app for app in founding.apps}
         self.users = {user.user_id: user for user in founding.users}
@@ -73,6 +82,8 @@ class Exchange:
         self.passage = Passage(self.market, self.book, self.agenda, self.hearers, checks, founding.pace)
         self.desk = Desk(self.market, self.book, self.passage, checks)
         self.mishaps = Mishaps(self.agenda, self.market, self.sessions, self.passage)
+        self.keeps = {"mishaps": Keeper(MishapState, self.mishaps.state, self.mishaps.restore)}
+        self.save: Callable[[], int] | None = None
         self.hearers.add(self.desk.varieties.hear)
         self.tick_hearers: list[TickHearer] = []
         self.now_ns = TsNs(0)

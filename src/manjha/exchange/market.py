@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
+from manjha.domain.errors import UsageError
 from manjha.domain.events import Event
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
@@ -20,7 +21,7 @@ from manjha.market.rules import MarketRules
 from manjha.market.sessions import Session, session
 from manjha.risk.gate import DayRules
 from manjha.simulator.fills import FillRules, VenueModels
-from manjha.simulator.tick_venue import TickVenue
+from manjha.simulator.tick_venue import TickVenue, VenueState
 
 WIDE, TIGHT = 200_000_000, 100_000_000
 """Daily bands in 1e-9: shares without derivatives, and everything else that has one (fact sheet 2.3.8)."""
@@ -64,10 +65,20 @@ class Standing(msgspec.Struct, gc=False):
             self.turnover += px * tick.volume
 
 
+class MarketState(msgspec.Struct):
+    """What of the market is kept: the day, how many of its ticks were taken, and what they and the orders left."""
+
+    day: TradingDay
+    taken: int
+    standings: dict[InstrumentId, Standing]
+    venue: VenueState
+
+
 class Market:
     """The market of the day. Times are moments of the exchange's own clock.
 
-    `frozen` are instruments that stand at a circuit limit, whatever their ticks say, each with its price.
+    `frozen` are instruments that stand at a circuit limit, whatever their ticks say, each with its price. `taken`
+    counts the ticks of the day.
     """
 
     def __init__(self, rules: MarketRules, source: DaySource, fills: FillRules | None = None) -> None:
@@ -81,6 +92,7 @@ class Market:
         self.today: Mapping[InstrumentId, DayRules] = {}
         self.day = TradingDay(-1)
         self.frozen: dict[InstrumentId, int] = {}
+        self.taken = 0
         self._ticks: Iterator[Tick] = iter(())
         self._next: Tick | None = None
 
@@ -101,6 +113,7 @@ class Market:
         self.venue.set_bands({name: standing.close for name, standing in self.standings.items()})
         for name, book in self.venue.books.items():
             self.standings[name].band_low, self.standings[name].band_high = book.band_low, book.band_high
+        self.taken = 0
         self._ticks = self.source.ticks(day)
         self._next = next(self._ticks, None)
 
@@ -140,10 +153,33 @@ class Market:
         tick = self._next
         assert tick is not None  # noqa: S101 - by the contract
         self._next = next(self._ticks, None)
+        self.taken += 1
         if self.frozen and tick.instrument in self.frozen:
             tick = msgspec.structs.replace(tick, px=Px(self.frozen[tick.instrument]))
         self.standings[tick.instrument].take(tick)
         return tick, self.venue.on_tick(tick)
+
+    # ---- what is kept
+
+    def state(self) -> "MarketState":
+        """Return what a restored market goes on with."""
+        return MarketState(self.day, self.taken, self.standings, self.venue.state())
+
+    def restore(self, state: "MarketState") -> None:
+        """Go on where a market of the same source stopped. Raises `UsageError` where its ticks are others."""
+        if state.day >= 0:
+            self.begin_day(state.day)
+            for _ in range(state.taken):
+                tick, self._next = self._next, next(self._ticks, None)
+            self.taken = state.taken
+            latest_ns = max(one.last_ns for one in state.standings.values())
+            if state.taken and (tick is None or tick.ts_ns != latest_ns):
+                raise UsageError(
+                    "the state was saved with another market",
+                    hint="Serve it with the --seed and --ticks-per-bar of then.",
+                )
+        self.standings = state.standings
+        self.venue.restore(state.venue)
 
     # ---- orders
 

@@ -37,6 +37,9 @@ def serve(
     auto_login: Annotated[bool, typer.Option("--auto-login", help="Log in without the form.")] = False,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Without rate limits.")] = False,
     faults: Annotated[Path | None, typer.Option("--faults", help="A plan of what goes wrong, in TOML.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="File to go on from, and to save in at the end.")
+    ] = None,
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
 ) -> None:
     """Serve a simulated exchange until ^C. Nothing in it is real: market, accounts and money are made up."""
@@ -55,7 +58,7 @@ def serve(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
         postback_url=postback_url, auto_login=auto_login, limits=not no_limits,
-        faults=faults, rules={name: word for name, _, word in pairs},
+        faults=faults, state=state, rules={name: word for name, _, word in pairs},
     )  # fmt: skip
     served, made = exchange_app(load_settings(), words, day_of(system_clock().now_ns()))
     listener = listening(host, port)

@@ -1,7 +1,7 @@
 """All that can be asked of the exchange."""
 
 from manjha.exchange.calls import Route
-from manjha.exchange.routes import faults, instruments, orders, session, simulation
+from manjha.exchange.routes import faults, instruments, orders, saving, session, simulation
 
 ROUTES: tuple[Route, ...] = (
     *session.ROUTES,
@@ -9,4 +9,5 @@ ROUTES: tuple[Route, ...] = (
     *instruments.ROUTES,
     *simulation.ROUTES,
     *faults.ROUTES,
+    *saving.ROUTES,
 )
