@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manjha.domain.errors import DataError
+from manjha.domain.money import RUPEE, Cash
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.faults import read_plan
+from manjha.exchange.manual import Habits
+from manjha.exchange.rms import RmsState
 from manjha.exchange.saved import restore, saved
 from tests.fakes.exchanges import an_exchange, form, run, session_of
 
@@ -100,6 +103,9 @@ def step(exchange: Exchange, seed: int) -> None:
 @given(seed=st.integers(0, 10**6), before=st.integers(0, 25), after=st.integers(1, 15), clock=st.sampled_from(CLOCKS))
 def test_run_save_restore_run_on_is_run_on(seed: int, before: int, after: int, clock: str) -> None:
     first = an_exchange(clock)
+    if seed % 2:
+        first.manual.begin(Habits("AB1234", seed, 30.0), first.now_ns)
+        first.rms.settings = RmsState(squares_off=True, margin=Cash(500_000 * RUPEE))
     for number in range(before):
         step(first, seed + number)
     body = saved(first)

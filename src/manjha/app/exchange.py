@@ -10,10 +10,13 @@ import msgspec
 
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import TradingDay, at, parse_clock, parse_day
+from manjha.domain.money import Cash, parse_px
 from manjha.exchange.accounts import App, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
 from manjha.exchange.faults import Plan, read_plan
+from manjha.exchange.manual import Habits
+from manjha.exchange.rms import RmsState
 from manjha.exchange.saved import restore, saved
 from manjha.exchange.sources import BarDays, DaySource
 from manjha.exchange.switches import switched
@@ -58,6 +61,9 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[str, str] = {}
     faults: Path | None = None
     state: Path | None = None
+    manual_trader: str = ""
+    rms: bool = False
+    rms_margin: str = ""
 
 
 def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
@@ -78,13 +84,30 @@ def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) 
     start_ns = at(days[0], parse_clock(words.clock))
     exchange = found(_founding(rules, synthetic_days(rules, words, days), days, words), start_ns)
     chores = []
+    let_act(exchange, words)
     if words.state is not None:
+        # Who acted then acts on, whatever the options of now say.
         restore_from(exchange, words.state)
         chores.append(kept(exchange, words.state))
     if words.faults is not None:
         exchange.mishaps.arm(fault_plan(words.faults), exchange.now_ns)
     clock = Time(exchange, time.monotonic_ns, exchange.now_ns, words.speed, stands=words.paused)
     return create_app(exchange, clock, chores=chores), exchange
+
+
+def let_act(exchange: Exchange, words: ExchangeWords) -> None:
+    """Let a manual trader and risk management act as asked. Raises `UsageError`, and `DataError` for the margin."""
+    if words.manual_trader:
+        if words.manual_trader not in exchange.users:
+            raise UsageError(
+                f"--manual-trader names {words.manual_trader}, the users are {', '.join(exchange.users)}",
+                hint="Name one of them, or add it by --user.",
+            )
+        exchange.manual.begin(Habits(words.manual_trader, words.seed), exchange.now_ns)
+    margin = parse_px(words.rms_margin) if words.rms_margin else 0
+    if margin < 0:
+        raise UsageError("--rms-margin cannot be negative", hint="Give rupees, for example 50000.")
+    exchange.rms.settings = RmsState(squares_off=words.rms, margin=Cash(margin))
 
 
 def restore_from(exchange: Exchange, path: Path) -> None:

@@ -13,9 +13,11 @@ from manjha.exchange.checks import Checks
 from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
 from manjha.exchange.limits import RateLimits
+from manjha.exchange.manual import ManualState, ManualTrader
 from manjha.exchange.market import Market
 from manjha.exchange.mishaps import Mishaps, MishapState
 from manjha.exchange.passage import Pace, Passage
+from manjha.exchange.rms import Rms, RmsState
 from manjha.exchange.sessions import DAY_STARTS, Sessions
 from manjha.exchange.sources import DaySource
 from manjha.exchange.switches import Switches
@@ -82,7 +84,14 @@ class Exchange:
         self.passage = Passage(self.market, self.book, self.agenda, self.hearers, checks, founding.pace)
         self.desk = Desk(self.market, self.book, self.passage, checks)
         self.mishaps = Mishaps(self.agenda, self.market, self.sessions, self.passage)
-        self.keeps = {"mishaps": Keeper(MishapState, self.mishaps.state, self.mishaps.restore)}
+        self.manual = ManualTrader(self.agenda, self.market, self.book, self.desk)
+        self.rms = Rms(self.agenda, self.market, self.book, self.passage)
+        self.hearers.add(self.rms.hear)
+        self.keeps = {
+            "mishaps": Keeper(MishapState, self.mishaps.state, self.mishaps.restore),
+            "manual": Keeper(ManualState, self.manual.state, self.manual.restore),
+            "rms": Keeper(RmsState, self.rms.state, self.rms.restore),
+        }
         self.save: Callable[[], int] | None = None
         self.hearers.add(self.desk.varieties.hear)
         self.tick_hearers: list[TickHearer] = []

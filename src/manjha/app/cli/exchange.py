@@ -40,6 +40,9 @@ def serve(
     state: Annotated[
         Path | None, typer.Option("--state", help="File to go on from, and to save in at the end.")
     ] = None,
+    manual_trader: Annotated[str, typer.Option("--manual-trader", help="A user who trades by hand as well.")] = "",
+    rms: Annotated[bool, typer.Option("--rms", help="The broker squares intraday positions off.")] = False,
+    rms_margin: Annotated[str, typer.Option("--rms-margin", help="Rupees that an order may be worth.")] = "",
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
 ) -> None:
     """Serve a simulated exchange until ^C. Nothing in it is real: market, accounts and money are made up."""
@@ -58,7 +61,8 @@ def serve(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
         postback_url=postback_url, auto_login=auto_login, limits=not no_limits,
-        faults=faults, state=state, rules={name: word for name, _, word in pairs},
+        faults=faults, state=state, manual_trader=manual_trader, rms=rms, rms_margin=rms_margin,
+        rules={name: word for name, _, word in pairs},
     )  # fmt: skip
     served, made = exchange_app(load_settings(), words, day_of(system_clock().now_ns()))
     listener = listening(host, port)
