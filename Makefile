@@ -32,7 +32,7 @@ BUILT := hatch_build.py src/manjha/strategy/_reader.c
 # Only what exists: packages appear one by one.
 CODE := $(wildcard src tests benchmarks)
 
-.PHONY: help run setup test quick check simulate crash lint types imports tidy audit cov fmt lock bench clean distclean
+.PHONY: help run setup test quick check simulate crash powercut lint types imports tidy audit cov fmt lock bench clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ simulate: .venv/.dev ## Live SEEDS days by chance (2,000 unless given): make sim
 
 crash: .venv/.dev ## Kill a paper trader KILLS times (100 unless given) while it trades: make crash KILLS=500
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -n 0 tests/crash/test_paper_crash.py $(PYTEST_ARGS)
+
+powercut: .venv/.dev ## Cut the power CUTS times (2,000 unless given) while a journal is written: make powercut CUTS=20000
+	CUTS=$(or $(CUTS),2000) $(BIN)/python -m pytest -n 0 tests/crash/test_power_cuts.py $(PYTEST_ARGS)
 
 cov: .venv/.dev ## Run the tests and report branch coverage
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

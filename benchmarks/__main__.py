@@ -49,10 +49,25 @@ def main(what: str = "quick") -> int:
         rows += _run([sys.executable, "-m", "benchmarks.indicators", str(data), "1000000"], "manjha, indicators")
         rows += _interleaved(data)
     _print(rows)
+    replayed = _run([sys.executable, "-m", "benchmarks.replay", str(_events(what))], "manjha")
+    _print_replayed(*replayed)
     out = ROOT / "benchmarks" / "out"
     out.mkdir(exist_ok=True)
-    (out / f"{what}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    return _contract(rows)
+    (out / f"{what}.json").write_text(json.dumps(rows + replayed, indent=1), encoding="utf-8")
+    return _contract(rows) or int(not all(row["same"] for row in replayed))
+
+
+def _events(what: str) -> int:
+    """Return how many events of a journal are replayed."""
+    return 1_000_000 if what != "quick" or os.environ.get("LARGE") else 100_000
+
+
+def _print_replayed(row: dict[str, Any]) -> None:
+    rates = (
+        f"{row['events'] / row['cpu']:,.0f} events/s of processor time, {row['events'] / row['wall']:,.0f} by the clock"
+    )
+    same = "every decision and state as recorded" if row["same"] else "OTHER THAN RECORDED"
+    print(f"journal  {row['events']:,} events replayed in {row['wall']:.1f} s ({rates}, {row['peak_mb']:,} MB): {same}")
 
 
 def _large(what: str) -> list[tuple[str, int]]:

@@ -8,6 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 FEE = 0.0003
 QTY = 100.0
 
@@ -53,6 +54,49 @@ def pair(close: Floats, fast: Floats, slow: Floats) -> tuple[float, int]:
             held = 0.0
             fills += 1
     return cash + held * close[-1], fills
+
+
+@njit(cache=True)
+def pair_row(
+    close: Floats, fast: Floats, slow: Floats, ends: Ints, returns: Floats
+) -> tuple[float, int, float, float, float, float, float]:
+    """Run one pair of W4 and reckon what a sweep keeps of it: returns of the days that end at `ends` are written.
+
+    Returned are final equity, fills, deepest fall, and of the returns mean, deviation, skewness and kurtosis.
+    """
+    cash, held, fills, day = 10_000_000.0, 0.0, 0, 0
+    before = peak = cash
+    worst = 0.0
+    for i in range(len(close)):
+        up = fast[i] > slow[i]
+        if up and held == 0.0:
+            cash -= close[i] * QTY * (1 + FEE)
+            held = QTY
+            fills += 1
+        elif not up and held > 0.0:
+            cash += close[i] * QTY * (1 - FEE)
+            held = 0.0
+            fills += 1
+        equity = cash + held * close[i]
+        if equity >= peak:
+            peak = equity
+        else:
+            worst = min(worst, equity / peak - 1.0)
+        if i == ends[day]:
+            returns[day] = equity / before - 1.0
+            before = equity
+            day += 1
+    mean = returns.mean()
+    second = third = fourth = 0.0
+    for one in returns:
+        square = (one - mean) ** 2
+        second += square
+        third += square * (one - mean)
+        fourth += square * square
+    count = len(returns)
+    deviation = np.sqrt(second / (count - 1))
+    skewness, kurtosis = third / count / (second / count) ** 1.5, fourth / count / (second / count) ** 2
+    return cash + held * close[-1], fills, worst, mean, deviation, skewness, kurtosis
 
 
 @njit(cache=True)

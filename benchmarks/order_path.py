@@ -22,7 +22,8 @@ from manjha.adapters.files.segments import SegmentFolder
 from manjha.adapters.sql.journal import SqlJournal
 from manjha.app.loopback import PaperBroker
 from manjha.app.outbox import Outgoing
-from manjha.app.paper import Around, Session, paper_session
+from manjha.app.paper import paper_session
+from manjha.app.session import Around, Session
 from manjha.app.trader import Trader
 from manjha.domain.bars import MINUTE
 from manjha.domain.commands import Output, SubmitOrder

@@ -24,6 +24,7 @@ from manjha.simulator.fills import FillRules, MarketFill
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import sma
 from manjha.strategy.interface import Changes, Entries, History, Strategy
+from manjha.strategy.params import param
 from manjha.strategy.turns import crossings_at
 
 CAPITAL = Cash(10_000_000 * RUPEE)
@@ -166,24 +167,21 @@ class RotationColumns(Strategy):
 
 
 class PairColumns(Strategy):
-    """W4: W1 over two averages that other pairs share; the slow ones are given with `EPS` added."""
+    """W4: W1 over other lengths, as a sweep varies them."""
 
     name: ClassVar[str] = "w4-columns"
     unit: ClassVar[TargetUnit] = TargetUnit.QTY
-
-    def __init__(self, fast: Mapping[int, Floats], slow: Mapping[int, Floats], pair: tuple[int, int]) -> None:
-        super().__init__()
-        self._fast, self._slow = fast[pair[0]], slow[pair[1]]
-        self._needed = pair[1]
+    fast: int = param(20, low=2, high=500, help="bars of the fast average")
+    slow: int = param(50, low=3, high=1000, help="bars of the slow average")
 
     def history_needed(self) -> int:
         """Return the bars before the first decision."""
-        return self._needed
+        return self.slow
 
     def targets(self, history: History) -> Changes:
         """Hold 100 while the fast average is above, nothing otherwise."""
-        del history
-        return crossings_at(self._fast, self._slow, above=100.0)
+        close = history.column("close")[:, 0]
+        return crossings_at(sma(close, self.fast), sma(close, self.slow), by=EPS, above=100.0)
 
 
 def averages(close: Floats, lengths: Iterable[int], above: float = 0.0) -> dict[int, Floats]:

@@ -13,11 +13,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHARED_ABSENT = "MANJHA_SHARED is absent"
-ABSENT = (SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent", "an official Kite client is absent")
+ABSENT = (
+    SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent", "SQLite cannot be listened to",
+    "an official Kite client is absent",
+)  # fmt: skip
 """Why tests are skipped; the end of a run says how many were, by reason."""
 LONGEST_ID = 120
 PLANTED = "planted bug"
 """Property of a test that found one; the end of a run prints the score."""
+COUNTED = "counted"
+"""Property of a test that says how much it has tried; the end of a run prints that too."""
 
 # No deadlines: the first call of a compiled function compiles it. No database: a failure is shown as an example to
 # keep, not as a file of one machine. CI draws the same examples every time; `HYPOTHESIS_PROFILE=search` looks longer.
@@ -83,9 +88,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if count := sum(reason in words for words in skipped):
             terminalreporter.write_line(f"{count} tests skipped because {reason}", yellow=True)
     passed = terminalreporter.getreports("passed")
+    for line in sorted(str(value) for report in passed for name, value in report.user_properties if name == COUNTED):
+        terminalreporter.write_line(line)
     found = [str(value) for report in passed for name, value in report.user_properties if name == PLANTED]
-    if found:
-        terminalreporter.write_line(f"{len(found)} planted bugs found")
+    missed = terminalreporter.getreports("failed")
+    escaped = [str(value) for report in missed for name, value in report.user_properties if name == "planted"]
+    if found or escaped:
+        told = f"escaped: {', '.join(sorted(escaped))}" if escaped else "none escaped"
+        terminalreporter.write_line(f"{len(found)} of {len(found) + len(escaped)} planted bugs found, {told}")
         for line in sorted(found):
             terminalreporter.write_line(f"  {line}")
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.journal import SqlJournal
 from manjha.adapters.sql.unit_of_work import SqlUnitOfWork
 from manjha.app.cli import main
+from manjha.domain.journal import Entry
 from tests.fakes.databases import forgetful_postgres, url
 from tests.fakes.journaled_runs import ACCOUNT, append, journaled
 from tests.fakes.old_databases import content
 from tests.property.test_core_laws import random_spec
+from tests.simulation.day import Day
+from tests.simulation.journals import disturbed, traded
 
 __all__ = ["forgetful_postgres", "url"]
 
@@ -25,6 +29,7 @@ import os, signal, sys
 from sqlalchemy import event
 from manjha.adapters.sql.database import Database
 from manjha.app.cli import main
+from manjha.domain.journal import Entry
 
 left, plain = [int(sys.argv[2])], Database._open
 
@@ -61,12 +66,25 @@ def said(*words: str) -> int:
     return int(ended.value.code or 0)
 
 
+def of_a_backtest() -> Sequence[Entry]:
+    return journaled(random_spec(7)).entries[:400]
+
+
+def of_a_day_at_a_broker() -> Sequence[Entry]:
+    lived = disturbed(traded(Day(4)), 4)
+    assert lived.account == ACCOUNT
+    return [entry for _, entry in lived.rows][:600]
+
+
 @pytest.mark.slow
-def test_a_kill_anywhere_is_made_good(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("entries", [of_a_backtest, of_a_day_at_a_broker])
+def test_a_kill_anywhere_is_made_good(
+    url: str, entries: Callable[[], Sequence[Entry]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MANJHA_DATABASE_URL", url)
     file = tmp_path / "journal.db"
     journal = SqlJournal(f"sqlite:///{file}", ACCOUNT)
-    append(journal, journaled(random_spec(7)).entries[:400])
+    append(journal, entries())
     journal.close()
     assert said("rebuild", str(file)) == 0
     whole = content(url)

@@ -14,7 +14,7 @@ from manjha.domain.orders import OrderType, Phase, Product, Purpose, Side, Strat
 from manjha.engine.digest import digest
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.requests import RATE_TIMER
-from manjha.engine.snapshots import put_back, snapshot_of
+from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from manjha.research.backtest import prepare
 from manjha.risk.control_limits import ControlLimits
 from manjha.risk.governor import RateLimits
@@ -44,7 +44,7 @@ def come_back(account: Account, **limits: object) -> None:
     bars = minutes(share_named(), [flat(500.0)] * BARS, length=60)
     strategy = Told()
     fresh = prepare(spec_of(strategy, bars, **({"controls": limits_of(**limits)} if limits else {})))
-    put_back(fresh, StrategyMemory(fresh), snapshot_of(account.state, StrategyMemory(account.state)))
+    put_back(fresh, StrategyMemory(fresh), kept_in(snapshot_of(account.state, StrategyMemory(account.state))))
     assert digest(fresh) == digest(account.state)
     account.state, account.strategy = fresh, strategy
 

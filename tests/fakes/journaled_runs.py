@@ -18,7 +18,7 @@ from manjha.engine.step import step
 from manjha.ports.journal import Journal
 from manjha.research import drive
 from manjha.research.backtest import BacktestSpec, run_backtest
-from manjha.services.projection import PositionKey, Reference
+from manjha.services.folding import PositionKey, Reference
 from manjha.services.read_models import reference_of
 from tests.fakes.journals import MemoryJournal, SharedMemory
 

@@ -77,6 +77,18 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "api_tokens": [{"id": "t", "name": "bot", "salt": b"\x00", "hash": b"\xff", "scopes": "[]", "created_ns": AT}],
         "settings": [{"key": "k", "version": 1, "value": "1", "changed_ns": AT, "changed_by": "asha"}],
     },
+    "0007": {
+        "orders": [ORDER | {"id": "o7"}],
+        "trades": [
+            {**{name: ORDER[name] for name in (*WHOSE, "run", "instrument", "side", "product")}, "seq": 7, "id": "f7"}
+            | {"number": 0, "order_id": "o7", "qty": 1, "px": BIG, "reference": 1, "ts_ns": AT, **LINES}
+        ],
+        "projections": [
+            {"account": "ZZ1", "seq": 6, "hash": b"\x00" * 32, "day": 20_000, "strikes": "{}"}
+            | {"desk": '{"epoch":3}', "form": 2}
+        ],
+        "runs": [{**WHOSE, **RUN, "id": "run-7", "started_ns": AT, "closed_ns": AT}],
+    },
     "0006": {"trials": [TRIAL | {"key": "c" * 32, "instruments": "NSE:ALPHA", "chosen_from": "evolved"}]},
 }
 """By migration: rows of the tables and columns that it brought."""

@@ -3,14 +3,16 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PLACES = ("/usr/lib/postgresql",)
 ABSENT = "PostgreSQL is absent"
+ATTEMPTS = 200
 
 
 def binaries() -> Path | None:
@@ -23,24 +25,62 @@ def binaries() -> Path | None:
     return max(folders, default=None)
 
 
+class Server:
+    """A server that can be stopped in the middle of its work, and started again on what that has left."""
+
+    def __init__(self, programs: Path, folder: Path, *, durable: bool) -> None:
+        self.folder = folder
+        self.url = f"postgresql://manjha@/postgres?host={folder}"
+        self._programs, self._data = programs, folder / "data"
+        self._user = _owner(folder)
+        self._options = (
+            f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync={'on' if durable else 'off'}"
+        )
+        initdb: list[str | Path] = [programs / "initdb", "-D", self._data, "-U", "manjha", "-A", "trust", "--no-sync"]
+        _run(self._user, initdb)
+
+    def start(self) -> None:
+        """Start it, as soon as the processes that a kill has left alone are gone: it refuses before."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(subprocess.CalledProcessError):
+                self._control("-l", self.folder / "log", "-o", self._options, "start")
+                return
+        self._control("-l", self.folder / "log", "-o", self._options, "start")
+
+    def stop_at_once(self) -> None:
+        """End all its processes as they are; it has to recover at the next start."""
+        self._control("-m", "immediate", "stop")
+
+    def kill(self) -> None:
+        """Kill the process that owns the others, which end when they see it."""
+        os.kill(int((self._data / "postmaster.pid").read_text(encoding="ascii").split()[0]), signal.SIGKILL)
+
+    def _control(self, *words: str | Path) -> None:
+        _run(self._user, [self._programs / "pg_ctl", "-D", self._data, "-w", *words])
+
+
 @contextmanager
-def server(*, durable: bool = False) -> Iterator[str]:
-    """Start a server, give its URL, stop it. It is quick and forgetful unless it is to be `durable`."""
+def stoppable_server(*, durable: bool = False) -> Iterator[Server]:
+    """Start a server, give it, stop it. It is quick and forgetful unless it is to be `durable`."""
     programs = binaries()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    user = _owner(folder)
-    data = folder / "data"
     try:
-        _run(user, [programs / "initdb", "-D", data, "-U", "manjha", "-A", "trust", "--no-sync"])
-        options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync={'on' if durable else 'off'}"
-        _run(user, [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"])
+        made = Server(programs, folder, durable=durable)
+        made.start()
         try:
-            yield f"postgresql://manjha@/postgres?host={folder}"
+            yield made
         finally:
-            _run(user, [programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"])
+            made.stop_at_once()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def server(*, durable: bool = False) -> Iterator[str]:
+    """As `stoppable_server`; give the URL."""
+    with stoppable_server(durable=durable) as made:
+        yield made.url
 
 
 def _owner(folder: Path) -> str:

@@ -13,6 +13,7 @@ from manjha.research.search.constraints import parse_constraint
 from manjha.research.search.objective import parse_objective
 from manjha.research.search.points import Candidates
 from manjha.research.search.space import parse_space
+from manjha.services.handfuls import MOST
 from manjha.services.searches import SearchPlan, SearchServices
 from manjha.strategy.interface import Floats, History, Strategy
 from manjha.strategy.params import param
@@ -80,6 +81,6 @@ def plan_of(
     )
 
 
-def services_of(runner: TaskRunner) -> tuple[SearchServices, MemoryTrialLedger]:
+def services_of(runner: TaskRunner, handful: int = MOST) -> tuple[SearchServices, MemoryTrialLedger]:
     ledger = MemoryTrialLedger()
-    return SearchServices(runner, ledger), ledger
+    return SearchServices(runner, ledger, handful=handful), ledger

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.contract_data import Bars, Floats, bars, contract_bars, session_ts
+from benchmarks.by_hand import pair_row
+from benchmarks.contract_data import Bars, bars, contract_bars, session_ts
 from benchmarks.workloads import (
     EPS,
     EXPECTED,
@@ -15,16 +16,15 @@ from benchmarks.workloads import (
     spec,
 )
 from manjha.domain.bars import BarColumns
-from manjha.domain.money import format_cash
+from manjha.domain.money import RUPEE, format_cash
 from manjha.research.backtest import run_backtest
 from manjha.research.kernel.convert import divergence, result_of
 from manjha.research.kernel.run import KernelMarket, run_kernel, run_stated
+from manjha.research.search.compiled import look_up
+from manjha.research.search.summary import Asked, evaluate, from_pico, unpack_returns
+from manjha.research.search.variants import vary
 
 MINUTES = 9 * 375
-
-
-def pair(close: Floats, fast: int, slow: int) -> PairColumns:
-    return PairColumns(averages(close, [fast]), averages(close, [slow], EPS), (fast, slow))
 
 
 def fifty() -> list[BarColumns]:
@@ -43,10 +43,10 @@ def test_rotation_as_targets_is_what_the_event_engine_makes_of_it() -> None:
     assert called_back.final == compiled.final
 
 
-def test_pairs_share_averages_and_one_of_them_is_the_contract() -> None:
+def test_one_of_the_pairs_is_the_contract() -> None:
     ts, data = contract_bars()
     part: Bars = tuple(column[:20_000] for column in data)
-    made = spec(pair(part[3], 20, 50), columns_of("BENCH", ts[:20_000], part))
+    made = spec(PairColumns(fast=20, slow=50), columns_of("BENCH", ts[:20_000], part))
     market = KernelMarket(made)
     outcome = run_stated(made, market, market.stated(made.strategy))
     assert (format_cash(outcome.final), outcome.count) == EXPECTED["W1", 20_000]
@@ -55,12 +55,12 @@ def test_pairs_share_averages_and_one_of_them_is_the_contract() -> None:
 def test_a_run_over_the_memory_of_another_is_as_if_alone() -> None:
     ts, data = contract_bars()
     part: Bars = tuple(column[:6_000] for column in data)
-    made = spec(pair(part[3], 5, 30), columns_of("BENCH", ts[:6_000], part))
+    made = spec(PairColumns(fast=5, slow=30), columns_of("BENCH", ts[:6_000], part))
     market = KernelMarket(made)
     over = run_stated(made, market, market.stated(made.strategy))
     # The first trades most, the second little: what the first wrote and the second did not must be gone.
     for fast, slow in ((29, 225), (8, 40), (5, 30)):
-        stated = market.stated(pair(part[3], fast, slow))
+        stated = market.stated(PairColumns(fast=fast, slow=slow))
         alone, given_up = run_stated(made, market, stated), over
         # Whatever is left in rows that are free must not matter either.
         for name in ("fills", "orders", "steps", "notes", "refusals"):
@@ -72,3 +72,18 @@ def test_a_run_over_the_memory_of_another_is_as_if_alone() -> None:
         assert alone.equity.tolist() == over.equity.tolist()
         with pytest.raises(AttributeError):
             len(given_up.fills)
+
+
+def test_the_row_by_hand_is_the_row_of_a_sweep() -> None:
+    ts, data = contract_bars()
+    part: Bars = tuple(column[:6_000] for column in data)
+    made = spec(PairColumns(), columns_of("BENCH", ts[:6_000], part))
+    found = look_up(made)
+    fast, slow = averages(part[3], [8]), averages(part[3], [40], EPS)
+    returns = np.empty(len(found.ends))
+    final, fills, deepest, *moments = pair_row(part[3], fast[8], slow[40], found.ends, returns)
+    row = evaluate(vary(made, {"fast": 8, "slow": 40}), Asked(with_returns=True)).outcome
+    assert (round(final * RUPEE), fills // 2) == (row.final, row.trades)
+    assert unpack_returns(row.returns) == pytest.approx(returns, rel=1e-6, abs=1e-9)
+    kept = (row.moments.mean, row.moments.deviation, row.moments.skewness, row.moments.kurtosis)
+    assert [from_pico(one) for one in (row.max_drawdown, *kept)] == pytest.approx([deepest, *moments], rel=1e-6)

@@ -262,8 +262,24 @@ def test_an_interrupt_is_exit_130() -> None:
         "main(['data', 'list'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted; what was stored before is whole\n")
+
+
+@pytest.mark.parametrize("module", ["manjha.app.cli.root", "typer.main", "manjha.app.cli.data"])
+def test_an_interrupt_while_code_is_loaded_is_told(module: str) -> None:
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from manjha.app.cli import main\n"
+        "main(['data', 'list'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 130
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("interrupted")
+    assert done.stderr.count("\n") == 1
 
 
 def test_python_loads_bars_in_one_line(imported: Path) -> None:

@@ -97,3 +97,19 @@ def test_wrong_words_are_answered(file: Path, tmp_path: Path, capfd: pytest.Capt
     file.write_bytes(b"junk" * 2_000)
     code, _, err = said(capfd, "verify", str(file))
     assert (code, "cannot be read: file is not a database" in err) == (4, True)
+
+
+@pytest.mark.parametrize("how", ["a page is overwritten", "half of it is gone"])
+def test_a_damaged_file_is_left_as_it_is_and_the_way_out_is_said(
+    how: str, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = file.read_bytes()
+    page = 4_096
+    damaged = whole[: len(whole) // 2] if how.startswith("half") else whole[:page] + b"U" * page + whole[2 * page :]
+    file.write_bytes(damaged)
+    for words in (("verify", str(file)), ("export", str(file), "--out", str(file.with_suffix(".jsonl")))):
+        code, _, err = said(capfd, *words)
+        assert code == 4
+        assert "malformed" in err
+        assert "The file is damaged: copy it" in err
+    assert file.read_bytes() == damaged

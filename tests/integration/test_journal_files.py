@@ -110,8 +110,9 @@ def test_a_damaged_file_halts(tmp_path: Path) -> None:
     file.write_bytes(b"not a database at all" * 400)
     for rest in tmp_path.glob("journal.db-*"):
         rest.unlink()
-    with pytest.raises(JournalHalted, match="cannot be opened"):
+    with pytest.raises(JournalHalted, match="cannot be opened") as halted:
         SqlJournal(url_of(tmp_path), ACCOUNT)
+    assert "journal export" in halted.value.hint
 
 
 @pytest.mark.failure("F39")
@@ -121,8 +122,9 @@ def test_a_writer_elsewhere_is_waited_for_shortly_and_then_nothing_is_sent(tmp_p
     journal.begin(RunId("r2"))
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalHalted, match="locked"):
+        with pytest.raises(JournalHalted, match="locked") as halted:
             journal.append([Entry("k", TsNs(9), b"")])
+        assert halted.value.hint.startswith("Another process writes it")
         other.execute("ROLLBACK")
     # What became of it is not known to this object: it refuses until the journal is opened again.
     with pytest.raises(JournalHalted, match="was halted"):
@@ -146,8 +148,9 @@ def test_a_full_disk_halts_and_loses_nothing(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(module, "_prepare_sqlite", small)
     journal = SqlJournal(url_of(tmp_path), ACCOUNT)
     journal.begin(RunId("r2"))
-    with pytest.raises(JournalHalted, match="full"):
+    with pytest.raises(JournalHalted, match="full") as halted:
         fill(journal)
+    assert halted.value.hint.startswith("Make room on its disk")
     journal.close()
     monkeypatch.undo()
     whole = SqlJournal(url_of(tmp_path), ACCOUNT)
@@ -164,8 +167,9 @@ def test_a_place_that_cannot_be_written_halts(tmp_path: Path, monkeypatch: pytes
         connection.execute("PRAGMA query_only = ON")
 
     monkeypatch.setattr(module, "_prepare_sqlite", closed)
-    with pytest.raises(JournalHalted, match="readonly"):
+    with pytest.raises(JournalHalted, match="readonly") as halted:
         SqlJournal(url_of(tmp_path), ACCOUNT)
+    assert halted.value.hint.startswith("Let this user write the file")
     # It can still be looked through.
     journal = SqlJournal(url_of(tmp_path), reads_only=True)
     assert (journal.head().account, journal.head().seq) == (ACCOUNT, 5)

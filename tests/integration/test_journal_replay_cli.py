@@ -148,7 +148,10 @@ def test_a_changed_strategy_is_said_and_its_first_other_decision_named(desk: Des
     assert (found["seq"], found["time"]) == (before[-1]["seq"], before[-1]["time"])
     sizes = [json.loads(found[key].partition(" ")[2])["order"]["exits"]["stop"] for key in ("recorded", "came_out")]
     assert sizes[0] > sizes[1] > 0
+    parts = [{"part": "order.exits.stop", "recorded": str(sizes[0]), "came_out": str(sizes[1])}]
+    assert found["parts"] == parts
     assert desk("journal", "replay", desk.journal) == 1
+    assert f"in order.exits.stop: {sizes[0]} was recorded, {sizes[1]} came out" in desk.said
     assert f"differs at row {found['seq']} ({found['time']})" in desk.said
     assert "is not the one that was recorded" in desk.erred
 
@@ -168,6 +171,7 @@ def test_what_differs_is_told(desk: Desk, old: str, new: str, before: str, now: 
     assert code == 1
     found = runs[0]["difference"]
     assert (found["recorded"].split()[0], found["came_out"].split()[0].rstrip(":")) == (before, now)
+    assert bool(found["parts"]) is (before == now)
 
 
 def test_other_market_rules_are_said_and_the_state_that_differs_named(

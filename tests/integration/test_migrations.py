@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import MetaData, Table, create_engine, insert, select
 
-from manjha.adapters.sql.database import HEAD, Database, revisions
+from manjha.adapters.sql.database import HEAD, Database, read_url, revisions
 from manjha.domain.errors import SettingsError
 from tests.fakes.databases import forgetful_postgres, url
 from tests.fakes.old_databases import ROWS, content, made_by
@@ -12,6 +13,7 @@ from tests.fakes.old_databases import ROWS, content, made_by
 __all__ = ["forgetful_postgres", "url"]
 
 STEPS = sorted(ROWS)
+MADE = ("orders", "trades", "contract_notes", "positions", "projections")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -69,6 +71,27 @@ def test_the_way_back_from_full_tables(url: str) -> None:
         revision, rows = content(url)
         assert (revision, rows) == (step, within(full, rows))
         assert set(rows) == {name for below in STEPS if below <= step for name in ROWS[below]}
+
+
+def test_on_the_way_back_accounts_at_a_broker_are_left_to_be_made_anew(url: str) -> None:
+    """The older fold would go on with them as if no broker were there; one trade a row is all that its table holds."""
+    made_by(url, HEAD)
+    engine = create_engine(read_url(url, "url"))
+    with engine.begin() as connection:
+        tables = {name: Table(name, MetaData(), autoload_with=connection) for name in MADE}
+        rows = {name: connection.execute(select(tables[name])).mappings().first() for name in MADE}
+        for account, changes in {"SENT": {"sent_tag": "K1"}, "OTHERS": {"strategy": "EXTERNAL"}}.items():
+            for name in MADE:
+                more = changes if name == "orders" else {}
+                connection.execute(insert(tables[name]), {**(rows[name] or {}), "account": account, **more})
+        again = {**(rows["trades"] or {}), "account": "SENT", "number": 1}
+        connection.execute(insert(tables["trades"]), again)
+    engine.dispose()
+    move(url, "0006")
+    _, left = content(url)
+    assert {row["account"] for name in MADE for row in left[name]} == {"AB1234", "ZZ1"}
+    move(url, HEAD)
+    assert all(row["form"] == 1 for row in content(url)[1]["projections"])
 
 
 def test_a_migration_that_is_none_is_refused(url: str) -> None:

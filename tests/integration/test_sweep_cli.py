@@ -79,11 +79,21 @@ def test_a_killed_worker_changes_nothing(home: Home) -> None:
 def test_an_interrupt_keeps_what_is_done_and_it_counts(home: Home, jobs: str) -> None:
     found = home.search("sweep", "trouble.py", "-p", "length=2:24", "-p", "stop=8", "-j", jobs, code=130)
     assert found["interrupted"]
+    assert "interrupted" not in home.erred
     assert 4 <= found["evaluated"] < found["planned"] == 23
     assert found["trials"] == found["evaluated"]
     again = home.search("sweep", "trouble.py", "-p", "length=2:24", "-p", "stop=8", "-j", "1")
     assert again["trials"] == again["evaluated"] == 23
     assert again["new_trials"] == 23 - found["evaluated"]
+
+
+def test_orders_that_were_all_refused_are_told(home: Home) -> None:
+    words = ("sweep", "-s", "sma-cross", *ALPHA, *SPACE, "-j", "1", "--size", "qty:100000")
+    assert home.run(*words, "--objective", "total_return") == 0
+    assert "No combination closed a trade: " in home.said
+    assert " orders were refused by risk, the first: not enough funds for the margin." in home.said
+    assert home.run(*words, "--objective", "win_rate") == 2
+    assert " orders were refused by risk, the first: not enough funds for the margin" in home.erred
 
 
 def test_a_database_that_cannot_be_used_does_not_hide_a_backtest(home: Home) -> None:

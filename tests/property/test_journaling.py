@@ -39,13 +39,20 @@ def made(kind: Any) -> st.SearchStrategy[Any]:
             found = st.sampled_from(list(kind.cls))
         case info.UnionType():
             found = st.one_of([made(each) for each in kind.types])
-        case info.VarTupleType():
-            found = st.lists(made(kind.item_type), max_size=3).map(tuple)
+        case info.VarTupleType() | info.TupleType():
+            found = made_tuple(kind)
         case info.DictType():
             found = st.dictionaries(made(kind.key_type), made(kind.value_type), max_size=3)
         case _:
             found = made_struct(kind)
     return found
+
+
+def made_tuple(kind: Any) -> st.SearchStrategy[Any]:
+    """Return tuples of a length that the type says, or of any."""
+    if isinstance(kind, msgspec.inspect.TupleType):
+        return st.tuples(*map(made, kind.item_types))
+    return st.lists(made(kind.item_type), max_size=3).map(tuple)
 
 
 def made_struct(kind: Any) -> st.SearchStrategy[Any]:

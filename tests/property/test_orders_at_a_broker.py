@@ -5,11 +5,11 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Turned, Unsent
+from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Sight, Turned, Unsent
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import StrategyId
 from manjha.domain.outcomes import UNSURE_WORDS, Answer, outcome_of
-from manjha.orders.sight import NOTHING_SEEN, Sight, joined
+from manjha.orders.sight import NOTHING_SEEN, joined
 from manjha.orders.tags import ALPHABET, read_tag, tag_of
 
 SIGHTS = st.builds(

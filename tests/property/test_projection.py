@@ -13,7 +13,8 @@ from manjha.domain.read_models import Reached
 from manjha.engine.journaling import value_of
 from manjha.engine.state import CHARGED
 from manjha.research.backtest import BacktestSpec
-from manjha.services.projection import Known, project
+from manjha.services.folding import Known
+from manjha.services.projection import project
 from manjha.services.read_models import follow, rebuild
 from tests.fakes.journaled_runs import ACCOUNT, RUN, Journaled, append, held, journaled, seen
 from tests.fakes.journals import MemoryJournal, SharedMemory

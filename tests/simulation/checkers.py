@@ -4,14 +4,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from manjha.app.outbox import Outgoing
+from manjha.app.trader import restored
 from manjha.domain.broker import Outcome, Turned, Unsent
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.events import AccountTaken, BrokerRead, KillSwitched, LinkLost
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
 from manjha.engine.remembered import StrategyMemory
-from manjha.engine.snapshots import put_back, snapshot_of
+from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from tests.simulation.control_checkers import CANCEL_ALL, ControlCheckers
+from tests.simulation.disk import values_of
 
 if TYPE_CHECKING:
     from manjha.engine.desk import Held
@@ -251,18 +253,26 @@ class Checkers:
 
     def _replay(self, process: "Process") -> None:
         """INV-17: the journal alone gives the same state."""
-        from manjha.app.trader import restored
-        from tests.simulation.disk import values_of
-
         process.trader.rest()
         again = self.day.new_state()
         restored(again, values_of(self.day.shared))
         if digest(again) != digest(process.state):
             self.fail("17", "the replay of the journal gives another state")
-        kept = self.day.new_state()
-        put_back(kept, StrategyMemory(kept), snapshot_of(process.state, StrategyMemory(process.state)))
+        self._from_snapshot(process)
+
+    def _from_snapshot(self, process: "Process") -> None:
+        """INV-17: a snapshot of anywhere, and the rows after it, give the same state and the same timers."""
+        values = list(values_of(self.day.shared))
+        cut = (self.day.seed * 7_919) % (len(values) + 1)
+        half, again, kept = (self.day.new_state() for _ in range(3))
+        memories = [StrategyMemory(one) for one in (half, kept)]
+        standing = restored(half, values[:cut])
+        put_back(kept, memories[1], kept_in(snapshot_of(half, memories[0])))
+        timers = restored(kept, values[cut:], standing)
         if digest(kept) != digest(process.state):
-            self.fail("17", "the snapshot gives another state")
+            self.fail("17", f"the snapshot after row {cut} and the rows after it give another state")
+        if timers != restored(again, values):
+            self.fail("17", f"the snapshot after row {cut} and the rows after it give other timers")
 
     def _rows_by_rule(self) -> None:
         """INV-18: nothing that opens is approved between a doubt and the next comparison, judged by the rows."""

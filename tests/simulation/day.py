@@ -19,7 +19,7 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Cash, Px
 from manjha.domain.orders import AccountId, OrderId, OrderType, Product, StrategyId
 from manjha.engine.state import EngineState
-from manjha.research.backtest import prepare
+from manjha.research.backtest import BacktestSpec, prepare
 from manjha.risk.control_limits import NO_LIMITS, ControlLimits
 from manjha.risk.governor import RateLimits
 from manjha.risk.limits import RiskLimits
@@ -107,7 +107,11 @@ class Day:
 
     def new_state(self) -> EngineState:
         """Return the state of a process before it has read its journal."""
-        return prepare(spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls))
+        return prepare(self.spec())
+
+    def spec(self) -> BacktestSpec:
+        """Return what the run is made of."""
+        return spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls)
 
     def controls_of(self, seed: int) -> ControlLimits | None:
         """Return what holds orders back on this day: any of the controls, some tight; on one day in four, none."""

@@ -57,6 +57,10 @@ class SimTape:
         pending, self._pending = self._pending, []
         self.journal.append(pending)
 
+    def rest(self) -> None:
+        if self._pending:
+            self.commit()
+
 
 def values_of(shared: SharedMemory) -> Iterator[Event | Output]:
     """Yield what was ever written down durably."""

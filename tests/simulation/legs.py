@@ -6,9 +6,8 @@ from typing import ClassVar
 
 from manjha.domain.moments import MINUTE_NS
 from manjha.domain.orders import Leg, LegGroup, Product, Side
-from manjha.engine.state import EngineState
 from manjha.orders.legs import LEAVING, OVER
-from manjha.research.backtest import prepare
+from manjha.research.backtest import BacktestSpec
 from manjha.strategy.context import Context, Market
 from manjha.strategy.interface import Strategy
 from manjha.strategy.params import param
@@ -52,13 +51,9 @@ class LegDay(Day):
         super().__init__(seed, mutate)
         self.phases: set[str] = set()
 
-    def controls_of(self, seed: int) -> None:
-        """Return no controls: groups are looked at without them."""
-        return
-
-    def new_state(self) -> EngineState:
-        """Return the state of a process before it has read its journal."""
-        return prepare(spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS))
+    def spec(self) -> BacktestSpec:
+        """Return what the run is made of."""
+        return spec_of(LegChancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls)
 
     def check(self, process: Process) -> None:
         """Look at the groups, then at all else."""

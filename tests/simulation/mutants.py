@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from manjha.app import trader
+from manjha.app.loop import Inbox
 from manjha.app.outbox import Command, Outgoing
 from manjha.domain.broker import BrokerStatus, Outcome, OutcomeUnknown, Turned
 from manjha.domain.commands import SubmitOrder
@@ -25,6 +26,7 @@ from manjha.engine import reconcile, sessions
 from manjha.engine.desk import Desk
 from manjha.engine.handlers import broker as broker_handlers
 from manjha.engine.handlers.broker import desk_of
+from manjha.orders.book import OrderBook
 from manjha.orders.tags import tag_of
 from manjha.portfolio.book import Portfolio
 from manjha.risk import exposure
@@ -265,6 +267,31 @@ def _bracket_forgotten() -> AbstractContextManager[Any]:
     return patch.object(broker_handlers, "guard", lambda *_: None)
 
 
+def _inbox_without_bound() -> AbstractContextManager[Any]:
+    """Take in every tick at once, however many wait."""
+
+    async def patched(inbox: Inbox, tick: Any) -> None:
+        inbox._ticks.append(tick)
+        inbox.stirred.set()
+
+    return patch.object(Inbox, "put", patched)
+
+
+def _rows_without_bound() -> AbstractContextManager[Any]:
+    """Let rows wait for the next order, however many there are."""
+    return patch.object(trader, "WAITING_MAX", 2**62)
+
+
+def _orders_as_a_set() -> AbstractContextManager[Any]:
+    """Go through open orders as a set has them."""
+    open_orders = OrderBook.open_orders
+
+    def patched(book: OrderBook, instrument: Any = None) -> Any:
+        return [book.records[order_id] for order_id in {one.order.id for one in open_orders(book, instrument)}]
+
+    return patch.object(OrderBook, "open_orders", patched)
+
+
 MUTANTS: dict[str, tuple[Planted, int]] = {
     "M01 persist after send": (_late_commit, 50),
     "M02a send again after 5 s": (partial(_resend, 5), 300),
@@ -292,3 +319,11 @@ MUTANTS: dict[str, tuple[Planted, int]] = {
     "M24 one budget for all": (_shared_budget, 500),
 }
 """By name: how it is planted, and within how many seeds it has to be found."""
+
+OF_BOUNDS: dict[str, Planted] = {
+    "M18a an inbox without bound": _inbox_without_bound,
+    "M18b rows without bound": _rows_without_bound,
+}
+"""What a storm has to find (`storms`)."""
+OF_ORDER: dict[str, Planted] = {"M19 a set walked in the core": _orders_as_a_set}
+"""What days under other hash seeds have to find (`hashed`)."""

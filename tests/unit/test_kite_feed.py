@@ -311,6 +311,19 @@ def test_closing_ends_it() -> None:
     runs(case)
 
 
+def test_closing_ends_it_in_the_moment_in_which_a_frame_comes() -> None:
+    async def case() -> None:
+        order = json.dumps({"type": "order", "data": {"order_id": "1"}})
+        for _ in range(30):
+            async with fed(StreamServer(plays(order, packet(15_000, 100), packet(15_010, 110), HEARTBEAT))) as feed:
+                hints = feed.hints()
+                while await anext(hints) != "1":
+                    pass
+                await feed.close()
+
+    runs(case)
+
+
 @pytest.mark.parametrize("base", ["ws://stream.example", "http://127.0.0.1", "stream.example"])
 def test_an_address_that_shows_the_token_is_refused(base: str) -> None:
     stream = Stream(base, lambda: ("key", SECRET), lambda: True)

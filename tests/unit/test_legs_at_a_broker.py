@@ -36,6 +36,7 @@ from manjha.engine.flatten import flatten
 from manjha.engine.legs import follow
 from manjha.engine.step import step
 from manjha.orders.legs import Saga
+from manjha.portfolio.positions import PositionKey
 from manjha.research.backtest import prepare
 from tests.fakes.legs import HEDGE, LOT, SOLD, spec_for, spread
 
@@ -349,7 +350,13 @@ def test_a_sold_leg_that_the_broker_and_its_stop_both_close_is_put_right() -> No
 def test_who_closes_one_instrument_of_a_group_ends_all_of_it() -> None:
     account, _, _ = held()
     out: list[Output] = []
-    flatten(account.state, HEDGE.id, Product.NRML, Purpose.SQUARE_OFF, account.ts, out)
+    flatten(
+        account.state,
+        PositionKey(account.state.origin.strategy, HEDGE.id, Product.NRML),
+        Purpose.SQUARE_OFF,
+        account.ts,
+        out,
+    )
     assert not out
     follow(account.state, account.ts, out)
     (back,) = orders(out)

@@ -4,7 +4,7 @@ from manjha.domain.broker import OutcomeUnknown
 from manjha.domain.orders import GroupPhase
 from manjha.engine.digest import digest
 from manjha.engine.remembered import StrategyMemory
-from manjha.engine.snapshots import put_back, snapshot_of
+from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from manjha.engine.step import step
 from manjha.research.backtest import prepare
 from tests.unit.test_legs_at_a_broker import Account, late, orders
@@ -37,7 +37,7 @@ def test_a_run_goes_on_from_a_snapshot_at_any_event() -> None:
             step(first, event)
         met |= {saga.phase for saga in first.groups.values()}
         second = prepare(account.spec)
-        put_back(second, StrategyMemory(second), snapshot_of(first, StrategyMemory(first)))
+        put_back(second, StrategyMemory(second), kept_in(snapshot_of(first, StrategyMemory(first))))
         assert digest(second) == digest(first)
         assert [id(saga) for saga in second.sagas.values()] == [id(second.groups[name]) for name in second.sagas]
         for event in account.events[cut:]:

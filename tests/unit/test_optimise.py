@@ -14,6 +14,7 @@ from manjha.domain.trials import TrialStatus, TrialSubject
 from manjha.ports.tasks import TaskRunner, Work
 from manjha.research.search.study import Sampler
 from manjha.research.search.variants import subject_of
+from manjha.services.handfuls import MOST
 from manjha.services.optimise import Tuning, _anchor, optimise
 from manjha.services.searches import SearchReport
 from tests.fakes.searches import FAILING, plan_of, services_of
@@ -32,10 +33,11 @@ def searched(
     *ranges: str,
     runner: TaskRunner | None = None,
     objectives: tuple[str, ...] = ("total_return",),
+    handful: int = MOST,
     **given: object,
 ) -> tuple[SearchReport, MemoryTrialLedger]:
     folder.mkdir(exist_ok=True)
-    services, ledger = services_of(runner or InlineRunner())
+    services, ledger = services_of(runner or InlineRunner(), handful)
     return optimise(services, plan_of(*ranges, objectives=objectives), tuning_in(folder, **given)), ledger
 
 
@@ -127,7 +129,7 @@ class InterruptedOnce:
 
 
 def test_an_interrupt_within_a_batch_keeps_what_is_done(tmp_path: Path) -> None:
-    report, ledger = searched(tmp_path, *SPACE, runner=InterruptedOnce(at=6))
+    report, ledger = searched(tmp_path, *SPACE, runner=InterruptedOnce(at=6), handful=1)
     assert report.is_interrupted
     assert len(report.rows) == len(ledger.rows) == 6
     rest, ledger = searched(tmp_path, *SPACE)
@@ -135,6 +137,64 @@ def test_an_interrupt_within_a_batch_keeps_what_is_done(tmp_path: Path) -> None:
     assert len(rest.rows) == 12
     assert len(ledger.rows) == 6
     assert set(map(str, report.rows)) < set(map(str, rest.rows))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sampler": Sampler.TPE, "prune": True, "trials": 16},
+        {"sampler": Sampler.CMA_ES, "trials": 20},
+        {"sampler": Sampler.NSGA2, "objectives": ("total_return", "volatility"), "trials": 28},
+    ],
+    ids=["tpe", "cma-es", "nsga2"],
+)
+def test_a_search_that_was_stopped_within_batches_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    whole, rows = searched(tmp_path / "whole", *SPACE, **given)
+    ledgers = []
+    for at in (0, 1, 6, 3, 5):
+        stopped, ledger = searched(tmp_path / "parts", *SPACE, runner=InterruptedOnce(at), handful=1, **given)
+        ledgers.append(ledger)
+        assert stopped.is_interrupted
+        assert stopped.repeated == 0
+        assert set(map(repr, stopped.rows)) <= set(map(repr, whole.rows))
+    rest, ledger = searched(tmp_path / "parts", *SPACE, **given)
+    assert repr(rest.rows) == repr(whole.rows)
+    assert {key: one for each in (*ledgers, ledger) for key, one in each.rows.items()} == rows.rows
+
+
+def test_a_search_that_was_killed_within_a_batch_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Killing(InterruptedOnce):
+        def run(self, tasks: Iterable[Any]) -> Generator[Any, None, None]:
+            try:
+                yield from super().run(tasks)
+            except KeyboardInterrupt:
+                raise Killed from None
+
+    whole, _ = searched(tmp_path / "whole", *SPACE)
+    with pytest.raises(Killed):
+        searched(tmp_path / "parts", *SPACE, runner=Killing(6), handful=1)
+    rest, ledger = searched(tmp_path / "parts", *SPACE)
+    assert repr(rest.rows) == repr(whole.rows)
+    assert len(ledger.rows) == 8
+
+
+def test_in_a_shared_database_an_interrupt_gives_the_rest_of_a_batch_back(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'shared.db'}"
+    stopped, _ = searched(tmp_path, *SPACE, runner=InterruptedOnce(at=6), handful=1, storage=storage)
+    assert len(stopped.rows) == 6
+    rest, ledger = searched(tmp_path, *SPACE, storage=storage)
+    assert (len(rest.rows) + rest.repeated, len(ledger.rows)) == (12, len(rest.rows) - 6)
+
+
+def test_a_batch_that_is_open_is_left_where_no_more_trials_are_asked_for(tmp_path: Path) -> None:
+    searched(tmp_path, *SPACE, runner=InterruptedOnce(at=6), handful=1)
+    again, ledger = searched(tmp_path, *SPACE, trials=4)
+    assert (len(again.rows), again.repeated, len(ledger.rows)) == (6, 0, 0)
 
 
 def test_what_fails_is_recorded_and_the_search_goes_on(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ from manjha.domain.orders import (
 )
 from manjha.domain.read_models import OrderView, PositionView
 from manjha.engine.journaling import entry_of
-from manjha.services.projection import Reference
+from manjha.services.folding import Reference
 from manjha.services.read_models import follow, reference_of
 from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.fakes.market_rules import option, share, shipped_rules
@@ -70,9 +70,12 @@ def filled(number: int, qty: int = 10, px: int = 50_0000, instrument: Instrument
 
 
 def told(
-    *values: Journaled, known: Mapping[InstrumentId, Instrument] = KNOWN, reference: Reference | None = None
+    *values: Journaled,
+    known: Mapping[InstrumentId, Instrument] = KNOWN,
+    reference: Reference | None = None,
+    batch: int = 1,
 ) -> MemoryReadModels:
-    """Project some values, each in a transaction of its own."""
+    """Project some values, each in a transaction of its own unless it is told otherwise."""
     journal, work = MemoryJournal(SharedMemory(ACCOUNT)), MemoryWork()
     journal.begin(RunId("r"))
     journal.append([entry_of(value, TsNs(1)) for value in values])
@@ -80,7 +83,7 @@ def told(
     def instrument_of(instrument: InstrumentId, _day: TradingDay) -> Instrument | None:
         return known.get(instrument)
 
-    follow(journal, work, reference or reference_of(shipped_rules(), instrument_of), batch=1)
+    follow(journal, work, reference or reference_of(shipped_rules(), instrument_of), batch=batch)
     return work.read_models
 
 

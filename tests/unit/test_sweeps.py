@@ -7,14 +7,18 @@ from collections.abc import Generator, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from manjha.adapters.system.processes import InlineRunner
 from manjha.domain.errors import UsageError
+from manjha.domain.money import RUPEE, Cash
 from manjha.domain.trials import TrialStatus
 from manjha.research.backtest import BacktestSpec, run_backtest
 from manjha.research.metrics.sample import Sample
 from manjha.research.search import ground, summary
+from manjha.research.search.objective import parse_objective
+from manjha.research.search.variants import vary
 from manjha.services import searches, trial_records
 from manjha.services.searches import SearchReport
 from manjha.services.sweeps import Sampling, sweep
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from manjha.ports.tasks import Work
 
 ALL = Sampling()
+GAIN = (parse_objective("total_return"),)
 
 
 def swept(*ranges: str, **given: tuple[str, ...]) -> SearchReport:
@@ -80,10 +85,10 @@ def test_no_curve_outlives_its_combination(monkeypatch: pytest.MonkeyPatch) -> N
     alive: list[int] = []
 
     class Watched(ground.Ground):
-        def run(self, spec: BacktestSpec) -> Sample:
+        def carry_out(self, ready: ground.Ready) -> Sample:
             gc.collect()
             alive.append(sum(curve() is not None for curve in curves))
-            found = super().run(spec)
+            found = super().carry_out(ready)
             curves.append(weakref.ref(found.result.curve.equity))
             return found
 
@@ -121,7 +126,7 @@ class Interrupted:
 
 def test_an_interrupt_keeps_what_is_done() -> None:
     runner = Interrupted(after=4)
-    services, ledger = services_of(runner)
+    services, ledger = services_of(runner, handful=1)
     report = sweep(services, plan_of("length=2:12"), ALL)
     assert report.is_interrupted
     assert runner.is_gone
@@ -169,6 +174,30 @@ def test_a_search_that_finds_nothing_says_why(
         swept(*ranges, **given)
     assert message in raised.value.message
     assert raised.value.hint
+
+
+def load_with(rupees: int) -> BacktestSpec:
+    return msgspec.structs.replace(load_waves(), initial=Cash(rupees * RUPEE))
+
+
+@pytest.mark.parametrize("lots", ["1", "0,1"], ids=["all", "some"])
+def test_refused_orders_are_told_where_nothing_traded(lots: str) -> None:
+    plan = plan_of("length=4:5", f"lots={lots}", objectives=("win_rate",), load=partial(load_with, 100))
+    refused = [len(run_backtest(vary(load_with(100), {"length": length})).refusals) for length in (4, 5)]
+    with pytest.raises(UsageError) as raised:
+        sweep(services_of(InlineRunner())[0], plan, ALL)
+    assert f"{sum(refused)} orders were refused by risk, the first: not enough funds" in raised.value.message
+    quiet = sweep(services_of(InlineRunner())[0], msgspec.structs.replace(plan, objectives=GAIN), ALL)
+    assert quiet.why_quiet in raised.value.message
+    assert sum(row.refused.count for row in quiet.rows) == sum(refused) > 2
+
+
+def test_of_refused_orders_nothing_is_said_where_one_traded() -> None:
+    plan = plan_of("length=4:5", "lots=0.1,1", load=partial(load_with, 600))
+    report = sweep(services_of(InlineRunner())[0], plan, ALL)
+    assert any(row.refused.count for row in report.rows)
+    assert any(row.outcome.trades for row in report.rows)
+    assert report.why_quiet == ""
 
 
 def test_trials_without_a_value_are_recorded_all_the_same() -> None:

@@ -12,11 +12,13 @@ from manjha.app.walk_tables import window_rows
 from manjha.domain.errors import UsageError
 from manjha.research.backtest import run_backtest
 from manjha.research.overfit import Likelihood
-from manjha.research.search.ground import Ground
+from manjha.research.search.ground import Ground, Ready
 from manjha.research.search.summary import Asked, Summary
 from manjha.research.search.variants import vary
 from manjha.research.walk_forward import cut_before, days_of, forward, part_of, stability, start_of, windows_of
-from manjha.services.walk_forward import Leg, Walk, run_leg, walk
+from manjha.services import handfuls
+from manjha.services.handfuls import row_of_run
+from manjha.services.walk_forward import Walk, walk
 from tests.fakes.searches import FAILING, load_waves, plan_of, services_of
 
 DAYS = days_of(load_waves())
@@ -88,11 +90,12 @@ def test_one_that_raises_is_counted_as_failed_and_the_others_go_on() -> None:
 
 
 def test_an_objective_without_bound_is_defined_and_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_bound(asked: Asked, ground: Ground, leg: Leg) -> Summary:
-        came = run_leg(asked, ground, leg)
-        return msgspec.structs.replace(came, values=(math.inf,)) if leg.point == {"length": 5} else came
+    def without_bound(ready: Ready, asked: Asked, ground: Ground) -> Summary:
+        came = row_of_run(ready, asked, ground)
+        is_five = ready.spec.strategy.values["length"] == 5
+        return msgspec.structs.replace(came, values=(math.inf,)) if is_five else came
 
-    monkeypatch.setattr("manjha.services.walk_forward.run_leg", without_bound)
+    monkeypatch.setattr(handfuls, "row_of_run", without_bound)
     found = walk(services_of(InlineRunner())[0], plan_of("length=3:6", objectives=("profit_factor",)), Walk(windows=2))
     assert [(row.point, row.inside) for row in found.rows] == [({"length": 5}, math.inf)] * 2
     assert [row[2] for row in window_rows(found)[1]] == ["∞"] * 2

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from manjha.risk.control_limits import ControlLimits
     from manjha.services.backtests import BacktestServices
     from manjha.services.data_jobs import DataServices
-    from manjha.services.projection import Reference
+    from manjha.services.folding import Reference
     from manjha.services.tick_runs import TickReader
 
 SOURCES: dict[str, str] = {name: f"manjha.app.sources:{name}" for name in ("nse", "bse", "yahoo", "kite")}

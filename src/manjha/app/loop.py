@@ -1,25 +1,31 @@
 """The loop of a trader: one task that owns the account, to which ticks, controls and the clock come in one order.
 
 Everything that touches the engine happens in `run`. Others put into its inbox: it is bounded, waits for whoever replays
-a recording, and joins ticks of one instrument where they come faster than they are taken; controls are never dropped.
+a recording, and joins ticks of one instrument where they come faster than they are taken; controls are never dropped,
+nor is what comes back from an exchange that is elsewhere, which the session's inflow keeps.
 """
 
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from manjha.app.paper import Session
+from manjha.app.session import Session
+from manjha.app.steady_clock import SteadyClock
+from manjha.app.told import done_once, ended
+from manjha.domain.commands import CallPerson
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
     AskStatus,
+    EndRun,
     LiftKill,
+    ManualOrder,
     Request,
+    SetParameters,
     StartTrading,
     Status,
     StopTrading,
@@ -32,15 +38,23 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import StrategyId
 from manjha.domain.ticks import Tick
+from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
+from manjha.services.asked import known_as
 
 INBOX_MAX = 4_096
 """Ticks that may wait."""
 TURN = 256
 """Ticks of one turn; then others get theirs."""
 BEAT_NS = SECOND_NS
+SETTLE_S = 10.0
+"""How long the end waits for outcomes of what has left (RELIABILITY F57); what has none then is unconfirmed."""
+CALL_NS = 2 * SECOND_NS
+"""How far the machine's clock may be away from ours before a person is called,"""
+STOP_NS = 5 * SECOND_NS
+"""and before nothing is opened any more: day, session and the stamps of ticks cannot be trusted (RELIABILITY F48)."""
 
 
 class Ended(StrEnum):
@@ -48,6 +62,7 @@ class Ended(StrEnum):
 
     FEED = "the feed has ended"
     ASKED = "it was asked to stop"
+    RUN = "its run was ended"
 
 
 class Watcher(Protocol):
@@ -120,9 +135,8 @@ class Loop:
 
     Parameters
     ----------
-    now_ns
-        The clock. With `follows_clock` bars close and timers fire by it; else time goes with the ticks alone, as for a
-        recording.
+    clock
+        With `follows_clock` bars close and timers fire by it; else time goes with the ticks alone, as for a recording.
     """
 
     def __init__(
@@ -131,7 +145,7 @@ class Loop:
         feed: Feed,
         people: People,
         watcher: Watcher,
-        now_ns: Callable[[], TsNs],
+        clock: SteadyClock,
         *,
         follows_clock: bool = False,
     ) -> None:
@@ -140,12 +154,15 @@ class Loop:
         self._feed = feed
         self._controls, self._kill = people
         self._watcher = watcher
-        self._now_ns = now_ns
+        self._clock = clock
+        self._now_ns = clock.now_ns
         self._follows_clock = follows_clock
         self._requests: deque[Request] = deque()
-        self._stop = False
+        self._held: Tick | None = None
+        self._stop = self._is_over = False
         self._fed = False
         self._beat_due = 0
+        self._jumped_ns = 0
 
     def stop(self) -> None:
         """Ask the loop to end, after what it is doing."""
@@ -168,19 +185,28 @@ class Loop:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, self.kill)
+        self.session.inflow.open(self.inbox.stirred.set)
         try:
             while True:
                 ended = self._turn(tasks)
                 if ended is not None:
                     break
                 await self._wait()
+            if ended is Ended.FEED and not self._follows_clock:
+                await self._finish()
+            if not self._is_over:
+                await self._settle()
+                if ended is Ended.FEED and self.session.is_over:
+                    self.session.end()
         finally:
             for task in tasks:
                 task.cancel()
+            await self.session.inflow.close()
             await self._feed.close()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
-        self._end(ended)
+        self.session.trader.rest()
+        self._watcher.beat(self.session, ended=True)
         return ended
 
     # ---- one turn
@@ -189,51 +215,128 @@ class Loop:
         for task in tasks:
             if task.done() and (error := task.exception()) is not None:
                 raise error
-        while self._requests:
-            self._answer(self._requests.popleft())
+        self._answer_all()
+        if self._is_over:
+            return Ended.RUN
         if self._stop:
             return Ended.ASKED
-        for _ in range(TURN):
-            tick = self.inbox.take()
-            if tick is None:
+        inflow = self.session.inflow
+        self.session.take(self._time())
+        for _ in range(1 if inflow.is_elsewhere and not self._follows_clock else TURN):
+            # What was decided leaves before more is looked at.
+            if inflow.waits or not self._can_tick or not self._go_on():
                 break
-            self.session.on_tick(tick, self._now_ns() if self._follows_clock else tick.ts_ns)
         if self._follows_clock:
             self.session.advance_to(self._now_ns())
-        if not len(self.inbox):
+        if not self._has_ticks:
             self.session.trader.rest()
         self._beat()
-        return Ended.FEED if self._fed and not len(self.inbox) else None
+        return Ended.FEED if self._fed and not self._has_ticks and not inflow.waits else None
+
+    @property
+    def _has_ticks(self) -> bool:
+        return self._held is not None or len(self.inbox) > 0
+
+    @property
+    def _can_tick(self) -> bool:
+        """Whether there is a tick that may come now: the time of a recording stands while an answer is to come."""
+        return self._has_ticks and (self._follows_clock or not self.session.inflow.is_busy)
+
+    def _go_on(self) -> bool:
+        """Let the next tick come, or what a recording has due before it; tell whether there was anything."""
+        session, tick = self.session, self._held
+        if tick is None:
+            tick = self.inbox.take()
+            if tick is None:
+                return False
+            admitted = session.gate.admit(tick, self._now_ns() if self._follows_clock else tick.ts_ns)
+            if not isinstance(admitted, Tick):
+                return True
+            tick = admitted
+        if not self._follows_clock and session.pump.next_ns <= tick.ts_ns:
+            self._held = tick
+            session.pump.advance_to(TsNs(session.pump.next_ns))
+        else:
+            self._held = None
+            session.let_in(tick)
+        return True
 
     async def _wait(self) -> None:
         """Wait for something to do: a tick, a control, or what comes due."""
-        if len(self.inbox) or self._requests or self._stop:
+        if self._can_tick or self._requests or self._stop or self.session.inflow.waits:
             await asyncio.sleep(0)
             return
-        self.inbox.stirred.clear()
         until_ns = self._now_ns() + BEAT_NS
         if self._follows_clock:
             until_ns = min(until_ns, self.session.pump.next_ns)
-        seconds = max(until_ns - self._now_ns(), 0) / SECOND_NS
+        await self._pause(max(until_ns - self._now_ns(), 0) / SECOND_NS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let others have their turn, until there is something to do or the time is over."""
+        self.inbox.stirred.clear()
+        if self.session.inflow.waits:
+            await asyncio.sleep(0)
+            return
         try:
             await asyncio.wait_for(self.inbox.stirred.wait(), seconds)
         except TimeoutError:
             return
 
+    def _time(self) -> TsNs:
+        """Return what time it is for the session: the clock's, or that of the recording."""
+        return self._now_ns() if self._follows_clock else self.session.pump.now_ns
+
     def _beat(self) -> None:
         now_ns = self._now_ns()
         if now_ns >= self._beat_due:
             self._beat_due = now_ns + BEAT_NS
-            if self.session.hears.hear():
-                self.session.trader.rest()
+            self.session.hears.hear()
+            # Also where ticks never cease: no row waits longer, and a snapshot that is due is kept.
+            self.session.trader.rest()
             self._watcher.beat(self.session, ended=False)
+            if self._follows_clock:
+                self._look_at_clock()
 
-    def _end(self, ended: Ended) -> None:
-        if ended is Ended.FEED and not self._follows_clock:
-            # A recording says how far time came; the days that it has are over.
-            self.session.pump.finish()
-        self.session.trader.rest()
-        self._watcher.beat(self.session, ended=True)
+    def _look_at_clock(self) -> None:
+        """Call a person where the machine's clock was set, and open nothing more where it was set by much."""
+        ahead_ns = self._clock.ahead_ns()
+        moved_ns, pump = abs(ahead_ns - self._jumped_ns), self.session.pump
+        if moved_ns <= CALL_NS:
+            return
+        self._jumped_ns = ahead_ns
+        what = f"it is {abs(ahead_ns) / SECOND_NS:.1f} s {'ahead' if ahead_ns > 0 else 'behind'}"
+        if abs(ahead_ns) > STOP_NS and self.session.trader.state.gate.trading_on:
+            pump.apply(TradingSwitched(on=False, ts_ns=pump.now_ns, reason=f"the machine's clock was set: {what}"))
+            self.session.trader.rest()
+            what += "; nothing is opened any more. Set it right and start the trader anew, then let it trade again"
+        self.session.trader.call(CallPerson("the machine's clock", what, pump.now_ns))
+
+    # ---- the end
+
+    async def _finish(self) -> None:
+        """Live to the end of the days that a recording has: it says how far time came, and they are over."""
+        while not self._stop:
+            await self._quiet()
+            if self.session.pump.next_ns == NEVER:
+                return
+            self.session.pump.advance_to(TsNs(self.session.pump.next_ns))
+
+    async def _quiet(self) -> None:
+        """Take what comes back until nothing is to come."""
+        while self.session.inflow.is_busy and not self._stop:
+            await self._pause(1.0)
+            self.session.take(self._time())
+            self._answer_all()
+            self._beat()
+
+    async def _settle(self) -> None:
+        """Give what has left a bounded time for its outcome; who is asked to stop once more does not wait."""
+        inflow, loop = self.session.inflow, asyncio.get_running_loop()
+        inflow.hush()
+        self._stop, ends = False, loop.time() + SETTLE_S
+        while inflow.in_flight and not self._stop and (left := ends - loop.time()) > 0:
+            await self._pause(left)
+            self.session.take(self._time())
 
     # ---- what others bring
 
@@ -248,13 +351,17 @@ class Loop:
             self._requests.append(await controls.next())
             self.inbox.stirred.set()
 
-    def _answer(self, request: Request) -> None:
-        if self._controls is not None:
-            self._controls.answer(self._done(request))
+    def _answer_all(self) -> None:
+        while self._requests:
+            request = self._requests.popleft()
+            if self._controls is not None:
+                self._controls.answer(self._done(request))
 
     def _done(self, request: Request) -> Answer:
         """Do what is asked and say where it is written down."""
         pump, control = self.session.pump, request.control
+        if self._is_over:
+            return Answer(request.key, refused="the run has ended")
         now_ns = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns)
         if isinstance(control, AskStatus):
             return Answer(request.key, status=self._watcher.status(self.session))
@@ -266,9 +373,15 @@ class Loop:
             if refused:
                 return Answer(request.key, refused=refused)
         elif isinstance(control, AcceptDifference):
-            pump.apply(DifferenceAccepted(InstrumentId(control.instrument), request.by, now_ns))
-        else:
-            return Answer(request.key, refused=f"a paper trader does not take {type(control).__name__} while it runs")
+            known = known_as(self.session.trader.state.instruments.values(), control.instrument)
+            pump.apply(DifferenceAccepted(known or InstrumentId(control.instrument), request.by, now_ns))
+        elif isinstance(control, ManualOrder | SetParameters):
+            return done_once(self.session, request, control, now_ns)
+        elif isinstance(control, EndRun):
+            answer = ended(self.session, request, control.reason, now_ns)
+            self._is_over = not answer.refused
+            self._stop = self._stop or self._is_over
+            return answer
         self.session.trader.rest()
         return Answer(request.key, seq=self.session.tape.recorder.seq)
 

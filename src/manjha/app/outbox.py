@@ -2,7 +2,7 @@
 
 The gate inside `engine.step` decides; the outbox looks only at what may have changed since: kill switch, who owns the
 account, the broker's session, how long ago the decision was written down, and whether as many orders leave as were
-intended. An order's commands go one after the other; orders go beside each other.
+intended. An order's commands go one after the other; orders go beside each other, a bounded number of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,12 +24,18 @@ Command = Approved[SubmitOrder] | Approved[ModifyOrder] | Approved[CancelOrder]
 DEADLINE_NS = 250_000_000
 """From the commit of a decision to its first byte: what waited longer was held up, and may be stale (ADR A11)."""
 
+IN_FLIGHT_MAX = 16
+"""Commands that may be on their way without an outcome; the rest waits here, where it is still looked at."""
+KEPT_FOR_CANCELS = 4
+"""Of those, how many only a cancel may take: what takes risk away does not wait behind what hangs."""
+
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A command that may be sent now; `broker_id` is empty for a new order."""
+    """A command that may be sent now; `broker_id` is empty for a new order. `committed_ns` is as it was put in."""
 
     command: Command
     broker_id: str = ""
+    committed_ns: int = 0
 
 
 class Conditions(msgspec.Struct, kw_only=True):
@@ -77,7 +83,7 @@ class Outbox:
 
         `now_ns` is by the clock of `put`, `event_ns` the time of the engine.
         """
-        queue, self._waiting = sorted(self._waiting, key=_cancels_first), []
+        queue, self._waiting = sorted(self._waiting, key=_goes_last), []
         leaving, vetoed = list[Outgoing](), list[SendVetoed]()
         for one in queue:
             order_id = order_of(one.command)
@@ -88,22 +94,28 @@ class Outbox:
             why = self._objection(one, now_ns)
             if why:
                 vetoed.append(SendVetoed(order_id, *_kind(one.command), why, event_ns))
+            elif not self._has_room(one):
+                self._waiting.append(one)
             else:
                 self._busy.add(order_id)
-                leaving.append(self._leaves(one.command, order_id))
+                leaving.append(self._leaves(one, order_id))
         return leaving, vetoed
 
-    def _leaves(self, command: Command, order_id: OrderId) -> Outgoing:
-        asked = command.command
+    def _has_room(self, one: _Waiting) -> bool:
+        kept = KEPT_FOR_CANCELS if _goes_last(one) else 0
+        return len(self._busy) < IN_FLIGHT_MAX - kept
+
+    def _leaves(self, one: _Waiting, order_id: OrderId) -> Outgoing:
+        command, asked = one.command, one.command.command
         if not isinstance(asked, SubmitOrder):
-            return Outgoing(command, self._conditions.number(order_id))
+            return Outgoing(command, self._conditions.number(order_id), one.committed_ns)
         if asked.tag in self._tags or self.sent >= self.intended:
             raise InvariantBroken(
                 f"order {order_id} would leave a second time: {self.sent} of {self.intended} intended orders have left"
             )
         self._tags.add(asked.tag)
         self.sent += 1
-        return Outgoing(command)
+        return Outgoing(command, committed_ns=one.committed_ns)
 
     def _objection(self, one: _Waiting, now_ns: int) -> str:
         asked, conditions = one.command.command, self._conditions
@@ -150,7 +162,7 @@ def order_of(command: Command) -> OrderId:
     return asked.order.id if isinstance(asked, SubmitOrder) else asked.order_id
 
 
-def _cancels_first(one: _Waiting) -> bool:
+def _goes_last(one: _Waiting) -> bool:
     return not isinstance(one.command.command, CancelOrder)
 
 

@@ -38,6 +38,7 @@ def control_limits(chosen: RiskSettings, find: Callable[[str], InstrumentId]) ->
         reject_cooldown_ns=chosen.reject_cooldown_s * SECOND_NS,
         orders_day_max=chosen.orders_day_max or 0,
         modifications_max=chosen.modifications_max,
+        skipped_stop_ns=chosen.skipped_stop_s * SECOND_NS,
         rate=_rate(chosen),
         profit=_profit(chosen),
     )

@@ -78,6 +78,7 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rejections_max: int = 3
     reject_cooldown_s: int = 10
     modifications_max: int = 20
+    skipped_stop_s: int = 10
     per_second: int = 8
     per_minute: int = 180
     per_day: int = 1_800

@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable
 from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
 from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Cash, format_px
-from manjha.domain.orders import AccountId
+from manjha.domain.orders import MANUAL, AccountId, Order, Purpose
 from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
 from manjha.ports.notifier import Notifier
 from manjha.research.backtest import BacktestSpec
 from manjha.services.notes import daily_note, note_of
+from manjha.services.taking_up import TakenUp
 
 Say = Callable[[str], None]
 
@@ -32,6 +33,15 @@ class Teller:
         about = self._names.get(InstrumentId(person.about), person.about)
         self._say(f"{format_ts(person.ts_ns)[11:19]}  LOOK AT {about}: {person.what}")
         self._note(person)
+
+    def took_up(self, taken: TakenUp | None) -> None:
+        """Say from where a run goes on that an earlier process began, and what a restart had to pass over."""
+        if taken is None:
+            return
+        for why in taken.passed_over:
+            self._say(f"not gone on from: {why}")
+        start = f"the snapshot after row {taken.after}" if taken.after else "the beginning of the run"
+        self._say(f"taken up from {start}, and {taken.rows:,} rows since")
 
     def saw(self, event: Event, outputs: Iterable[object]) -> None:
         """Hear of an event and of what was decided on it."""
@@ -55,7 +65,7 @@ class Teller:
                 terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
                 self._say(
                     f"{format_ts(order.decided_ns)[11:19]}  order {order.side.name} {order.qty} {name} "
-                    f"{order.type}{terms} ({order.purpose})"
+                    f"{order.type}{terms} ({'by hand' if is_by_hand(order) else order.purpose})"
                 )
 
     def watch(self, state: EngineState) -> None:
@@ -72,10 +82,16 @@ class Teller:
             "equity (Rs)": Cash(equity),
             "result of the day (Rs)": Cash(equity - state.gate.day_start_equity),
             "charges of the run (Rs)": state.portfolio.ledger.charges().total,
+            "orders of the day": sum(day_of(one.order.decided_ns) == event.day for one in state.book.records.values()),
             "fills of the day": len(state.record_fills) - state.today_fills,
             "positions held": len(list(state.portfolio.open_positions())),
             "instruments frozen": len(all_frozen(state)),
         }
+        for one in state.portfolio.open_positions():
+            whose = " by hand" if one.key.strategy == MANUAL else ""
+            figures[
+                f"held of {self._names.get(one.key.instrument, one.key.instrument)} as {one.key.product}{whose}"
+            ] = one.qty
         note = daily_note(self._account, event.day, figures, event.ts_ns)
         self._say(
             f"{format_ts(event.ts_ns)[:19].replace('T', ' ')}  the session ends; {note.text.replace(chr(10), ', ')}"
@@ -86,6 +102,11 @@ class Teller:
         note = note_of(value, self._account, lambda name: self._names.get(name, name))  # type: ignore[arg-type]
         if note is not None:
             self._notifier.tell(note)
+
+
+def is_by_hand(order: Order) -> bool:
+    """Tell whether a person placed it, and not what protects or closes what a person has placed."""
+    return order.origin.strategy == MANUAL and order.purpose is Purpose.SIGNAL
 
 
 def _moment(ts_ns: TsNs) -> str:

@@ -36,6 +36,7 @@ from manjha.engine.pump import Pump
 from manjha.engine.requests import RATE_TIMER
 from manjha.engine.state import EngineState
 from manjha.engine.step import step
+from manjha.engine.timers import StandingTimers
 
 LATE_NS = 100_000_000
 """How late something that was due may happen before the rate of orders hears of it."""
@@ -61,6 +62,10 @@ class Tape(Protocol):
 
     def commit(self) -> object:
         """Make everything durable. Raises `JournalHalted`: then nothing may be sent any more."""
+        ...
+
+    def rest(self) -> None:
+        """Make durable what waits, and do what else is due while nothing is urgent. Raises as `commit`."""
         ...
 
 
@@ -155,10 +160,13 @@ class Trader:
         for event in self.leave(now_ns):
             self.pump.apply(event)
 
+    def call(self, person: CallPerson) -> None:
+        """Call a person for what the engine does not see."""
+        self._link.call(person)
+
     def rest(self) -> None:
         """Make durable what waits, while nothing else is to be done."""
-        if self._tape.waiting:
-            self._tape.commit()
+        self._tape.rest()
 
     def _ts_of(self, event: Event) -> TsNs:
         """Return when an event was; the time of the run never goes back."""
@@ -167,19 +175,18 @@ class Trader:
         return event.fill.ts_ns if isinstance(event, OrderFilled) else event.ts_ns
 
 
-def restored(state: EngineState, values: Iterable[Event | Output]) -> list[SetTimer]:
+def restored(state: EngineState, values: Iterable[Event | Output], standing: Iterable[SetTimer] = ()) -> list[SetTimer]:
     """Step a new state through what a journal has, and return the timers that are still to fire, in the order set.
 
-    Of what was decided only timers are taken: the engine decides the same again, or the replay is not one.
+    Of what was decided only timers are taken: the engine decides the same again, or the replay is not one. `standing`
+    are those of a state that is not new.
     """
-    timers: list[SetTimer] = []
+    timers = StandingTimers(standing)
     for value in values:
         if isinstance(value, SetTimer):
-            timers.append(value)
+            timers.set(value)
         elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson | Tripped):
             if isinstance(value, TimerFired):
-                due = [timer for timer in timers if timer.key == value.key and timer.ts_ns <= value.ts_ns]
-                if due:
-                    timers.remove(min(due, key=lambda timer: timer.ts_ns))
+                timers.fired(value)
             step(state, value)
-    return timers
+    return timers.listed()

@@ -20,9 +20,13 @@ from manjha.app.bootstrap import (
     replayed_feed,
     system_clock,
 )
+from manjha.app.live import far_session
 from manjha.app.loop import Ended, Loop, People
-from manjha.app.paper import Around, Session, paper_session
+from manjha.app.paper import paper_session
+from manjha.app.preopen import PreOpen
+from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
+from manjha.app.steady_clock import SteadyClock
 from manjha.app.teller import Say, Teller
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import PositionSeen
@@ -35,11 +39,12 @@ from manjha.domain.ticks import Tick
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
 from manjha.engine.freezing import all_frozen
+from manjha.engine.state import EngineState
 from manjha.market.calendar import trading_days
 from manjha.ports.vitals import Vitals
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
-from manjha.services.live_runs import LivePlan
+from manjha.services.live_runs import LivePlan, finished
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
 
@@ -47,10 +52,15 @@ PATIENCE_S = 5
 """How long the last notes may take at the end."""
 PER_BAR = 12
 """Ticks made inside a stored bar, unless asked for otherwise."""
+SESSIONS = {"": paper_session, "simulated": far_session}
+"""How an account is taken over, by the gateway that its exchange is behind."""
 
 
 class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored."""
+    """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored.
+
+    `gateway` is behind which one the exchange is; empty for an exchange that answers at once.
+    """
 
     account: str
     request: BacktestRequest
@@ -59,6 +69,7 @@ class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     end: TradingDay
     per_bar: int = PER_BAR
     speed: float = 60.0
+    gateway: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -86,6 +97,12 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     JournalHalted
         The journal cannot be written, read or trusted.
     """
+    begin = SESSIONS.get(words.gateway)
+    if begin is None:
+        raise UsageError(
+            f"unknown gateway {words.gateway!r}",
+            hint=f"There is {', '.join(filter(None, SESSIONS))}; one to a broker is not there yet.",
+        )
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
     account = AccountId(words.account)
@@ -98,27 +115,34 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     teller = Teller(account, plan.spec, say, notifier)
     try:
         kill = kill_switch(settings)
-        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw)
+        before = PreOpen(home.folder, say, teller.call)
+        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
         days = list(trading_days(plan.spec.rules, words.start, words.end))
-        session = paper_session(plan, models, (journal, segments), days, plan.history_until_ns, around)
+        over = finished(plan, journal, segments, max(days, default=words.end))
+        if over is not None:
+            return _report(over, "its days are over", is_new=False)
+        session = begin(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         teller.watch(state)
+        teller.took_up(session.taken)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
-        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account)
+        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account, before)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
-        loop = Loop(session, feed, People(socket.inbox, kill), watcher, system_clock().now_ns)
+        clock = SteadyClock(system_clock().now_ns, time.monotonic_ns)
+        loop = Loop(session, feed, People(socket.inbox, kill), watcher, clock)
         ended = asyncio.run(_run(loop, socket))
-        ledger = state.portfolio.ledger
-        return Report(
-            str(ended), len(state.book.records), len(state.record_fills), int(state.equity()),
-            int(ledger.charges().total), session.is_new,
-        )  # fmt: skip
+        return _report(state, str(ended), is_new=session.is_new)
     finally:
         notifier.close(PATIENCE_S)
         segments.close()
         journal.close()
         lock.release()
+
+
+def _report(state: EngineState, ended: str, *, is_new: bool) -> Report:
+    counts = (len(state.book.records), len(state.record_fills))
+    return Report(ended, *counts, int(state.equity()), int(state.portfolio.ledger.charges().total), is_new)
 
 
 async def _run(loop: Loop, socket: ControlSocket) -> Ended:
@@ -168,7 +192,8 @@ def _until(columns: BarColumns, from_ns: int) -> BarColumns:
 class _Watcher:
     """Leaves vital signs, and tells how the trader stands."""
 
-    def __init__(self, vitals: Vitals, account: str) -> None:
+    def __init__(self, vitals: Vitals, account: str, before: PreOpen) -> None:
+        self._before = before
         self._vitals = vitals
         self._account = account
         self._count = 0
@@ -194,19 +219,31 @@ class _Watcher:
     def status(self, session: Session) -> Status:
         """Return how things stand, as names and values."""
         state = session.trader.state
+        checks: list[dict[str, str | int | bool]] = [
+            {"check": one.name, "is": str(one.verdict), "found": one.found, "remedy": one.remedy}
+            for one in self._before.lines
+        ]
         positions: list[dict[str, str | int | bool]] = [
-            {"instrument": one.key.instrument, "product": str(one.key.product), "qty": one.qty}
+            {
+                "strategy": one.key.strategy,
+                "instrument": one.key.instrument,
+                "product": str(one.key.product),
+                "qty": one.qty,
+            }
             for one in state.portfolio.open_positions()
         ]
         return {
             "account": self._account,
             "exchange": "simulated",
             "strategy": state.origin.strategy,
+            "parameters": ", ".join(f"{name}={value}" for name, value in state.strategy.values.items()),
             "time": format_ts(session.pump.now_ns),
             "trading": state.gate.trading_on,
             "open orders": state.book.open_count,
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),
             "frozen": ", ".join(sorted(all_frozen(state))),
+            "pre-open check": self._before.summary,
             "positions": positions,
+            "checks": checks,
         }

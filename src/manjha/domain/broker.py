@@ -4,6 +4,7 @@ A broker's words are no facts about our intents yet: `engine.reconcile` decides 
 """
 
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,6 +31,7 @@ class BrokerStatus(StrEnum):
 
 ENDED = frozenset({BrokerStatus.REJECTED, BrokerStatus.CANCELLED, BrokerStatus.COMPLETE})
 """Statuses after which an order does not trade any more, once all its trades are known."""
+_ORDER = {status: number for number, status in enumerate(BrokerStatus)}
 
 
 class Source(IntEnum):
@@ -39,6 +41,27 @@ class Source(IntEnum):
     STREAM = 1
     BOOK = 2
     HISTORY = 3
+
+
+class Sight(NamedTuple):
+    """What is known: the largest quantity filled, and of all else what the most trusted sight says.
+
+    One that ends the order is trusted before one that does not, then the later by the exchange's time, then the better
+    source, then by status, terms and words, so that no two different ones are tied.
+    """
+
+    is_over: bool = False
+    exchange_ns: int = 0
+    source: int = -1
+    status: BrokerStatus = BrokerStatus.PENDING
+    terms: tuple[int, int, int] = (0, 0, 0)
+    reason: str = ""
+    filled: int = 0
+
+    @property
+    def trust(self) -> tuple[bool, int, int, int, tuple[int, int, int], str]:
+        """What sights are ranked by."""
+        return self.is_over, self.exchange_ns, self.source, _ORDER[self.status], self.terms, self.reason
 
 
 class OrderSeen(msgspec.Struct, frozen=True, gc=False):

@@ -69,11 +69,27 @@ class AcceptDifference(msgspec.Struct, frozen=True, gc=False, tag=True, tag_fiel
     instrument: str
 
 
+class EndRun(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
+    """End the run for good, which must hold nothing: the next one may have other terms."""
+
+    reason: str = ""
+
+
 class AskStatus(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
     """Tell how things stand. Changes nothing and is not written down."""
 
 
-Control = StartTrading | StopTrading | SetParameters | ManualOrder | ThrowKill | LiftKill | AcceptDifference | AskStatus
+Control = (
+    StartTrading
+    | StopTrading
+    | SetParameters
+    | ManualOrder
+    | ThrowKill
+    | LiftKill
+    | AcceptDifference
+    | EndRun
+    | AskStatus
+)
 """All that can be asked."""
 
 Figure = str | int | bool

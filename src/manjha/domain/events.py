@@ -9,7 +9,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
-from manjha.domain.orders import Fill, OrderId, RunId, StrategyId
+from manjha.domain.orders import Fill, OrderId, OrderType, Product, RunId, Side, StrategyId
 
 
 class MarketAdvanced(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -226,6 +226,55 @@ class DifferenceAccepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     ts_ns: TsNs
 
 
+class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person asked for an order. `qty` is positive; prices in 1e-4 rupee, zero meaning none.
+
+    `key` is that of the request, under which it is done once; `stop` and `target` are exits of what it fills. `seen_px`
+    is the newest price at that moment and `seen_ns` its time, as a bar may have closed long before; 0 for none.
+    """
+
+    key: str
+    by: str
+    instrument: InstrumentId
+    side: Side
+    qty: Qty
+    kind: OrderType
+    product: Product
+    ts_ns: TsNs
+    limit: Px = Px(0)
+    trigger: Px = Px(0)
+    stop: Px = Px(0)
+    target: Px = Px(0)
+    seen_px: Px = Px(0)
+    seen_ns: TsNs = TsNs(0)
+
+
+class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person changed parameters of the strategy: each a name and its value as people write it, from now on.
+
+    `key` is that of the request, under which it is done once.
+    """
+
+    key: str
+    by: str
+    strategy: StrategyId
+    values: tuple[tuple[str, str], ...]
+    ts_ns: TsNs
+
+
+class SendsCarried(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """What the account sent before a run began, which counts in its windows: how many on its day, and when of late.
+
+    `sent` are moments and `today` counts, each by segment and "" for the account; `orders` are the new ones among them.
+    """
+
+    day: TradingDay
+    sent: tuple[tuple[str, tuple[TsNs, ...]], ...]
+    today: tuple[tuple[str, int], ...]
+    orders: int
+    ts_ns: TsNs
+
+
 Event = (
     MarketAdvanced
     | SessionOpened
@@ -251,4 +300,7 @@ Event = (
     | KillSwitched
     | InstrumentFrozen
     | BandChanged
+    | OrderAsked
+    | ParametersSet
+    | SendsCarried
 )

@@ -17,6 +17,8 @@ FillId = NewType("FillId", str)
 
 EXTERNAL = StrategyId("EXTERNAL")
 """Whose order it is when no strategy of ours placed it."""
+MANUAL = StrategyId("MANUAL")
+"""Whose order it is when a person placed it through us."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):

@@ -2,12 +2,32 @@
 
 import msgspec
 
+from manjha.domain.broker import PositionSeen, Sight, TradeSeen
 from manjha.domain.charges import ChargeLines
 from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId, Fill, Order, Phase, Product, RunId, StrategyId
+
+FORM = 2
+"""Which fold has made the rows. One that came before did not know what a broker shows: its rows are made anew."""
+
+
+class SentView(msgspec.Struct, frozen=True, gc=False):
+    """What is known of an order at the broker, beside the order: needed to read the next rows of the journal.
+
+    `tag` is what it went out with; `sight` is put together from all that was shown of it. `is_sought` tells that its
+    outcome is unknown and it is being looked for, since `uncertain_ns`; `absent` counts the reads that have not shown
+    it since that was long enough. `is_short` tells that the broker shows more filled than there are trades of.
+    """
+
+    tag: str = ""
+    sight: Sight = Sight()
+    uncertain_ns: int = 0
+    absent: int = 0
+    is_sought: bool = False
+    is_short: bool = False
 
 
 class OrderView(msgspec.Struct, frozen=True, gc=False):
@@ -16,7 +36,10 @@ class OrderView(msgspec.Struct, frozen=True, gc=False):
     `qty`, `limit` and `trigger` are the present terms; `order` has those it was placed with. `turnover` is Σ px × qty
     of its fills and prices are in 1e-4 rupee; `closed_ns` is 0 while it is open. `alarms` counts what it was told that
     could not be in its phase. `broker_id` is the broker's number, empty where there is none. `placed_seq` and
-    `changed_seq` are the journal's rows that placed and last changed it.
+    `changed_seq` are the journal's rows that placed and last changed it. `sent` is None where no broker was asked.
+
+    An order of strategy EXTERNAL is one that no intent of ours made, as the broker shows it last; its trades alone
+    are counted as of ours. One of purpose SQUARE_OFF is the broker's own.
     """
 
     order: Order
@@ -32,14 +55,19 @@ class OrderView(msgspec.Struct, frozen=True, gc=False):
     closed_ns: TsNs = TsNs(0)
     alarms: int = 0
     broker_id: str = ""
+    sent: SentView | None = None
 
 
 class TradeView(msgspec.Struct, frozen=True, gc=False):
-    """A fill, the journal's row that tells it, and its charges as booked; None where they are not known."""
+    """A fill, the journal's row that tells it, and its charges as booked; None where they are not known.
+
+    `number` counts the fills of a row from 0: a read of the broker may show several.
+    """
 
     seq: int
     fill: Fill
     charges: ChargeLines | None = None
+    number: int = 0
 
 
 class NoteView(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +81,8 @@ class PositionView(msgspec.Struct, frozen=True, gc=False):
     """What is held, or was, by strategy, instrument and product.
 
     `qty` is signed, in units; `cost` is Σ signed qty × px of what is open and `realised` the profit before charges, in
-    1e-4 rupee. `changed_seq` is the journal's row that changed it last.
+    1e-4 rupee. `changed_seq` is the journal's row that changed it last. Of what is EXTERNAL only the quantity is known:
+    what it cost whoever bought it is not.
     """
 
     account: AccountId
@@ -70,7 +99,8 @@ class PositionView(msgspec.Struct, frozen=True, gc=False):
 class RunActivity(msgspec.Struct, frozen=True, gc=False):
     """What a journal tells of a run: its first and last row and their moments, and how much it did.
 
-    `strategy` is that of its first order, empty before it.
+    `strategy` is what it began with, or that of its first order, empty before it. `closed_ns` is when its end was
+    written down, 0 while it may go on.
     """
 
     account: AccountId
@@ -83,13 +113,35 @@ class RunActivity(msgspec.Struct, frozen=True, gc=False):
     orders: int = 0
     trades: int = 0
     refusals: int = 0
+    closed_ns: TsNs = TsNs(0)
+
+
+class DeskView(msgspec.Struct, frozen=True):
+    """What is known of an account's broker beside its orders: needed to read the next rows of the journal.
+
+    `run` is whose orders are placed and `since` the row that began it: what was placed before is another run's.
+    `epoch` is 0 where no broker is asked. `day` is the broker's and `day_seq` the row that began it: trades and
+    external orders of before are another day's. `loose` are trades of orders that were not shown yet, `suspects`
+    differences of positions that were seen once, `thawed` instruments whose difference a person has accepted.
+    `was_compared` tells whether the books ever agreed.
+    """
+
+    run: RunId = RunId("")
+    since: int = 0
+    epoch: int = 0
+    day: TradingDay = TradingDay(0)
+    day_seq: int = 0
+    was_compared: bool = False
+    loose: tuple[TradeSeen, ...] = ()
+    suspects: tuple[PositionSeen, ...] = ()
+    thawed: tuple[InstrumentId, ...] = ()
 
 
 class Reached(msgspec.Struct, frozen=True):
     """How far the read models of an account have come, and what is needed to go on from there.
 
     `seq` and `hash` are of the journal's last row in them (0 and nothing before the first). `day` is the session's;
-    `strikes` are those that a corporate action has changed, in 1e-4 rupee.
+    `strikes` are those that a corporate action has changed, in 1e-4 rupee. `form` is the fold's that made the rows.
     """
 
     account: AccountId
@@ -97,6 +149,8 @@ class Reached(msgspec.Struct, frozen=True):
     hash: bytes = b""
     day: TradingDay = TradingDay(0)
     strikes: dict[InstrumentId, Px] = {}
+    desk: DeskView = DeskView()
+    form: int = FORM
 
 
 class Changed(msgspec.Struct, frozen=True):

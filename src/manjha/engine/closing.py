@@ -87,12 +87,31 @@ class GrowingBars:
 
     def grow(self, ts_ns: int, closed: Closed) -> bool:
         """Put bars on the timeline that closed at a moment; tell whether it has a new position."""
-        is_new = self._timeline.append(ts_ns, closed)
-        ctx = self._state.ctx
-        ctx.warmup = max(ctx.warmup, self._timeline.warmup)
+        is_new = self.stand(ts_ns, closed)
         if is_new and self._ask is not None:
             self._ask(len(self._timeline) - 1)
         return is_new
+
+    def stand(self, ts_ns: int, closed: Closed) -> bool:
+        """Put bars on the timeline about which everything is decided; else as `grow`."""
+        is_new = self._timeline.append(ts_ns, closed)
+        ctx = self._state.ctx
+        ctx.warmup = max(ctx.warmup, self._timeline.warmup)
+        return is_new
+
+    def first_open_ns(self, ts_ns: int) -> int:
+        """Return when the first of the bars begins that are being made at a moment of the day."""
+        return self._bars.first_open_ns(ts_ns)
+
+    def count_again(self, ticks: Iterable[Tick], closed_ns: int) -> None:
+        """Count ticks once more whose bars are on the timeline where they closed up to a moment."""
+        bars = self._bars
+        for tick in ticks:
+            while bars.next_ns <= min(tick.ts_ns, closed_ns):
+                bars.close(bars.next_ns)
+            self.add(tick)
+        while bars.next_ns <= closed_ns:
+            bars.close(bars.next_ns)
 
     def add(self, tick: Tick) -> None:
         """Count a tick to the bars that are being made."""

@@ -92,7 +92,7 @@ def begin_day(state: EngineState, controls: Controls, event: SessionOpened, out:
     controls.open_day(event.ts_ns, open_ids, {strategy: gains(state, strategy) for strategy in strategies})
     if controls.governor is not None:
         why = Refusal(RefusalReason.RATE, "the day it was for is over")
-        for waiting in controls.governor.open_day():
+        for waiting in controls.governor.open_day(is_counted=controls.carried_for == event.day):
             _drop(state, waiting, why, event.ts_ns, out)
 
 

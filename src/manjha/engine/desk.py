@@ -14,6 +14,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
 from manjha.domain.orders import FillId, Order, OrderId, Product, Purpose, RunId
 from manjha.orders.tags import tag_of
+from manjha.portfolio.positions import PositionKey
 
 Held: TypeAlias = tuple[InstrumentId, Product]
 
@@ -25,6 +26,8 @@ CHECK = "broker:check"
 """Timer of the comparison that is due even when nothing is in doubt."""
 PROTECT = "broker:protect"
 """Timer at which protection that did not reach the broker is tried again."""
+SKIPPED = "broker:skipped:"
+"""Prefix of the timers at which a stop is looked at whose trigger was passed; the order's id follows."""
 BACKOFF = tuple(seconds * SECOND_NS for seconds in (1, 2, 4, 8, 15, 30))
 """Waits between reads while something is in doubt (RELIABILITY F01); the last one repeats."""
 CHECK_NS = MINUTE_NS
@@ -42,8 +45,7 @@ PROTECT_TRIES = 3
 class Closing(msgspec.Struct, frozen=True, gc=False):
     """A position that is being closed, and for what."""
 
-    instrument: InstrumentId
-    product: Product
+    key: PositionKey
     purpose: Purpose
     since_ns: int
 
@@ -86,6 +88,8 @@ class Desk(msgspec.Struct, kw_only=True):
         Entries whose protection is missing and will be tried again. `waived`: those whose strategy has cancelled it.
     protect_tries
         How often protection of an entry was placed again.
+    skipped
+        Closing stops whose trigger was passed, and how often each was let through the market (`engine.skipped`).
     """
 
     run: RunId = RunId("")
@@ -111,11 +115,12 @@ class Desk(msgspec.Struct, kw_only=True):
     check_due: int = 0
     until_ns: int = 0
     look_due: int = 0
-    closing: dict[Held, Closing] = {}
+    closing: dict[PositionKey, Closing] = {}
     closers: set[OrderId] = set()
     unprotected: dict[OrderId, None] = {}
     waived: set[OrderId] = set()
     protect_tries: dict[OrderId, int] = {}
+    skipped: dict[OrderId, int] = {}
 
     def tag_for(self, order: Order) -> str:
         """Return the tag under which an order is to go out, and remember whose it is."""
@@ -138,6 +143,7 @@ class Desk(msgspec.Struct, kw_only=True):
             sorted(self.external.items()), sorted(self.trades), sorted(self.suspects.items()),
             self.is_compared, self.was_compared,
             list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
+            sorted(self.skipped.items()),
         )  # fmt: skip
 
 

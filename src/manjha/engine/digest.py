@@ -42,6 +42,8 @@ def digest(state: EngineState) -> str:
     }
     if state.controls is not None:
         content["controls"] = state.controls.memory()
+    if state.given:
+        content["parameters"] = sorted(state.given.items())
     if state.gate.closed:
         content["closed"] = sorted(state.gate.closed.items())
     if state.groups:

@@ -17,6 +17,7 @@ from manjha.engine.desk import PROTECT_TRIES, call
 from manjha.engine.requests import MarketWish, market, modify, place
 from manjha.engine.state import EngineState, Protection
 from manjha.orders.book import OrderRecord
+from manjha.portfolio.positions import PositionKey
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _BUY, _SELL, _LIMIT, _SL_M = Side.BUY, Side.SELL, OrderType.LIMIT, OrderType.SL_M
@@ -74,6 +75,8 @@ def fit_to_position(state: EngineState, fill: Fill, held: int, out: list[Output]
         entry = protection.entry
         if entry.instrument != fill.instrument or entry.product is not fill.product:
             continue
+        if entry.origin.strategy != fill.origin.strategy:
+            continue
         keep = min(protection.filled, left) if held * entry.side > 0 else 0
         left -= keep
         if keep == 0:
@@ -96,7 +99,10 @@ def fit_sales(state: EngineState, fill: Fill, held: int, out: list[Output]) -> N
     sales = [
         record
         for record in state.book.open_orders(fill.instrument)
-        if record.order.side is Side.SELL and record.order.product is fill.product and record.order.parent is None
+        if record.order.side is Side.SELL
+        and record.order.product is fill.product
+        and record.order.parent is None
+        and record.order.origin.strategy == fill.origin.strategy
     ]
     _keep(state, sales, max(0, held), fill.ts_ns, out)
 
@@ -126,7 +132,7 @@ def rearm(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
     """
     for entry_id, protection in state.protections.items():
         entry, exit_ns = protection.entry, protection.exits.exit_ns
-        if entry.product is Product.MIS or not state.held(entry.instrument, entry.product):
+        if entry.product is Product.MIS or not state.held_by(key_of(entry)):
             continue
         if exit_ns and exit_ns <= now_ns:
             exit_by_time(state, entry_id, now_ns, out)
@@ -144,7 +150,7 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
         return found
     for entry_id, protection in state.protections.items():
         entry = protection.entry
-        if protection.timed_out or entry_id in desk.waived or (entry.instrument, entry.product) in desk.closing:
+        if protection.timed_out or entry_id in desk.waived or key_of(entry) in desk.closing:
             continue
         if _is_killed(state, entry):
             # Protection may not rest now; it is placed when the level is lifted.
@@ -152,12 +158,17 @@ def unprotected(state: EngineState, now_ns: int) -> list[OrderId]:
         today = state.gate.today.get(entry.instrument)
         if today is None or not today.open_ns <= now_ns < today.close_ns:
             continue
-        if not _lacks(state, protection) or not state.held(entry.instrument, entry.product):
+        if not _lacks(state, protection) or not state.held_by(key_of(entry)):
             continue
         opens = state.book.open_by_instrument[entry.instrument]
         if not any(order_id in desk.closers for order_id in opens):
             found.append(entry_id)
     return found
+
+
+def key_of(order: Order) -> PositionKey:
+    """Return which position an order is about."""
+    return PositionKey(order.origin.strategy, order.instrument, order.product)
 
 
 def _is_killed(state: EngineState, entry: Order) -> bool:
@@ -215,12 +226,13 @@ def exit_by_time(state: EngineState, entry_id: OrderId, now_ns: TsNs, out: list[
     protection.stop_id = protection.target_id = None
     protection.timed_out = True
     state.trailing.discard(entry_id)
-    if abs(state.held(entry.instrument, entry.product)) <= protection.filled:
+    if abs(state.held_by(key_of(entry))) <= protection.filled:
         for record in state.book.open_orders(entry.instrument):
             order = record.order
-            if order.side is not entry.side and order.product is entry.product and order.exits is None:
+            if order.side is not entry.side and key_of(order) == key_of(entry) and order.exits is None:
                 _cancel(state, order.id, out)
-    wish = MarketWish(-int(entry.side) * protection.filled, entry.product, Purpose.TIME_EXIT, group=entry_id)
+    change, whose = -int(entry.side) * protection.filled, entry.origin.strategy
+    wish = MarketWish(change, entry.product, Purpose.TIME_EXIT, group=entry_id, strategy=whose)
     market(state, state.instruments[entry.instrument], wish, now_ns, out)
 
 

@@ -8,13 +8,12 @@ from manjha.domain.broker import OrderSeen, TradeSeen
 from manjha.domain.commands import Output
 from manjha.domain.events import OrderFilled
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Qty
-from manjha.domain.orders import Fill, Order, OrderId, Purpose
 from manjha.engine.desk import External, call
 from manjha.engine.freezing import freeze
 from manjha.engine.handlers import orders
 from manjha.engine.handlers.broker import desk_of
 from manjha.engine.state import EngineState
+from manjha.orders.reading import closed_parts, closer
 from manjha.portfolio.positions import Position
 
 
@@ -59,23 +58,13 @@ def _positions(state: EngineState, trade: TradeSeen) -> list[Position]:
 
 def _close_ours(state: EngineState, trade: TradeSeen, signed: int, out: list[Output]) -> int:
     """Book the part of the broker's own trade that closes strategies' positions; return it, signed."""
-    closed, seen = 0, desk_of(state).external_orders[trade.broker_id].seen
-    for position in _positions(state, trade):
-        left = signed - closed
-        if left * position.qty >= 0:
-            continue
-        part = min(abs(left), abs(position.qty))
-        origin = type(state.origin)(state.origin.account, position.key.strategy, state.origin.run)
-        order_id = OrderId(f"external-{trade.id}-{position.key.strategy}")
-        order = Order(
-            order_id, origin, trade.instrument, trade.side, Qty(part), seen.type, trade.product, trade.ts_ns,
-            purpose=Purpose.SQUARE_OFF,
-        )  # fmt: skip
-        state.book.add(order)
-        fill = Fill(
-            trade.id, order_id, origin, trade.instrument, trade.side, Qty(part), trade.px, trade.px, trade.product,
-            trade.ts_ns,
-        )  # fmt: skip
-        orders.filled(state, OrderFilled(fill), out)
-        closed += part if signed > 0 else -part
-    return closed
+    seen, origin = desk_of(state).external_orders[trade.broker_id].seen, state.origin
+    positions = _positions(state, trade)
+    parts = closed_parts(signed, [position.qty for position in positions])
+    for position, part in zip(positions, parts, strict=True):
+        if part:
+            whose = type(origin)(origin.account, position.key.strategy, origin.run)
+            order, fill = closer(seen.type, trade, whose, part)
+            state.book.add(order)
+            orders.filled(state, OrderFilled(fill), out)
+    return sum(parts) if signed > 0 else -sum(parts)

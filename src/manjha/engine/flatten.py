@@ -5,16 +5,17 @@ both close would turn the position round. It is looked at again until nothing is
 """
 
 from manjha.domain.commands import Approved, Output, Refused, SetTimer, SubmitOrder
-from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import Fill, Phase, Product, Purpose
 from manjha.engine.desk import Closing, Desk, call
+from manjha.engine.exits import key_of
 from manjha.engine.groups import End, group_in, note
 from manjha.engine.requests import MarketWish, close_out, market
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.orders.legs import Turn
+from manjha.portfolio.positions import PositionKey
 
 FLATTEN = "broker:flatten"
 """Timer at which positions that are being closed are looked at again."""
@@ -23,18 +24,16 @@ PATIENCE_NS = 10 * SECOND_NS
 """How long a cancel may take before the position is closed beside it."""
 
 
-def flatten(
-    state: EngineState, instrument: InstrumentId, product: Product, purpose: Purpose, now_ns: TsNs, out: list[Output]
-) -> None:
+def flatten(state: EngineState, key: PositionKey, purpose: Purpose, now_ns: TsNs, out: list[Output]) -> None:
     """Begin to close what is held of an instrument as a product; a group of legs in it ends whole (`engine.legs`)."""
-    desk, saga = state.desk, group_in(state, instrument, product)
-    if saga is not None:
+    desk, saga = state.desk, group_in(state, key.instrument, key.product)
+    if saga is not None and key.strategy == state.origin.strategy:
         note(state, saga, End(Turn.ENDING, f"its positions are to be closed ({purpose})", purpose), now_ns, out)
         return
     if desk is None:
-        close_out(state, instrument, product, purpose, now_ns, out)
+        close_out(state, key, purpose, now_ns, out)
         return
-    desk.closing.setdefault((instrument, product), Closing(instrument, product, purpose, now_ns))
+    desk.closing.setdefault(key, Closing(key, purpose, now_ns))
     look_again(state, now_ns, out)
 
 
@@ -43,7 +42,9 @@ def fit_fill(state: EngineState, fill: Fill, now_ns: TsNs, out: list[Output]) ->
     desk = state.desk
     if desk is None:
         return
-    order, held = state.book.records[fill.order_id].order, state.held(fill.instrument, fill.product)
+    order = state.book.records[fill.order_id].order
+    key = key_of(order)
+    held = state.held_by(key)
     if held * int(fill.side) <= 0:
         return
     today = state.gate.today.get(fill.instrument)
@@ -52,7 +53,7 @@ def fit_fill(state: EngineState, fill: Fill, now_ns: TsNs, out: list[Output]) ->
     if turned:
         call(fill.instrument, f"order {order.id} was to close, and has opened {held}: it is closed", now_ns, out)
     if late or turned:
-        flatten(state, fill.instrument, fill.product, Purpose.SQUARE_OFF, now_ns, out)
+        flatten(state, key, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def look_again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
@@ -72,13 +73,13 @@ def _again(state: EngineState, now_ns: TsNs, out: list[Output]) -> None:
         out.append(SetTimer(FLATTEN, TsNs(desk.look_due)))
 
 
-def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, out: list[Output]) -> None:
+def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output]) -> None:
     desk = state.desk
     if desk is None:
         return
-    instrument, product = key
-    wish, held = desk.closing[key], state.held(instrument, product)
-    records = [record for record in state.book.open_orders(instrument) if record.order.product is product]
+    strategy, instrument, product = key
+    wish, held = desk.closing[key], state.held_by(key)
+    records = [record for record in state.book.open_orders(instrument) if key_of(record.order) == key]
     exits = [record for record in records if _is_ours(record, desk)]
     others = [record for record in records if not _is_ours(record, desk)]
     out.extend(state.gate.cancel(record) for record in others if not _is_leaving(record))
@@ -98,7 +99,8 @@ def _look(state: EngineState, key: tuple[InstrumentId, Product], now_ns: TsNs, o
     if not change:
         return
     before = len(out)
-    market(state, state.instruments[instrument], MarketWish(Qty(change), product, wish.purpose), now_ns, out)
+    closing = MarketWish(Qty(change), product, wish.purpose, strategy=strategy)
+    market(state, state.instruments[instrument], closing, now_ns, out)
     for output in out[before:]:
         if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
             desk.closers.add(output.command.order.id)

@@ -66,9 +66,14 @@ def _occupied(state: EngineState, group: LegGroup, product: Product) -> str:
             return f"{name} belongs to another group"
         if state.held(leg.instrument, product):
             return f"{name} is held as {product} already"
-        if any(record.order.product is product for record in state.book.open_orders(leg.instrument)):
+        if any(_is_ours(state, record, product) for record in state.book.open_orders(leg.instrument)):
             return f"{name} has open orders as {product}"
     return ""
+
+
+def _is_ours(state: EngineState, record: OrderRecord, product: Product) -> bool:
+    order = record.order
+    return order.product is product and order.origin.strategy == state.origin.strategy
 
 
 def group_in(state: EngineState, instrument: InstrumentId, product: Product) -> Saga | None:
@@ -82,6 +87,8 @@ def group_in(state: EngineState, instrument: InstrumentId, product: Product) -> 
 def belongs(state: EngineState, order: Order) -> str:
     """Say to which group the instrument of an order belongs that is none of the group's; empty where to none."""
     if order.purpose is not Purpose.SIGNAL or order.group is not None:
+        return ""
+    if order.origin.strategy != state.origin.strategy:
         return ""
     saga = group_in(state, order.instrument, order.product)
     return "" if saga is None else f"the instrument belongs to group {saga.id} until it ends (ctx.close_legs)"
@@ -108,7 +115,8 @@ def count_fill(state: EngineState, order: Order, fill: Fill, after: int, out: li
     """Count a fill of a group's order; `after` is the position after it. One after the group's end reopens it."""
     saga = owner(state, order)
     if saga is None:
-        _taken_by_others(state, fill, after)
+        if order.origin.strategy == state.origin.strategy:
+            _taken_by_others(state, fill, after)
         return
     leg = saga.leg_in(fill.instrument)
     if leg is None:
@@ -164,7 +172,7 @@ def settled(state: EngineState, instrument: InstrumentId, value: Px, now_ns: int
 def rescale(state: EngineState, key: PositionKey, new_shares: int, old_shares: int) -> None:
     """Apply a split or bonus to what a group holds; a leg that it changed is not opened again: its prices are old."""
     saga = group_in(state, key.instrument, key.product)
-    if saga is not None:
+    if saga is not None and key.strategy == state.origin.strategy:
         leg = saga.leg_in(key.instrument)
         if leg is not None:
             leg.target = leg.target * new_shares // old_shares

@@ -5,6 +5,7 @@ from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import Purpose
 from manjha.engine import flatten as flattening
+from manjha.engine.exits import key_of
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.portfolio.positions import Position
@@ -32,7 +33,7 @@ def flatten(state: EngineState, scope: Scope, now_ns: TsNs, out: list[Output]) -
     for position in list(state.portfolio.open_positions()):
         key = position.key
         if scope.covers(key.strategy, key.instrument) and not _is_closing(state, position):
-            flattening.flatten(state, key.instrument, key.product, Purpose.SQUARE_OFF, now_ns, out)
+            flattening.flatten(state, key, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def _is_closing(state: EngineState, position: Position) -> bool:
@@ -40,6 +41,6 @@ def _is_closing(state: EngineState, position: Position) -> bool:
     under_way = sum(
         record.left * int(record.order.side)
         for record in state.book.open_orders(position.key.instrument)
-        if record.order.purpose is Purpose.SQUARE_OFF and record.order.product is position.key.product
+        if record.order.purpose is Purpose.SQUARE_OFF and key_of(record.order) == position.key
     )
     return (position.qty + under_way) * position.qty <= 0

@@ -1,6 +1,7 @@
 """Positions compared with the broker's: strategies' books and what is external must be what the account holds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
 from manjha.domain.broker import PositionSeen
 from manjha.domain.commands import Output
@@ -9,6 +10,8 @@ from manjha.engine.desk import Desk, Held, call
 from manjha.engine.freezing import freeze, why_frozen
 from manjha.engine.handlers.broker import desk_of
 from manjha.engine.state import EngineState
+
+Quantities: TypeAlias = Mapping[Held, int]
 
 
 def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out: list[Output]) -> bool:
@@ -25,17 +28,36 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
         key = (position.key.instrument, position.key.product)
         here[key] = here.get(key, 0) + position.qty
     doubtful = _doubtful(state, desk)
-    suspects, desk.suspects = desk.suspects, {}
-    for key in sorted({*there, *here, *desk.external}):
-        difference = there.get(key, 0) - here.get(key, 0) - desk.external.get(key, 0)
+    desk.suspects, certain = differences(there, here, desk.external, desk.suspects, doubtful)
+    for key, difference in certain:
+        _differs(state, key, difference, here.get(key, 0), now_ns, out)
+    # Orders in doubt explain a difference for a while; their exposure is counted until they are resolved.
+    return all(key[0] in doubtful for key in desk.suspects) and not desk.short
+
+
+def differences(
+    there: Quantities, here: Quantities, external: Quantities, suspects: Quantities, doubtful: Collection[str]
+) -> tuple[dict[Held, int], list[tuple[Held, int]]]:
+    """Return differences that are to be seen once more, and those that count: seen twice, and explained by nothing.
+
+    `there` is what the broker shows, `here` what our strategies hold; `doubtful` are instruments in which a difference
+    may explain itself yet. Quantities are signed.
+    """
+    again, certain = dict[Held, int](), list[tuple[Held, int]]()
+    for key in sorted({*there, *here, *external}):
+        difference = there.get(key, 0) - here.get(key, 0) - external.get(key, 0)
         if difference == 0:
             continue
         if key[0] in doubtful or suspects.get(key) != difference:
-            desk.suspects[key] = difference
+            again[key] = difference
         else:
-            _differs(state, key, difference, here.get(key, 0), now_ns, out)
-    # Orders in doubt explain a difference for a while; their exposure is counted until they are resolved.
-    return all(key[0] in doubtful for key in desk.suspects) and not desk.short
+            certain.append((key, difference))
+    return again, certain
+
+
+def is_external(held: int, *, was_compared: bool, is_thawed: bool) -> bool:
+    """Tell whether a difference is taken as external, where our strategies hold so much; else it is not explained."""
+    return not was_compared or not held or is_thawed
 
 
 def _doubtful(state: EngineState, desk: Desk) -> set[str]:
@@ -48,7 +70,7 @@ def _doubtful(state: EngineState, desk: Desk) -> set[str]:
 def _differs(state: EngineState, key: Held, difference: int, held: int, now_ns: TsNs, out: list[Output]) -> None:
     desk = desk_of(state)
     instrument, product = key
-    if not desk.was_compared or not held or instrument in desk.thawed:
+    if is_external(held, was_compared=desk.was_compared, is_thawed=instrument in desk.thawed):
         desk.external[key] = desk.external.get(key, 0) + difference
         desk.thawed.pop(instrument, None)
         if desk.was_compared:

@@ -41,7 +41,8 @@ def isolate(state: EngineState, error: Exception, now_ns: int, out: list[Output]
     state.ctx.requests.clear()
     state.gate.trading_on = False
     for record in [record for name in state.instruments for record in state.book.open_orders(name)]:
-        if record.order.purpose is Purpose.SIGNAL:
+        order = record.order
+        if order.purpose is Purpose.SIGNAL and order.origin.strategy == state.origin.strategy:
             cancel(state, record, out)
     what = f"it raised {type(error).__name__}: {error}; it decides nothing until `manjha control start`"
     call(f"strategy {state.origin.strategy}", f"{what}, its stops and targets go on", now_ns, out)

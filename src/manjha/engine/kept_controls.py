@@ -55,6 +55,7 @@ class KeptControls(msgspec.Struct, frozen=True, kw_only=True):
     asked: dict[OrderId, list[int]]
     cancels_asked: list[OrderId]
     orders_today: int
+    carried_for: int
     rejections: dict[StrategyId, int]
     rejected_at: list[tuple[tuple[StrategyId, InstrumentId, Side], int]]
     slices: Slices | None
@@ -80,6 +81,7 @@ def kept_controls(controls: Controls) -> KeptControls:
     return KeptControls(
         limits=controls.limits,
         orders_today=controls.orders_today,
+        carried_for=controls.carried_for,
         slices=controls.slices,
         governor=None if governor is None else _kept_governor(governor),
         **kept,
@@ -93,6 +95,7 @@ def put_back_controls(controls: Controls, kept: KeptControls) -> None:
     for name in _LISTS:
         getattr(controls, name)[:] = getattr(kept, name)
     controls.orders_today, controls.slices = kept.orders_today, kept.slices
+    controls.carried_for = kept.carried_for
     governor, held = controls.governor, kept.governor
     if governor is None or held is None:
         return

@@ -17,8 +17,7 @@ from manjha.domain.events import (
     OrderRejected,
 )
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px, Qty
-from manjha.domain.orders import Fill, Phase
+from manjha.domain.orders import OrderId, Phase
 from manjha.engine.desk import CANCEL_AGAIN_NS, CANCELS_MAX, QUARANTINE_NS, READS_MIN, Desk, call, plan_poll
 from manjha.engine.external import external_order, external_trade
 from manjha.engine.flatten import fit_fill, look_again
@@ -29,11 +28,9 @@ from manjha.engine.holdings import compare
 from manjha.engine.state import EngineState
 from manjha.orders.book import AtBroker, OrderRecord
 from manjha.orders.lifecycle import Happening
+from manjha.orders.reading import LATE, Reading, fill_of, reading
 from manjha.orders.sight import NOTHING_SEEN, joined, sight_of
 from manjha.orders.tags import read_tag
-
-LATE = frozenset({Phase.WRITTEN_OFF, Phase.UNSENT, Phase.REJECTED})
-"""Phases in which an order was not expected at the broker any more."""
 
 
 def broker_read(state: EngineState, event: BrokerRead, out: list[Output]) -> None:
@@ -104,11 +101,7 @@ def _book_trade(state: EngineState, trade: TradeSeen, now_ns: TsNs, out: list[Ou
     desk.trades.add(trade.id)
     record = state.book.records[order_id]
     order, was = record.order, record.phase
-    px = trade.px
-    fill = Fill(
-        trade.id, order.id, order.origin, order.instrument, order.side, trade.qty, px, trade.reference or px,
-        order.product, trade.ts_ns,
-    )  # fmt: skip
+    fill = fill_of(order, trade)
     orders.filled(state, OrderFilled(fill), out)
     fit_fill(state, fill, now_ns, out)
     if was in LATE or was is Phase.CANCELLED:
@@ -121,44 +114,42 @@ def _settle(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Out
     desk, order, at = desk_of(state), record.order, record.at_broker
     if at is None or at.sight == NOTHING_SEEN:
         return
-    sight = at.sight
-    if sight.filled > record.filled:
+    found = reading(record, at.sight)
+    if found.is_short:
         desk.short[order.id] = None
-        _there(state, record, now_ns, out)
-        return
-    desk.short.pop(order.id, None)
-    status = sight.status
-    if status is BrokerStatus.CANCELLED:
-        if record.phase is not Phase.CANCELLED:
-            orders.cancelled(state, OrderCancelled(order.id, now_ns, sight.reason or "cancelled at the broker"), out)
-        _over(desk, record)
-    elif status is BrokerStatus.REJECTED:
-        if record.phase is not Phase.REJECTED:
-            orders.rejected(state, OrderRejected(order.id, now_ns, sight.reason), out)
-        _over(desk, record)
-    elif status is BrokerStatus.COMPLETE:
-        if record.filled < record.qty:
-            # It is over with less than its terms, which were changed on the way.
-            _terms(state, record, now_ns, out)
-            orders.ended(state, order.id, Happening.FULLY_FILLED, now_ns, "")
-        _over(desk, record)
     else:
-        _there(state, record, now_ns, out)
-        _terms(state, record, now_ns, out)
-        if status is BrokerStatus.UNRECOGNISED:
-            call(order.id, f"the broker shows a status that is not known: {sight.reason}", now_ns, out)
+        desk.short.pop(order.id, None)
+    if found.arrives:
+        _arrived(state, record, now_ns, out)
+    if found.terms is not None:
+        orders.modified(state, OrderModified(order.id, now_ns, *found.terms), out)
+    if found.end is not None:
+        _end(state, order.id, found, now_ns, out)
+    if found.is_over:
+        _over(desk, record)
+    elif not found.is_short:
+        if at.sight.status is BrokerStatus.UNRECOGNISED:
+            call(order.id, f"the broker shows a status that is not known: {at.sight.reason}", now_ns, out)
         _change_done(state, record, now_ns, out)
+
+
+def _end(state: EngineState, order_id: OrderId, found: Reading, now_ns: TsNs, out: list[Output]) -> None:
+    if found.end is Happening.CANCELLED:
+        orders.cancelled(state, OrderCancelled(order_id, now_ns, found.reason), out)
+    elif found.end is Happening.REJECTED:
+        orders.rejected(state, OrderRejected(order_id, now_ns, found.reason), out)
+    elif found.end is not None:
+        orders.ended(state, order_id, found.end, now_ns, found.reason)
 
 
 def _over(desk: Desk, record: OrderRecord) -> None:
     desk.changing.pop(record.order.id, None)
 
 
-def _there(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
+def _arrived(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
     """Note that an order is at the broker."""
     was = record.phase
-    if was in (Phase.SENT, Phase.UNCONFIRMED) or was in LATE:
-        orders.accepted(state, OrderAccepted(record.order.id, now_ns), out)
+    orders.accepted(state, OrderAccepted(record.order.id, now_ns), out)
     if was in LATE:
         _late(state, record, was, now_ns, out)
 
@@ -169,21 +160,6 @@ def _late(state: EngineState, record: OrderRecord, was: Phase, now_ns: TsNs, out
     freeze(state, order.instrument, f"order {order.id} was {was} and has landed late", now_ns, out)
     if record.phase is Phase.WORKING:
         out.append(state.gate.cancel(record))
-
-
-def _terms(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
-    """Take over the terms that an order has at the broker."""
-    at = record.at_broker
-    if at is None or at.sight.status in (BrokerStatus.PENDING, BrokerStatus.MODIFY_PENDING) or not at.sight.terms[0]:
-        return
-    qty, limit, trigger = at.sight.terms
-    if at.sight.status is BrokerStatus.COMPLETE:
-        qty = record.filled
-    # A stop that has triggered shows no trigger any more at some brokers; its own is kept.
-    trigger = trigger or record.trigger
-    if (qty, limit or record.limit, trigger) != (record.qty, record.limit, record.trigger):
-        taken = OrderModified(record.order.id, now_ns, Qty(qty), Px(limit), Px(trigger))
-        orders.modified(state, taken, out)
 
 
 def _change_done(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
@@ -232,10 +208,15 @@ def _whole(state: EngineState, event: BrokerRead, out: list[Output]) -> None:
 def _look_for(state: EngineState, record: OrderRecord, now_ns: TsNs, out: list[Output]) -> None:
     """Write an unconfirmed order off that was not found for long enough; its tag stays watched."""
     at: AtBroker | None = record.at_broker
-    if at is None or now_ns - at.uncertain_ns < QUARANTINE_NS:
+    if at is None:
         return
-    at.absent += 1
+    at.absent = absences(at.uncertain_ns, at.absent, now_ns)
     if at.absent >= READS_MIN:
         desk_of(state).unconfirmed.pop(record.order.id, None)
         orders.ended(state, record.order.id, Happening.WRITTEN_OFF, now_ns, "not found at the broker")
         call(record.order.id, "written off: not found at the broker; it is watched to the day's end", now_ns, out)
+
+
+def absences(uncertain_ns: int, absent: int, now_ns: int) -> int:
+    """Return how many trustworthy reads have not shown an order, with this one, since it was looked for long enough."""
+    return absent if now_ns - uncertain_ns < QUARANTINE_NS else absent + 1

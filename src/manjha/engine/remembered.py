@@ -3,7 +3,8 @@
 Numbers, texts, None, and lists, tuples, dicts and sets of them are kept by value. What `init` made for reading
 (lines, markets, the context) is kept by its place, since a strategy made anew makes the same again. Anything else
 cannot be kept: such a run has snapshots that tell its digest, but none to go on from. A strategy that has stated all
-its targets or entries before the first bar, and is not called afterwards, has nothing to remember.
+its targets or entries before the first bar, and is not called afterwards, has nothing to remember; where the timeline
+grows, it is asked at each bar.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ import numpy as np
 from manjha.domain.orders import OrderType, Product, Side, Validity
 from manjha.engine.state import EngineState
 from manjha.strategy.context import Context, Market
+from manjha.strategy.growing import GrowingTimeline
 from manjha.strategy.interface import overrides
 from manjha.strategy.views import Line, Series, Timeline
 
@@ -38,7 +40,8 @@ class StrategyMemory:
 
     def __init__(self, state: EngineState) -> None:
         self._strategy = state.strategy
-        self._is_called = state.wakeups is None or any(overrides(state.strategy, name) for name in CALLBACKS)
+        is_asked = state.wakeups is None or isinstance(state.timeline, GrowingTimeline)
+        self._is_called = is_asked or any(overrides(state.strategy, name) for name in CALLBACKS)
         self._made: list[Any] = [state.ctx, *state.ctx.markets.values()]
         for value in self._attributes().values():
             self._made += [one for one in _within(value) if not any(one is known for known in self._made)]
@@ -50,7 +53,9 @@ class StrategyMemory:
         return [[name, self._said(value, holders)] for name, value in self._attributes().items()]
 
     def put_back(self, kept: list[Any]) -> None:
-        """Give the strategy the attributes that it had."""
+        """Give the strategy the attributes that it had; one that is not called needs none."""
+        if not self._is_called:
+            return
         held = vars(self._strategy)
         for name in set(self._attributes()) - {name for name, _ in kept}:
             del held[name]

@@ -1,6 +1,6 @@
 """A journal's rows through the engine once more: are decisions and state still those that were recorded?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -143,3 +143,29 @@ def in_words(entry: Entry) -> str:
     except JournalHalted:
         return f"{entry.kind} {entry.payload.hex()}"
     return f"{entry.kind} {msgspec.json.encode(getattr(value, 'command', value)).decode()}"
+
+
+def parts_that_differ(difference: Difference) -> list[tuple[str, str, str]]:
+    """Return which parts of a decision are other ones: the part's path, what was recorded, and what came out.
+
+    None where one of both is nothing, a state or an error, or they are of different kinds: then all of it differs.
+    """
+    kind, _, recorded = difference.recorded.partition(" ")
+    other_kind, _, came_out = difference.came_out.partition(" ")
+    if kind != other_kind:
+        return []
+    try:
+        before, after = (dict(_parts("", msgspec.json.decode(words))) for words in (recorded, came_out))
+    except msgspec.DecodeError:
+        return []
+    paths = [path for path in {**before, **after} if before.get(path, NOTHING) != after.get(path, NOTHING)]
+    return [(path, before.get(path, NOTHING), after.get(path, NOTHING)) for path in paths]
+
+
+def _parts(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the parts of a value, each by its path."""
+    if isinstance(value, dict) and value:
+        for name, held in value.items():
+            yield from _parts(f"{path}.{name}" if path else name, held)
+    else:
+        yield path, msgspec.json.encode(value).decode()

@@ -17,16 +17,17 @@ from manjha.domain.commands import (
     SubmitOrder,
 )
 from manjha.domain.errors import UsageError
-from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Qty
-from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Variety
+from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, StrategyId, Variety
 from manjha.domain.sizing import FixedQty, TargetUnit
 from manjha.engine.closes import recent_daily_closes
 from manjha.engine.groups import End, begin, belongs, note
 from manjha.engine.state import EngineState
 from manjha.orders.legs import Turn
 from manjha.orders.planning import needed, slices
+from manjha.portfolio.positions import PositionKey
 from manjha.risk.sizing import entry_qty, needs_closes, target_qty
 from manjha.strategy.asked import (
     CancelRequest,
@@ -111,23 +112,21 @@ def _square_off_from_now(state: EngineState, order: Order, out: list[Output]) ->
     out.extend(SetTimer(SQUARE_OFF_TIMER, TsNs(ts_ns)) for ts_ns in sorted(times) if order.decided_ns < ts_ns)
 
 
-def cancel_open(
-    state: EngineState, instrument: InstrumentId, product: Product, out: list[Output], *, entries_only: bool = False
-) -> None:
-    """Cancel the open orders of an instrument held as a product."""
-    for record in state.book.open_orders(instrument):
+def cancel_open(state: EngineState, key: PositionKey, out: list[Output], *, entries_only: bool = False) -> None:
+    """Cancel the open orders of whose position it is, in an instrument held as a product."""
+    for record in state.book.open_orders(key.instrument):
         order = record.order
-        if order.product is product and not (entries_only and order.purpose is not Purpose.SIGNAL):
+        if order.product is not key.product or (entries_only and order.purpose is not Purpose.SIGNAL):
+            continue
+        if order.origin.strategy == key.strategy:
             out.append(state.gate.cancel(record))
 
 
-def close_out(
-    state: EngineState, instrument: InstrumentId, product: Product, purpose: Purpose, now_ns: TsNs, out: list[Output]
-) -> None:
+def close_out(state: EngineState, key: PositionKey, purpose: Purpose, now_ns: TsNs, out: list[Output]) -> None:
     """Cancel everything open in a position and close it at the market, in slices."""
-    cancel_open(state, instrument, product, out)
-    wish = MarketWish(-state.held(instrument, product), product, purpose)
-    market(state, state.instruments[instrument], wish, now_ns, out)
+    cancel_open(state, key, out)
+    wish = MarketWish(-state.held_by(key), key.product, purpose, strategy=key.strategy)
+    market(state, state.instruments[key.instrument], wish, now_ns, out)
 
 
 def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Output]) -> None:
@@ -170,7 +169,8 @@ def _order(state: EngineState, request: OrderRequest, now_ns: TsNs, out: list[Ou
 def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[Output]) -> None:
     instrument = state.instruments[request.instrument]
     px = state.marks.get(request.instrument, 0)
-    held = state.held(request.instrument, request.product)
+    key = PositionKey(state.origin.strategy, request.instrument, request.product)
+    held = state.held_by(key)
     if request.value == 0:
         goal = Qty(0)
     else:
@@ -179,15 +179,17 @@ def _target(state: EngineState, request: TargetRequest, now_ns: TsNs, out: list[
     working = sum(
         record.left * int(record.order.side)
         for record in state.book.open_orders(request.instrument)
-        if record.order.purpose is Purpose.SIGNAL and record.order.product is request.product
+        if record.order.purpose is Purpose.SIGNAL
+        and record.order.product is request.product
+        and record.order.origin.strategy == key.strategy
     )
     if goal == 0 and held:
-        cancel_open(state, request.instrument, request.product, out)
+        cancel_open(state, key, out)
         working = 0
     change = needed(goal, held, working)
     if held and goal * held < 0 and request.instrument not in state.ctx.universe:
         # Outside the universe a turn is refused, but the close that is half of it is not.
-        cancel_open(state, request.instrument, request.product, out)
+        cancel_open(state, key, out)
         market(state, instrument, MarketWish(-held, request.product, Purpose.SIGNAL, request.tag), now_ns, out)
         change = goal
     instead = Instead.AFFORDABLE if request.unit is TargetUnit.WEIGHT else Instead.CLOSING
@@ -212,7 +214,7 @@ def _for_want_of_funds(state: EngineState) -> Instead:
 class MarketWish(NamedTuple):
     """A change of a position at the market: signed quantity, held as what, for what; `group` is the entry it ends.
 
-    `instead` tells what is placed where the gate refuses it.
+    `instead` tells what is placed where the gate refuses it. `strategy` is whose position, empty for the run's own.
     """
 
     change: int
@@ -221,6 +223,7 @@ class MarketWish(NamedTuple):
     tag: str = ""
     group: OrderId | None = None
     instead: Instead = Instead.NOTHING
+    strategy: StrategyId = StrategyId("")
 
 
 def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns: TsNs, out: list[Output]) -> None:
@@ -228,8 +231,10 @@ def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns:
     if wish.change == 0:
         return
     size = abs(wish.change)
+    origin = state.origin_of(wish.strategy) if wish.strategy else state.origin
     # What closes a position is cut into as many orders as it takes: a limit must not trap it.
-    closes = wish.purpose is not Purpose.SIGNAL or state.held(instrument.id, wish.product) == -wish.change
+    held = state.held_by((origin.strategy, instrument.id, wish.product))
+    closes = wish.purpose is not Purpose.SIGNAL or held == -wish.change
     most = size if closes else state.setup.limits.slices_max
     parts = slices(size, instrument.freeze, instrument.lot, most) or (Qty(size),)
     if len(parts) > 1 and state.controls is not None:
@@ -237,7 +242,7 @@ def market(state: EngineState, instrument: Instrument, wish: MarketWish, now_ns:
     for part in parts:
         order = Order(
             state.next_order_id(),
-            state.origin,
+            origin,
             instrument.id,
             Side.BUY if wish.change > 0 else Side.SELL,
             part,
@@ -259,7 +264,8 @@ def _policy_qty(state: EngineState, instrument: Instrument, px: int, stop: int) 
 
 def _cancel(state: EngineState, request: CancelRequest, now_ns: TsNs, out: list[Output]) -> None:
     if request.order_id is None:
-        cancel_open(state, request.instrument, state.ctx.product, out, entries_only=True)
+        key = PositionKey(state.origin.strategy, request.instrument, state.ctx.product)
+        cancel_open(state, key, out, entries_only=True)
         return
     record = state.book.records.get(request.order_id)
     if record is not None and record.order.id in state.book.open_by_instrument.get(record.order.instrument, {}):

@@ -1,17 +1,21 @@
 """The state as bytes, and back: what a snapshot of a journal holds.
 
 What follows from the run's terms and market data (timeline, indicators, targets, rate cards) is not in it; it is
-made again by whoever made it first, and then this is put back into it.
+made again by whoever made it first, and then this is put back into it. The bytes begin with their own SHA-256, as the
+state's digest does not cover what a strategy remembers.
 """
 
-from typing import Any
+import hashlib
+from bisect import bisect_left
+from typing import Any, NamedTuple
 
 import msgspec
 
-from manjha.domain.commands import RefusalReason, Refused
+from manjha.domain.commands import RefusalReason, Refused, SetTimer
+from manjha.domain.errors import JournalHalted
 from manjha.domain.events import DayChargesSettled
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import TradingDay
+from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Px
 from manjha.domain.orders import Fill, Order, OrderId, StrategyId
 from manjha.engine.desk import Desk
@@ -35,8 +39,19 @@ class KeptMarket(msgspec.Struct, frozen=True):
     cost: int
 
 
+class Beside(NamedTuple):
+    """What is kept beside a state: the timers that stand, how far time had come, and which code kept it."""
+
+    timers: tuple[SetTimer, ...] = ()
+    now_ns: TsNs = TsNs(0)
+    code: str = ""
+
+
 class KeptState(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything in a state that events have changed; names as in the objects that hold it."""
+    """Everything in a state that events have changed; names as in the objects that hold it.
+
+    `rules_hash` is of the market rules under which it came about.
+    """
 
     orders: list[OrderRecord]
     open: dict[InstrumentId, list[OrderId]]
@@ -72,7 +87,16 @@ class KeptState(msgspec.Struct, frozen=True, kw_only=True):
     closed: dict[str, tuple[RefusalReason, str]]
     controls: KeptControls | None
     squares_off: bool
+    has_manual: bool
+    given: dict[str, str]
     desk: Desk | None
+    rules_hash: str
+    beside: Beside
+
+    @property
+    def reached(self) -> int:
+        """Timeline position after the last bar that was processed."""
+        return self.numbers[_NUMBERS.index("reached")]
 
 
 # Not sorted: the order of a dict is the order of what happened, and the engine walks some of them in it.
@@ -84,10 +108,12 @@ _NUMBERS = (
     "day", "reached", "matching", "order_seq", "universe_day", "carried_intraday", "wakeup_at", "recorded_at",
     "today_fills", "ended_day",
 )  # fmt: skip
+_SHA_BYTES = 32
+_HINT = "The journal is whole without it: begin at the beginning."
 _RECORDS = ("record_fills", "record_refusals", "record_settled", "record_changes", "carried_orders")
 
 
-def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
+def snapshot_of(state: EngineState, memory: StrategyMemory, beside: Beside = Beside()) -> bytes:  # noqa: B008 - frozen
     """Return a state between two events as bytes, or none where the strategy remembers what cannot be kept."""
     try:
         remembered = memory.kept()
@@ -95,7 +121,7 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
         return b""
     book, gate, portfolio, ctx = state.book, state.gate, state.portfolio, state.ctx
     ledger, universe = portfolio.ledger, gate.universe
-    return _ENCODER.encode(
+    body = _ENCODER.encode(
         KeptState(
             orders=list(book.records.values()),
             open={name: list(held) for name, held in book.open_by_instrument.items()},
@@ -126,15 +152,33 @@ def snapshot_of(state: EngineState, memory: StrategyMemory) -> bytes:
             closed=gate.closed,
             controls=None if state.controls is None else kept_controls(state.controls),
             squares_off=state.squares_off,
+            has_manual=state.has_manual,
+            given=state.given,
             desk=state.desk,
+            rules_hash=state.rules.hash,
+            beside=beside,
             **{name: getattr(state, name) for name in _RECORDS},
         )
     )
+    return hashlib.sha256(body).digest() + body
 
 
-def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None:
-    """Bring a state that is as before the first event to where it was when the snapshot was made."""
-    kept = _DECODER.decode(payload)
+def kept_in(payload: bytes) -> KeptState:
+    """Return what a snapshot holds. Raises `JournalHalted` for bytes that are not what `snapshot_of` gave."""
+    sha, body = payload[:_SHA_BYTES], memoryview(payload)[_SHA_BYTES:]
+    if hashlib.sha256(body).digest() != sha:
+        raise JournalHalted("the bytes of a snapshot are not what was kept", hint=_HINT)
+    try:
+        return _DECODER.decode(body)
+    except msgspec.DecodeError as error:
+        raise JournalHalted(f"a snapshot is of another form: {error}", hint=_HINT) from None
+
+
+def put_back(state: EngineState, memory: StrategyMemory, kept: KeptState) -> None:
+    """Bring a state that is as before the first event to where it was when the snapshot was made.
+
+    A timeline that grows must have grown as far as it had then.
+    """
     if kept.controls is not None:
         # A run that began without controls has got them on the way.
         put_back_controls(state.control(kept.controls.limits), kept.controls)
@@ -146,6 +190,8 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     state.ctx.universe = {name: state.ctx.markets[name] for name in kept.shown}
     *numbers, state.cursor.at = kept.numbers
     _write(state, _NUMBERS, tuple(numbers))
+    # Which of the positions stated are over; a run whose timeline grows states them anew from here on.
+    state.wakeup_at = bisect_left(state.wakeups or (), state.reached)
     state.protections.update(kept.protections)
     state.trailing.update(kept.trailing)
     state.groups.update((saga.id, saga) for saga in kept.groups)
@@ -157,6 +203,10 @@ def put_back(state: EngineState, memory: StrategyMemory, payload: bytes) -> None
     memory.put_back(kept.strategy)
     state.gate.closed.update(kept.closed)
     state.desk, state.squares_off = kept.desk, kept.squares_off
+    if kept.has_manual:
+        state.show_own()
+    if kept.given:
+        state.give(kept.given.items())
     state.gate.tags = None if kept.desk is None else kept.desk.tag_for
 
 

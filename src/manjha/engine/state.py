@@ -1,6 +1,6 @@
 """Everything the engine knows. One owner, changed only inside `engine.step`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,17 @@ from manjha.domain.bars import Interval
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import Cash, Px, Qty
-from manjha.domain.orders import Exits, Fill, HeldGroup, Order, OrderId, Origin, Product, WorkingOrder
+from manjha.domain.orders import (
+    Exits,
+    Fill,
+    HeldGroup,
+    Order,
+    OrderId,
+    Origin,
+    Product,
+    StrategyId,
+    WorkingOrder,
+)
 from manjha.domain.sizing import SizingPolicy
 from manjha.engine.sessions import Sessions, day_rules
 from manjha.market.adjustment import Ratio, adjusted_px
@@ -135,6 +145,21 @@ class Marks(Mapping[InstrumentId, int]):
         return len(self._series)
 
 
+class OwnOrders:
+    """The open orders of one strategy in an instrument, for their number."""
+
+    __slots__ = ("_open", "_strategy")
+
+    def __init__(self, opens: Mapping[OrderId, OrderRecord], strategy: StrategyId) -> None:
+        self._open, self._strategy = opens, strategy
+
+    def __len__(self) -> int:
+        return sum(record.order.origin.strategy == self._strategy for record in self._open.values())
+
+
+_NOT_AHEAD: Callable[[], None] | None = None
+
+
 class EngineState:
     """The state of one run.
 
@@ -147,6 +172,8 @@ class EngineState:
         bar closes before the next one opens, which time alone cannot tell apart.
     wakeups
         For a strategy of targets or entries, the positions at which it wants something, ascending; None for `on_bar`.
+    restate, given
+        States the rest of the columns anew where they were stated ahead; parameters that were changed in the run.
     squares_off
         Whether intraday positions may exist, so that each day has a square-off.
     carried_orders
@@ -161,6 +188,8 @@ class EngineState:
         Whether the controls look at each close, so that no run of bars is quiet.
     ended_day
         The last day whose session has closed.
+    has_manual
+        Whether a person has placed an order by hand.
     carried_intraday
         How many times an intraday position was still open when a later session opened.
     record_*
@@ -193,27 +222,29 @@ class EngineState:
         self.reached, self.matching = 0, -1
         self.order_seq = 0
         self._id_prefix = f"{setup.origin.run}-"
-        self.protections: dict[OrderId, Protection] = {}
         self.groups, self.sagas = dict[OrderId, Saga](), dict[OrderId, Saga]()
+        self.cards = dict[tuple[InstrumentId, Product], RateCard]()
+        self.protections = dict[OrderId, Protection]()
         self.trailing, self.carried_orders = set[OrderId](), list[Order]()
-        self.cards: dict[tuple[InstrumentId, Product], RateCard] = {}
         self.calls_on_fill, self.calls_on_session = (
             overrides(setup.strategy, f"on_{at}") for at in ("fill", "session")
         )
         self.wakeups: Sequence[int] | None = None
-        self.picks_universe = overrides(setup.strategy, "universe")
+        self.picks_universe, self.squares_off = (
+            overrides(setup.strategy, "universe"), setup.strategy.product is Product.MIS,
+        )  # fmt: skip
         self.universe_day = self.held_until = self.ended_day = TradingDay(0)
-        self.squares_off = setup.strategy.product is Product.MIS
         self.carried_intraday = self.wakeup_at = 0
         self.wanted: Callable[[int], Sequence[Request]] | None = None
         self.record_fills: list[Fill] = []
         self.record_charges = bytearray()
         self.record_refusals: list[Refused] = []
         self.record_settled: list[DayChargesSettled] = []
+        self.restate, self.given = _NOT_AHEAD, dict[str, str]()
         self.record_changes: list[PositionChange] = []
         self.record_steps = bytearray()
         self.recorded_at = self.today_fills = 0
-        self.desk, self.controls, self.every_close = None, None, False
+        self.desk, self.controls, self.every_close, self.has_manual = None, None, False, False
         if setup.controls is not None:
             self.control(setup.controls)
 
@@ -244,6 +275,8 @@ class EngineState:
         """Yield the resting orders in an instrument, oldest first, as the strategy sees them."""
         for record in self.book.open_orders(instrument):
             order, left = record.order, record.left
+            if order.origin.strategy != self.origin.strategy:
+                continue
             terms = (order.type, left, record.limit, record.trigger)
             yield WorkingOrder(order.id, order.side, *terms, order.purpose, order.tag)
 
@@ -302,8 +335,35 @@ class EngineState:
 
     def held(self, instrument: InstrumentId, product: Product) -> Qty:
         """Return the signed quantity this strategy holds."""
-        position = self.portfolio.positions.get((self.origin.strategy, instrument, product))
+        return self.held_by((self.origin.strategy, instrument, product))
+
+    def held_by(self, key: tuple[StrategyId, InstrumentId, Product]) -> Qty:
+        """Return the signed quantity that a strategy, or a person by hand, holds."""
+        position = self.portfolio.positions.get(key)
         return Qty(position.qty if position is not None else 0)
+
+    def origin_of(self, strategy: StrategyId) -> Origin:
+        """Return who acts: the run's strategy, or another one of the account's in this run."""
+        own = self.origin
+        return own if strategy == own.strategy else Origin(own.account, strategy, own.run)
+
+    def give(self, values: Iterable[tuple[str, str]]) -> None:
+        """Give the strategy other parameters, as people write them, from the next bar on.
+
+        Raises `UsageError` for an unknown name or a bad value; whoever lets it come to that has asked for both.
+        """
+        strategy = self.strategy
+        for name, text in values:
+            setattr(strategy, name, strategy.params[name].check(text, strategy.name))
+            self.given[name] = text
+        if self.restate is not None:
+            self.restate()
+
+    def show_own(self) -> None:
+        """Let the strategy count no orders but its own: from now on a person's stand beside them."""
+        self.has_manual = True
+        for instrument, market in self.ctx.markets.items():
+            market.count_in(OwnOrders(self.book.open_by_instrument[instrument], self.origin.strategy))
 
     def record_account(self, number: int = -1, qty: int = 0, cost: int = 0) -> None:
         """Remember the account after a position changed, or only cash; the equity curve is made of these afterwards.

@@ -20,10 +20,13 @@ from manjha.domain.events import (
     MarketAdvanced,
     ModifyRejected,
     OrderAccepted,
+    OrderAsked,
     OrderCancelled,
     OrderFilled,
     OrderModified,
     OrderRejected,
+    ParametersSet,
+    SendsCarried,
     SendVetoed,
     SessionClosed,
     SessionOpened,
@@ -32,7 +35,7 @@ from manjha.domain.events import (
     TradingSwitched,
 )
 from manjha.domain.moments import TsNs
-from manjha.engine.handlers import broker, control, market, orders, session, settlement
+from manjha.engine.handlers import broker, by_hand, control, market, orders, session, settlement
 from manjha.engine.legs import follow
 from manjha.engine.reconcile import broker_read
 from manjha.engine.state import EngineState
@@ -61,6 +64,9 @@ HANDLERS: dict[type, Handler] = {
     KillSwitched: control.kill_switched,
     InstrumentFrozen: control.instrument_frozen,
     BandChanged: control.band_changed,
+    SendsCarried: control.sends_carried,
+    OrderAsked: by_hand.order_asked,
+    ParametersSet: by_hand.parameters_set,
     ActionEffective: settlement.action_effective,
     ContractExpired: settlement.contract_expired,
     DayChargesSettled: settlement.day_charges_settled,

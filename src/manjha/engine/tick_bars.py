@@ -6,7 +6,7 @@ A bar ends at its bucket's end or with the session that it reaches into, never w
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from manjha.domain.bars import DAY, Bar, interval_ns
+from manjha.domain.bars import DAY, Bar, Interval, interval_ns
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
@@ -32,13 +32,11 @@ class _Bucket:
 
         As `market.sessions.bar_closes` has it.
         """
-        anchor, interval = windows[0][0], self.key[1]
-        if interval == DAY:
-            self.start, self.end = anchor, windows[-1][1]
+        self.start = start = _start(ts_ns, windows, self.key[1])
+        if self.key[1] == DAY:
+            self.end = windows[-1][1]
             return
-        length = interval_ns(interval)
-        self.start = anchor + (ts_ns - anchor) // length * length
-        self.end = self.start + length
+        self.end = start + interval_ns(Interval(self.key[1]))
         self.end = min(self.end, max(close for opened, close in windows if opened < self.end))
 
     def bar(self) -> Bar:
@@ -73,6 +71,15 @@ class TickBars:
         """Take over a day's hours; an instrument that is not among them does not trade."""
         self._windows = windows
 
+    def first_open_ns(self, ts_ns: int) -> int:
+        """Return when the first of the bars begins that hold a moment of the day, or the day itself before it opens."""
+        starts = [
+            _start(max(ts_ns, windows[0][0]), windows, bucket.key[1])
+            for name, windows in self._windows.items()
+            for bucket in self._buckets.get(name, ())
+        ]
+        return min(starts, default=ts_ns)
+
     def add(self, instrument: InstrumentId, ts_ns: int, px: int, volume: int) -> None:
         """Add a tick, in the order of time; one outside continuous trading makes no bar."""
         windows = self._windows.get(instrument)
@@ -101,3 +108,11 @@ class TickBars:
             del self._made[key]
         self.next_ns = min((bucket.end for bucket in self._made.values()), default=NEVER)
         return closed
+
+
+def _start(ts_ns: int, windows: Windows, interval: int) -> int:
+    anchor = windows[0][0]
+    if interval == DAY:
+        return anchor
+    length = interval_ns(Interval(interval))
+    return anchor + (ts_ns - anchor) // length * length

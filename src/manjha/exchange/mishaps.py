@@ -50,7 +50,6 @@ class MishapState(msgspec.Struct):
     armed: int
     generation: int
     frozen: dict[InstrumentId, int]
-    relisted: dict[InstrumentId, tuple[str, int]]
 
 
 class Mishaps:
@@ -62,7 +61,6 @@ class Mishaps:
         self._generation = 0
         self._late: dict[int, Callable[[], None]] = {}
         self._numbered = self._armed = 0
-        self._relisted: dict[InstrumentId, tuple[str, int]] = {}
         agenda.on(MomentDue, self._moment)
         agenda.on(LateDue, self._land)
 
@@ -219,24 +217,21 @@ class Mishaps:
 
     def _relist(self, moment: Moment) -> None:
         """List an instrument under another symbol, or let two have each other's tokens."""
-        listed, listing = self._listed(moment.instrument), self._market.listing
+        listed = self._listed(moment.instrument)
         if moment.what is Event.RENAME:
             changed = {listed.id: (moment.to, listed.token)}
         else:
             other = self._listed(moment.to)
             changed = {listed.id: (listed.symbol, other.token), other.id: (other.symbol, listed.token)}
-        self._relisted |= changed
-        self._market.listing = listing.changed(changed)
+        self._market.relist(changed)
 
     # ---- what is kept
 
     def state(self) -> MishapState:
         """Return what a restored exchange goes on with."""
-        return MishapState(self._counted, self._armed, self._generation, dict(self._market.frozen), self._relisted)
+        return MishapState(self._counted, self._armed, self._generation, dict(self._market.frozen))
 
     def restore(self, state: MishapState) -> None:
         """Go on where an exchange stopped."""
         self._counted, self._armed, self._generation = state.counted, state.armed, state.generation
         self._market.frozen.update(state.frozen)
-        self._relisted = state.relisted
-        self._market.listing = self._market.listing.changed(state.relisted)

@@ -4,13 +4,14 @@ from collections import defaultdict
 
 import msgspec
 
+from manjha.domain.broker import Sight
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Fill, Order, OrderId, Phase
 from manjha.orders.lifecycle import OPEN_PHASES, TRANSITIONS, Happening, Verdict
-from manjha.orders.sight import NOTHING_SEEN, Sight
+from manjha.orders.sight import NOTHING_SEEN
 
 # Members by name: in Python 3.11 a look into an enum costs more than the comparison it is for.
 _FULL, _PART, _ALARM, _FILLED = Happening.FULLY_FILLED, Happening.PART_FILLED, Verdict.ALARM, Phase.FILLED

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from manjha.domain.orders import AccountId, OrderId, RunId
+from manjha.domain.orders import AccountId, FillId, OrderId, RunId
 from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
 
 
@@ -29,11 +29,23 @@ class ReadModels(Protocol):
         ...
 
     def orders(self, account: AccountId, *, after: int = 0, limit: int = 100) -> Sequence[OrderView]:
-        """Return orders by the row that placed them, ascending, those after the row `after`."""
+        """Return orders by the row that placed them, ascending, those after the row `after`.
+
+        A page ends with a whole row: it has more than `limit` where a row has placed several.
+        """
         ...
 
     def orders_named(self, account: AccountId, ids: Collection[OrderId]) -> Sequence[OrderView]:
         """Return the orders of these ids that there are, by the row that placed them."""
+        ...
+
+    def orders_at_broker(
+        self, account: AccountId, tags: Collection[str], numbers: Collection[str]
+    ) -> Sequence[OrderView]:
+        """Return orders that went out under these tags, have these numbers at the broker, are open, or in doubt there.
+
+        By the row that placed them; others' orders too.
+        """
         ...
 
     def open_orders(self, account: AccountId) -> Sequence[OrderView]:
@@ -43,7 +55,14 @@ class ReadModels(Protocol):
     def trades(
         self, account: AccountId, *, after: int = 0, limit: int = 100, run: RunId | None = None
     ) -> Sequence[TradeView]:
-        """Return fills by the row that tells them, ascending, those after the row `after`; of a run or of all."""
+        """Return fills by the row that tells them, ascending, those after the row `after`; of a run or of all.
+
+        A page ends with a whole row: it has more than `limit` where a row tells of several.
+        """
+        ...
+
+    def trades_named(self, account: AccountId, ids: Collection[FillId], *, after: int) -> Collection[FillId]:
+        """Return those of these trades that are booked in rows after the row `after`."""
         ...
 
     def notes(self, account: AccountId, *, after: int = 0, limit: int = 100) -> Sequence[NoteView]:

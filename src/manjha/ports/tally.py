@@ -89,7 +89,12 @@ def attempted(work: Work[Loaded, Task, Result], loaded: Loaded, task: Task) -> R
     try:
         return work.do(loaded, task)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a task may raise anything; it becomes a value, and is told
-        return TaskFailed(in_words(error), error.hint if isinstance(error, ManjhaError) else "")
+        return failed(error)
+
+
+def failed(error: BaseException) -> TaskFailed:
+    """Return the result of a task that raised."""
+    return TaskFailed(in_words(error), error.hint if isinstance(error, ManjhaError) else "")
 
 
 def loading_failed(error: Exception) -> Exception:

@@ -65,8 +65,12 @@ class ColumnHistory:
         self.instruments: Sequence[Instrument] = instruments
         self.ts_ns: NDArray[np.int64] = np.asarray(timeline.close_ns)
         series = [timeline.series[instrument.id, interval] for instrument in instruments]
-        # Of one instrument a column is the series' own; of several it is made here.
-        self.memo = Memo(lambda data: any(one.owns(data) for one in series) or self._owns(data))
+        # Of one instrument a column is the series' own; of several it is made here. Nothing refers to the history
+        # itself, so that what the memo keeps, a hundred megabytes perhaps, goes at once when the history does.
+        made = self._columns
+        self.memo = Memo(
+            lambda data: any(one.owns(data) for one in series) or any(data is column.base for column in made.values())
+        )
 
     @property
     def day(self) -> NDArray[np.int64]:
@@ -99,9 +103,6 @@ class ColumnHistory:
                 line[~seen] = np.nan
         out.setflags(write=False)
         return out.T
-
-    def _owns(self, data: NDArray[np.float64]) -> bool:
-        return any(data is held.base for held in self._columns.values())
 
     def at(self, field: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows of a column, shape (rows, instruments), without making the rest of it.
@@ -273,12 +274,27 @@ def stated_from(stated: Stated, first: int) -> Stated:
 
 def plan_targets(state: EngineState) -> None:
     """Ask the strategy for its targets and set the positions at which the engine wakes. Raises `UsageError`."""
-    set_plan(state, stated_targets(state.strategy, _history(state)), targets_asked(state))
+    _plan(state, stated_targets, targets_asked)
 
 
 def plan_entries(state: EngineState) -> None:
     """Ask the strategy for its entries and set the positions at which the engine wakes. Raises as `stated_entries`."""
-    set_plan(state, stated_entries(state.strategy, _history(state)), entries_asked(state))
+    _plan(state, stated_entries, entries_asked)
+
+
+def _plan(
+    state: EngineState,
+    state_it: Callable[[Strategy, ColumnHistory], Stated],
+    asked: Callable[[EngineState], Asked],
+) -> None:
+    set_plan(state, state_it(state.strategy, _history(state)), asked(state))
+
+    def restate() -> None:
+        """State the rest anew: other parameters count from the next bar on."""
+        set_plan(state, stated_from(state_it(state.strategy, _history(state)), state.reached), asked(state))
+        state.wakeup_at = 0
+
+    state.restate = restate
 
 
 def set_plan(state: EngineState, stated: Stated, asked: Asked) -> None:

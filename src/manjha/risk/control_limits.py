@@ -45,6 +45,8 @@ class ControlLimits(msgspec.Struct, frozen=True, kw_only=True):
         Orders of the account in a day, exits counted.
     modifications_max
         Of one order; an exit's quantity may follow its position for five more, up to the broker's 25.
+    skipped_stop_ns
+        How long a stop that closes something may stay unfilled at a broker after a close has passed its trigger.
     rate
         How fast commands leave; None for at once.
     profit, protections
@@ -72,6 +74,7 @@ class ControlLimits(msgspec.Struct, frozen=True, kw_only=True):
     reject_cooldown_ns: int = 10 * SECOND_NS
     orders_day_max: int = 0
     modifications_max: int = 20
+    skipped_stop_ns: int = 10 * SECOND_NS
     rate: RateLimits | None = RateLimits()
     profit: tuple[ProfitRule, ...] = ()
     protections: tuple[Protection, ...] = ()
@@ -79,7 +82,8 @@ class ControlLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_LIMITS = ControlLimits(
     collar_share=0, collar_future=0, collar_option=0, price_age_max_ns=0, price_jump_max=0, bad_prices_max=0,
-    duplicate_ns=0, entries_max=0, rejections_max=0, reject_cooldown_ns=0, modifications_max=0, rate=None,
+    duplicate_ns=0, entries_max=0, rejections_max=0, reject_cooldown_ns=0, modifications_max=0,
+    skipped_stop_ns=0, rate=None,
 )  # fmt: skip
 """Controls that hold nothing back but by the kill switch, freezes and self-trades."""
 
@@ -103,6 +107,7 @@ LIVE: Mapping[str, str] = {
     "reject_cooldown_ns": "how long after a rejection nothing like it is sent",
     "orders_day_max": "how many orders a day may have",
     "modifications_max": "how often an order may be modified",
+    "skipped_stop_ns": "how long a stop that was jumped over may stay unfilled",
     "rate": "how fast commands may leave",
 }
 """What real money must not be traded without, and what it is."""

@@ -5,7 +5,7 @@ import msgspec
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalReason, Refused, SubmitOrder
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.money import Qty
-from manjha.domain.orders import Order, Product, Purpose
+from manjha.domain.orders import MANUAL, Order, Product, Purpose
 from manjha.orders.book import OrderRecord
 from manjha.risk.checks import Refusal
 from manjha.risk.control_checks import AGAIN, CHECKS, FOR_ALL, FOR_LESS, Question
@@ -82,7 +82,7 @@ class ControlledGate(Gate):
 
     def _closed_to(self, order: Order, now_ns: TsNs) -> Refusal | None:
         """Return why the plain gate lets nothing be opened in an instrument by now."""
-        if not self.trading_on:
+        if not self.trading_on and order.origin.strategy != MANUAL:
             return Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(order.instrument)
         if order.product is Product.MIS and today is not None and today.square_off_ns <= now_ns < today.close_ns:

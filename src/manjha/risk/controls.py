@@ -12,7 +12,7 @@ from manjha.domain.commands import Tripped
 from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import Instrument, InstrumentId, Kind
 from manjha.domain.kill import KillLevel, Scope
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import TsNs, day_of
 from manjha.domain.money import format_px
 from manjha.domain.orders import Fill, Order, OrderId, Purpose, Side, StrategyId
 from manjha.portfolio.positions import Position, PositionKey
@@ -56,6 +56,8 @@ class Controls:
         How often an order was modified; limits that were asked for and not answered yet.
     to_cancel, cancels_asked
         Orders that stand in the way of an exit; orders whose cancel was approved.
+    carried_for
+        The day of which orders were counted before this run opened it; 0 for none.
     peaks, base
         The day's highest profit by rule; each strategy's profit before the day.
     """
@@ -85,7 +87,7 @@ class Controls:
         self.asked: dict[OrderId, list[int]] = {}
         self.cancels_asked: set[OrderId] = set()
         self.to_cancel: list[OrderRecord] = []
-        self.orders_today = 0
+        self.orders_today = self.carried_for = 0
         self.rejections: dict[StrategyId, int] = {}
         self.rejected_at: dict[tuple[StrategyId, InstrumentId, Side], int] = {}
         self.slices: Slices | None = None
@@ -114,6 +116,11 @@ class Controls:
             detail = f"{count} prices in a row were not good; the last, {why}"
             self.freeze(instrument.id, detail)
             self._trip("price reasonability", Scope(instrument=instrument.id), detail, seen_ns)
+
+    def shown(self, instrument: Instrument, px: int, seen_ns: int) -> None:
+        """Hear of a price that was seen between two closes; one that is not good counts for nothing."""
+        if seen_ns > self.good.get(instrument.id, (0, 0))[1] and not self._unreasonable(instrument, px):
+            self.good[instrument.id] = (px, seen_ns)
 
     def _unreasonable(self, instrument: Instrument, px: int) -> str:
         band = self.bands.get(instrument.id)
@@ -258,7 +265,8 @@ class Controls:
         self.rejected_at.clear()
         self.peaks.clear()
         self.base = base
-        self.orders_today = 0
+        if self.carried_for != day_of(now_ns):
+            self.orders_today = 0
         self.slices = None
         self.pauses = [pause for pause in self.pauses if now_ns < pause.until_ns != NEVER]
         self.entry_ids &= kept

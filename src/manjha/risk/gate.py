@@ -14,7 +14,7 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, RefusalRe
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash, format_px
-from manjha.domain.orders import Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
+from manjha.domain.orders import MANUAL, Order, OrderId, OrderType, Product, Purpose, Side, Validity, Variety
 from manjha.market.bands import protection_band
 from manjha.orders.book import AskedTerms, AtBroker, OrderBook, OrderRecord
 from manjha.portfolio.book import Portfolio
@@ -51,9 +51,9 @@ class Gate:
     today
         Session and bands by instrument; filled by the engine when a session opens.
     trading_on
-        Whether entries are allowed; exits and cancels always are.
+        Whether strategies may enter; exits and cancels always are allowed, and what a person asks for by hand.
     universe
-        In what positions may be opened today; None for everything. Set by `admit`.
+        In what strategies may open positions today; None for everything. Set by `admit`.
     tags
         Gives each order the tag that it goes to the broker with; None where nobody asks for one.
     closed
@@ -225,7 +225,7 @@ class Gate:
 
     def _new_price(self, record: OrderRecord, terms: Order, instrument: Instrument, opening: int, now_ns: TsNs) -> int:
         """Check an entry at another price: switch, time, bands, stop side, limits, funds; return what to reserve."""
-        if opening and not self.trading_on:
+        if opening and not self.trading_on and terms.origin.strategy != MANUAL:
             raise Refusal(RefusalReason.TRADING_OFF, "")
         today = self.today.get(terms.instrument)
         if today is not None:
@@ -251,7 +251,7 @@ class Gate:
         """
         opens = self.book.open_by_instrument.get(terms.instrument, {})
         older = dict(takewhile(lambda item: item[1] is not record, opens.items()))
-        closable = self._held(terms) + working_exits(older, terms.side, terms.product)
+        closable = self._held(terms) + working_exits(older, terms)
         signed = terms.qty if terms.side > 0 else -terms.qty
         return signed - closing_part(closable, signed)
 
@@ -281,7 +281,7 @@ class Gate:
         """Check time, switch, bands and counts; what only closes a position is never kept from it."""
         today = self.today.get(order.instrument)
         if opening:
-            if not self.trading_on:
+            if not self.trading_on and order.origin.strategy != MANUAL:
                 raise Refusal(RefusalReason.TRADING_OFF, "")
             if order.product is _MIS and today is not None and now_ns >= today.square_off_ns:
                 self._late_intraday(today, now_ns)
@@ -314,7 +314,7 @@ class Gate:
         """Return the signed part of an order that would open or add to a position, what is under way counted."""
         signed = order.qty if order.side is _BUY else -order.qty
         opens = self.book.open_by_instrument[order.instrument]
-        closable = held + working_exits(opens, order.side, order.product) if opens else held
+        closable = held + working_exits(opens, order) if opens else held
         return signed - closing_part(closable, signed) if closable else signed
 
     def _funds(self, order: Order, instrument: Instrument, opening: int, held: int) -> int:
@@ -346,7 +346,8 @@ class Gate:
         for key in ("", order.instrument) if self.closed else ():
             if key in self.closed:
                 raise Refusal(*self.closed[key])
-        if self.universe is not None and order.instrument not in self.universe:
+        others = order.origin.strategy == MANUAL
+        if self.universe is not None and order.instrument not in self.universe and not others:
             raise Refusal(RefusalReason.UNIVERSE, self.instruments[order.instrument].display)
         limits = self.limits
         value = order.qty * px
@@ -363,13 +364,17 @@ class Gate:
                 raise Refusal(RefusalReason.DAY_LOSS, f"lost {format_cash(loss)} since the session opened")
 
 
-def working_exits(opens: Mapping[OrderId, OrderRecord], side: Side, product: Product) -> int:
-    """Return the signed quantity that open orders on this side will already take from the position.
+def working_exits(opens: Mapping[OrderId, OrderRecord], of: Order) -> int:
+    """Return the signed quantity that open orders on an order's side will already take from its position.
 
     Resting stops and targets are not counted: they shrink with the position.
     """
+    side, product, strategy = of.side, of.product, of.origin.strategy
     return sum(
         record.left * int(side)
         for record in opens.values()
-        if record.order.side is side and record.order.product is product and record.order.parent is None
+        if record.order.side is side
+        and record.order.product is product
+        and record.order.parent is None
+        and record.order.origin.strategy == strategy
     )

@@ -5,7 +5,7 @@ and 5,000 a day from an account. Windows slide and their ends count: no stretch 
 holds more than its limit. The day's window ends when the next session opens. A replay has all of it again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -189,9 +189,15 @@ class Governor:
                 moments.append(self.free_ns(item.segment, item.rank))
         return min(moments, default=NEVER)
 
-    def open_day(self) -> list[Waiting]:
-        """Begin a day's count; take out, and return, what still waits from the day before."""
-        self.today.clear()
+    def carry(self, sent: Mapping[str, Sequence[int]], today: Mapping[str, int]) -> None:
+        """Count what left before: moments of late, ascending, and numbers of the day, by segment."""
+        self.sent.update((name, list(moments)) for name, moments in sent.items())
+        self.today.update(today)
+
+    def open_day(self, *, is_counted: bool = False) -> list[Waiting]:
+        """Begin a day's count, unless it `is_counted` already; return what still waits from the day before."""
+        if not is_counted:
+            self.today.clear()
         left = list(self.all_waiting())
         for queue in self.waiting:
             queue.clear()

@@ -1,48 +1,53 @@
 """Runs of paper and live trading: begun with what they are made of, written down, taken up after a restart."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 
 from manjha.domain.bars import Bar, BarColumns, Interval
 from manjha.domain.broker import ENDED, Turned, Unsent
-from manjha.domain.commands import Approved, CallPerson, Output, ReadBroker, Refused, SetTimer, SubmitOrder, Tripped
-from manjha.domain.errors import DataError, UsageError
+from manjha.domain.commands import Approved, Output, SetTimer, SubmitOrder
+from manjha.domain.errors import UsageError
 from manjha.domain.events import (
     BrokerRead,
     Event,
-    MarketAdvanced,
+    ParametersSet,
+    SendsCarried,
     SendVetoed,
     SessionClosed,
     SubmitAnswered,
-    TimerFired,
 )
-from manjha.domain.moments import TsNs
-from manjha.domain.orders import OrderId, Origin
+from manjha.domain.moments import TradingDay, TsNs
+from manjha.domain.orders import OrderId, Origin, RunId
 from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
-from manjha.engine.bars import column, first_bars
+from manjha.engine.bars import column
 from manjha.engine.closing import Closed, GrowingBars
-from manjha.engine.journaling import value_of
+from manjha.engine.journaling import note_of, value_of
 from manjha.engine.market_frames import MarketFrames
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.state import EngineState
-from manjha.engine.step import step
-from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
+from manjha.engine.terms import Given, RunBegun, RunEnded
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec
 from manjha.research.growing_run import prepare_growing
-from manjha.research.grown_drive import bars_by_moment
+from manjha.services.carried import sends_before
 from manjha.services.recorded_backtests import terms_of
-from manjha.services.recorder import Recorder, go_on_recording, open_recorder
-from manjha.services.replays import Recorded, market_of, recorded_runs
+from manjha.services.recorder import SNAPSHOT_EVERY, Recorder, go_on_recording, open_recorder
+from manjha.services.replays import Recorded, recorded_runs
+from manjha.services.taking_up import TakenUp, take_up
+from manjha.strategy.interface import Strategy
+
+if TYPE_CHECKING:
+    from manjha.domain.instrument import InstrumentId
 
 TICKS_WAITING_MAX = 4_096
 """Ticks that may wait to be written while nothing else is."""
-_NO_EVENTS = (Approved, Refused, ReadBroker, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten)
+LIVE_GROWTH = 10
+"""As `recorder.GROWTH`: a restart steps through a tenth of a long run at most."""
 _SAME = (
     "strategy", "source_hash", "parameters", "product", "interval", "further", "initial", "sizing", "limits",
     "controls", "bands",
@@ -53,13 +58,15 @@ _SAME = (
 class LivePlan(msgspec.Struct, frozen=True):
     """What is to be traded. `spec.bars` and `spec.further` are history; `found_as` is where the strategy is found.
 
-    Bars that opened before `history_until_ns` are history: indicators see them, nothing is decided on them.
+    Bars that opened before `history_until_ns` are history: indicators see them, nothing is decided on them. A snapshot
+    is kept every so many rows at most.
     """
 
     spec: BacktestSpec
     origin: Origin
     found_as: str
     history_until_ns: TsNs
+    snapshot_every: int = SNAPSHOT_EVERY
 
     @property
     def terms(self) -> RunBegun:
@@ -69,26 +76,42 @@ class LivePlan(msgspec.Struct, frozen=True):
 
 
 class LiveRun(NamedTuple):
-    """A run that may go on now. `timers` are those that an earlier process had set; `is_new` tells that there was none.
+    """A run that may go on now. `taken` is how an earlier process left it; None where there was none.
 
-    `now_ns` is the time to which the run had come.
+    `carried` is what the account sent before a new run.
     """
 
     state: EngineState
     bars: GrowingBars
     tape: "LiveTape"
-    timers: list[SetTimer]
-    now_ns: TsNs
-    is_new: bool
+    taken: TakenUp | None
+    carried: SendsCarried | None = None
+
+    @property
+    def timers(self) -> Sequence[SetTimer]:
+        """Timers that an earlier process had set."""
+        return () if self.taken is None else self.taken.beside.timers
+
+    @property
+    def now_ns(self) -> TsNs:
+        """The time to which the run had come."""
+        return TsNs(0) if self.taken is None else self.taken.beside.now_ns
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was no earlier process."""
+        return self.taken is None
 
 
 class LiveTape:
     """Implements `app.trader.Tape` over a recorder: market data are written down before what rests on them."""
 
     def __init__(self, recorder: Recorder) -> None:
+        recorder.growth = LIVE_GROWTH
         self.recorder = recorder
         self._frames = MarketFrames()
         self._ticks: list[Tick] = []
+        self.newest: dict[InstrumentId, Tick] = {}
 
     @property
     def waiting(self) -> int:
@@ -107,6 +130,7 @@ class LiveTape:
     def ticked(self, tick: Tick) -> None:
         """Write down a tick that was let in."""
         self._ticks.append(tick)
+        self.newest[tick.instrument] = tick
         if len(self._ticks) >= TICKS_WAITING_MAX:
             self._write_ticks()
 
@@ -121,9 +145,17 @@ class LiveTape:
             self.recorder.decided(outputs, ts_ns)
 
     def commit(self) -> object:
-        """Make everything durable; a snapshot, where one is due, is kept with it."""
+        """Make everything durable."""
         self._write_ticks()
         return self.recorder.commit()
+
+    def rest(self) -> None:
+        """Make everything durable while nothing is urgent, and keep a snapshot where one is due."""
+        self._write_ticks()
+        if self.recorder.wants_snapshot:
+            self.recorder.keep_snapshot()
+        elif self.recorder.waiting:
+            self.recorder.commit()
 
     def _write_ticks(self) -> None:
         ticks, self._ticks = self._ticks, []
@@ -149,7 +181,7 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
     runs = recorded_runs(journal)
     if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
         last = runs[-1]
-        differs = _differs(last.terms, plan.terms)
+        differs = _differs(in_force(journal, last, plan.spec.strategy), plan.terms)
         if not differs:
             return _taken_up(plan, journal, segments, last)
         if not holds_nothing(journal, last):
@@ -158,90 +190,66 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
                 f"{differs}",
                 hint="Go on with the same terms, or close what is held first (`manjha kill --level flatten`).",
             )
-    return _begun(plan, journal, segments, now_ns)
+    return _begun(_by_itself(plan, runs), journal, segments, now_ns)
+
+
+def finished(plan: LivePlan, journal: Journal, segments: MarketSegments, last_day: TradingDay) -> EngineState | None:
+    """Return how the account's last run ended, where it was the one that is meant and has traded all its days.
+
+    Raises `JournalHalted` where what the journal has cannot be read.
+    """
+    runs = recorded_runs(journal)
+    if not runs or not _has_ended(journal, runs[-1]):
+        return None
+    if _differs(in_force(journal, runs[-1], plan.spec.strategy), plan.terms):
+        return None
+    state = take_up(plan.spec, journal, segments, runs[-1]).state
+    return state if state.ended_day >= last_day else None
+
+
+def in_force(journal: Journal, run: Recorded, strategy: Strategy) -> RunBegun:
+    """Return the terms of a run as they are now: with the parameters that were changed on the way."""
+    changed: dict[str, Given] = {one.name: one for one in run.terms.parameters}
+    for row in journal.of_kind(ParametersSet.__name__):
+        if run.first < row.seq <= run.last:
+            for name, text in note_of(row.entry, ParametersSet).values:
+                known = strategy.params.get(name)
+                changed[name] = Given(name, text if known is None else known.check(text, strategy.name))
+    return msgspec.structs.replace(run.terms, parameters=tuple(changed.values()))
+
+
+def _by_itself(plan: LivePlan, runs: Sequence[Recorded]) -> LivePlan:
+    """Give a new run an id that no run of the journal has: orders are named after it."""
+    taken, base, count = {run.terms.origin.run for run in runs}, plan.origin.run, 1
+    while plan.origin.run in taken:
+        count += 1
+        origin = msgspec.structs.replace(plan.origin, run=RunId(f"{base}-{count}"))
+        plan = msgspec.structs.replace(plan, origin=origin)
+    return plan
 
 
 def _begun(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
     spec = plan.spec
-    recorder = open_recorder(journal, segments, plan.terms, now_ns)
+    carried = sends_before(journal, now_ns)
+    recorder = open_recorder(journal, segments, plan.terms, now_ns, snapshot_every=plan.snapshot_every)
     state, bars = prepare_growing(spec, plan.origin)
     tape = LiveTape(recorder)
     tape.history((*spec.bars, *spec.further), now_ns)
     bars.watch(tape.closed)
     recorder.begun(state, StrategyMemory(state))
     recorder.commit()
-    return LiveRun(state, bars, tape, [], TsNs(0), is_new=True)
+    return LiveRun(state, bars, tape, None, carried)
 
 
 def _taken_up(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> LiveRun:
-    """Go on with a run: nobody else can write from now on, and what was written is stepped through once more."""
-    origin = run.terms.origin
-    recorder = go_on_recording(journal, segments, origin.run, run.first)
-    taken = _stepped(plan, journal, segments, run)
+    """Go on with a run: nobody else can write from now on, and what was written is taken up."""
+    every = plan.snapshot_every
+    recorder = go_on_recording(journal, segments, run.terms.origin.run, run.first, snapshot_every=every)
+    taken = take_up(plan.spec, journal, segments, run)
     tape = LiveTape(recorder)
     taken.bars.watch(tape.closed)
-    recorder.begun(taken.state, taken.memory)
-    return LiveRun(taken.state, taken.bars, tape, taken.timers, taken.now_ns, is_new=False)
-
-
-class _Taken(NamedTuple):
-    state: EngineState
-    bars: GrowingBars
-    memory: StrategyMemory
-    timers: list[SetTimer]
-    now_ns: TsNs
-
-
-def _stepped(plan: LivePlan, journal: Journal, segments: MarketSegments, run: Recorded) -> _Taken:
-    last = journal.head().seq
-    seen = market_of(journal, segments, Recorded(run.first, last, run.terms))
-    spec, names = plan.spec, run.terms
-    keys = [(one.id, names.interval) for one in names.instruments]
-    further = [(one.instrument, one.interval) for one in names.further]
-    every = [seen.bars.get(key) for key in (*keys, *further)]
-    if any(columns is None for columns in every):
-        raise DataError("the journal ends before the market data of its last run", hint="Begin a new journal.")
-    whole = [columns for columns in every if columns is not None]
-    history = [first_bars(columns, _before(columns, names.history_until_ns)) for columns in whole]
-    past = msgspec.structs.replace(spec, bars=tuple(history[: len(keys)]), further=tuple(history[len(keys) :]))
-    state, bars = prepare_growing(past, names.origin)
-    memory = StrategyMemory(state)
-    coming = iter(bars_by_moment(whole, names.history_until_ns))
-    timers: list[SetTimer] = []
-    now_ns = TsNs(0)
-    for row in journal.rows(run.first):
-        value = value_of(row.entry)
-        now_ns = max(now_ns, row.entry.ts_ns)
-        if isinstance(value, SetTimer):
-            timers.append(value)
-        elif isinstance(value, MatchingMoved):
-            state.matching = value.position
-        elif not isinstance(value, _NO_EVENTS):
-            if isinstance(value, MarketAdvanced):
-                while len(state.timeline) < value.last:
-                    bars.grow(*next(coming))
-            elif isinstance(value, TimerFired):
-                _fired(timers, value)
-            step(state, value)
-    if state.day and len(state.timeline):
-        bars.open_day(state.day)
-        _ticks_again(bars, seen.ticks.values(), int(state.timeline.close_ns[len(state.timeline) - 1]))
-    return _Taken(state, bars, memory, timers, now_ns)
-
-
-def _ticks_again(bars: GrowingBars, ticks: Iterable[TickColumns], from_ns: int) -> None:
-    """Count again the ticks of the bars that were being made."""
-    for columns in ticks:
-        first = int(np.searchsorted(np.asarray(columns.ts_ns), from_ns))
-        for row in range(first, len(columns)):
-            stamp, px, volume = (getattr(columns, name)[row] for name in ("ts_ns", "px", "volume"))
-            bars.add(Tick(columns.instrument, stamp, px, volume))
-
-
-def _fired(timers: list[SetTimer], fired: TimerFired) -> None:
-    due = [timer for timer in timers if timer.key == fired.key and timer.ts_ns <= fired.ts_ns]
-    if due:
-        timers.remove(min(due, key=lambda timer: timer.ts_ns))
+    recorder.begun(taken.state, taken.memory, taken.beside)
+    return LiveRun(taken.state, taken.bars, tape, taken)
 
 
 class _Holds:
@@ -308,10 +316,6 @@ def _differs(before: RunBegun, now: RunBegun) -> str:
     if [one.id for one in before.instruments] != [one.id for one in now.instruments]:
         names.append("instruments")
     return ", ".join(name.replace("_", " ") for name in names)
-
-
-def _before(columns: BarColumns, from_ns: int) -> int:
-    return int(np.searchsorted(np.asarray(columns.ts_open_ns), from_ns))
 
 
 def _row(key: tuple[str, int], bar: Bar) -> BarColumns:

@@ -2,19 +2,20 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import msgspec
 
 from manjha.domain.trials import TrialOutcome, TrialStatus, TrialSubject
-from manjha.ports.tasks import Crew, TaskFailed, Work
+from manjha.ports.tasks import TaskFailed
 from manjha.research.search.ground import prepare
 from manjha.research.search.points import require_point
 from manjha.research.search.space import Point
-from manjha.research.search.study import Proposal, Sampler, Study, StudyTerms
-from manjha.research.search.summary import Asked, Summary
+from manjha.research.search.study import Sampler, Study, StudyTerms
+from manjha.research.search.summary import Asked, RefusedOrders, Summary
 from manjha.research.search.variants import first_part, subject_of
+from manjha.services.handfuls import Handfuls
 from manjha.services.searches import (
     WHOLE,
     Attempt,
@@ -23,11 +24,11 @@ from manjha.services.searches import (
     SearchReport,
     SearchRow,
     SearchServices,
-    attempt,
-    ground_of,
     require_some,
     row_of,
     sharpes_of,
+    variant_of,
+    work_of,
 )
 from manjha.services.trial_records import Recorder
 
@@ -54,13 +55,14 @@ class Kept(msgspec.Struct, frozen=True):
 
     point: Point
     outcome: TrialOutcome
+    refused: RefusedOrders = RefusedOrders()
 
 
 def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: Progress | None = None) -> SearchReport:
     """Search until the study has as many trials as asked for; return all of its rows, earlier ones included.
 
-    Same plan and tuning, same report, whatever the workers, and whether done in one go or stopped between batches. An
-    interrupt ends it early: what was done is recorded and kept.
+    Same plan and tuning, same report, whatever the workers, and whether done in one go or stopped. An interrupt ends it
+    early: what was done is recorded and kept, and the batch that it fell into is finished first when the study goes on.
 
     Raises
     ------
@@ -70,16 +72,16 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
     require_point(plan.candidates)
     search = _Search(plan, tuning)
     done = search.study.told
-    work = Work(partial(ground_of, plan.load), partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    work = work_of(plan.load, partial(variant_of, Asked(plan.objectives, plan.with_returns)))
     prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
             with services.runner.hire(work) as crew:
+                handfuls = Handfuls(crew, services.handful)
                 while done < tuning.trials:
-                    count = min(tuning.batch, tuning.trials - done)
-                    search.do_batch(search.study.propose(count, plan.candidates.against), crew, recorder)
-                    done += count
+                    search.do_batch(min(tuning.batch, tuning.trials - done), handfuls, recorder)
+                    done = search.study.told
                     if tell is not None:
                         tell(done, tuning.trials)
         except KeyboardInterrupt:
@@ -98,7 +100,7 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
         # A study that has more already is told with all of them.
         planned=max(tuning.trials, search.study.told),
         left_out=0,
-        repeated=search.study.told - len(rows),
+        repeated=search.seen - len(rows),
         new_trials=recorder.new,
         sharpes=sharpes_of(services.ledger, subject),
         is_interrupted=is_interrupted,
@@ -125,58 +127,90 @@ class _Search:
                 anchor=_anchor(plan, tuning, self.subject),
             )
         )
-        self.proposals: list[Proposal] = []
         self.rows: dict[str, SearchRow] = {}
         undefined = (math.nan,) * len(plan.objectives)
         for text, values in self.study.kept():
-            kept = msgspec.json.decode(text, type=Kept)
-            row = SearchRow(kept.point, values or undefined, kept.outcome)
-            self.rows.setdefault(plan.parameters(kept.point), row)
+            self._take_up(text, values or undefined)
+        self.proposals, early = self.study.left_open(plan.candidates.against)
+        told = set(self.rows)
+        for text, known in early:
+            self._take_up(text, known)
+        self.early = set(self.rows) - told
 
-    def do_batch(self, proposals: list[Proposal], crew: Crew[Attempt, Summary], recorder: Recorder) -> None:
-        """Evaluate a batch and tell the study, in the order of the proposals.
+    def _take_up(self, text: str, values: tuple[float, ...]) -> None:
+        kept = msgspec.json.decode(text, type=Kept)
+        row = SearchRow(kept.point, values, kept.outcome, kept.refused)
+        self.rows.setdefault(self.plan.parameters(kept.point), row)
+
+    @property
+    def seen(self) -> int:
+        """How many proposals have a row, those of a batch that is not told yet included."""
+        waiting = set(self.study.waiting)
+        open_ones = [one for one in self.proposals if one.number in waiting]
+        return self.study.told + sum(self.plan.parameters(one.point) in self.rows for one in open_ones)
+
+    def do_batch(self, count: int, handfuls: Handfuls[Attempt], recorder: Recorder) -> None:
+        """Evaluate a batch, the one that was left open first, and tell the study, in the order of the proposals.
 
         A poor first part of the span ends a combination; all of a batch go from part to part together, so that who is
         given up does not depend on who was quick.
         """
-        self.proposals = proposals
+        if not self.study.waiting:
+            self.proposals = self.study.propose(count, self.plan.candidates.against)
+        proposals = self.proposals
         fresh: dict[str, Point] = {}
+        order: dict[str, None] = {}
         for proposal in proposals:
             key = self.plan.parameters(proposal.point)
             if key not in self.rows:
                 fresh[key] = proposal.point
+            if key not in self.rows or key in self.early:
+                order[key] = None
         numbers = {self.plan.parameters(proposal.point): proposal.number for proposal in reversed(proposals)}
         for step, part in enumerate(self.rungs):
-            for key, came in self._evaluated(fresh, part, crew):
+            for key, came in self._evaluated(fresh, part, handfuls):
                 if isinstance(came, Summary) and self.study.is_hopeless(numbers[key], step, came.values[0]):
                     outcome = msgspec.structs.replace(came.outcome, status=TrialStatus.PRUNED)
                     self._keep(fresh.pop(key), msgspec.structs.replace(came, outcome=outcome), part, recorder)
-        for key, came in self._evaluated(fresh, WHOLE, crew):
+        for key, came in self._evaluated(fresh, WHOLE, handfuls):
             self._keep(fresh[key], came, WHOLE, recorder)
-        self._tell()
+        self._finish(order)
+
+    def _finish(self, order: Iterable[str]) -> None:
+        """Tell the study of a batch; its new rows are put in the order of the proposals, stopped or not."""
+        for number, row, text in self._known():
+            self.study.tell(number, row.values, text, is_pruned=row.outcome.status is TrialStatus.PRUNED)
+        self.early.clear()
+        for key in order:
+            self.rows[key] = self.rows.pop(key)
 
     def leave(self) -> None:
-        """Keep what an interrupted batch has, and give the rest of it back."""
-        self._tell()
-        self.study.abandon()
+        """Keep what an interrupted batch has, to be told with the whole of it. Of a shared study give the rest back."""
+        for number, row, text in self._known():
+            if self.study.is_shared:
+                self.study.tell(number, row.values, text, is_pruned=row.outcome.status is TrialStatus.PRUNED)
+            else:
+                self.study.keep_early(number, row.values, text)
+        if self.study.is_shared:
+            self.study.abandon()
 
-    def _tell(self) -> None:
-        """Tell the study of every proposal that has a row."""
+    def _known(self) -> list[tuple[int, SearchRow, str]]:
+        """Return the proposals that nothing was told of and that have a row, in their order, and what to keep."""
         waiting = set(self.study.waiting)
+        known = []
         for proposal in self.proposals:
             row = self.rows.get(self.plan.parameters(proposal.point))
-            if row is None or proposal.number not in waiting:
-                continue
-            text = msgspec.json.encode(Kept(row.point, row.outcome)).decode()
-            is_pruned = row.outcome.status is TrialStatus.PRUNED
-            self.study.tell(proposal.number, row.values, text, is_pruned=is_pruned)
+            if row is not None and proposal.number in waiting:
+                text = msgspec.json.encode(Kept(row.point, row.outcome, row.refused)).decode()
+                known.append((proposal.number, row, text))
+        return known
 
     def _evaluated(
-        self, fresh: dict[str, Point], part: tuple[int, int], crew: Crew[Attempt, Summary]
+        self, fresh: dict[str, Point], part: tuple[int, int], handfuls: Handfuls[Attempt]
     ) -> Iterator[tuple[str, Summary | TaskFailed]]:
         tasks = [Attempt(point, part) for point in fresh.values()]
         keys = list(fresh)
-        return ((keys[number], came) for number, came in crew.run(tasks))
+        return ((keys[number], came) for number, came in handfuls.run(tasks))
 
     def _keep(self, point: Point, came: Summary | TaskFailed, part: tuple[int, int], recorder: Recorder) -> None:
         row, outcome = row_of(point, came, self.plan.objectives)

@@ -10,14 +10,15 @@ from manjha.domain.errors import DataError, JournalHalted, UsageError
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash
 from manjha.domain.orders import Fill, Product
-from manjha.domain.read_models import Reached
+from manjha.domain.read_models import FORM, OrderView, Reached
 from manjha.engine.journaling import value_of
 from manjha.market.charges import RateCard, fill_charges, rate_card
 from manjha.market.rules import MarketRules
 from manjha.ports.journal import Journal
 from manjha.ports.unit_of_work import Records, UnitOfWork
+from manjha.services.folding import InstrumentOf, Known, Reference
 from manjha.services.journals import verified
-from manjha.services.projection import InstrumentOf, Known, Read, Reference, orders_named_in, project
+from manjha.services.projection import Read, named_in, project
 
 BATCH = 2_000
 """Rows of the journal in one transaction."""
@@ -106,12 +107,17 @@ def reference_of(rules: MarketRules, instrument_of: InstrumentOf) -> Reference:
 def _write(records: Records, reached: Reached, some: Sequence[Read], reference: Reference) -> Reached:
     models, account = records.read_models, reached.account
     runs = {run: models.activity(account, run) for run in {row.run for row, _ in some}}
+    named = named_in(reached.desk, some)
+    orders: list[OrderView] = [*models.orders_named(account, named.orders)]
+    if named.wants_open:
+        orders += models.orders_at_broker(account, named.tags, named.numbers)
     known = Known(
         reached=reached,
-        orders={view.order.id: view for view in models.orders_named(account, orders_named_in(some))},
+        orders={view.order.id: view for view in orders},
         positions={(one.strategy, one.instrument, one.product): one for one in models.positions(account)},
         runs={run: activity for run, activity in runs.items() if activity is not None},
         reference=reference,
+        trades=frozenset(models.trades_named(account, named.trades, after=reached.desk.day_seq)),
     )
     after, changes = project(known, some)
     models.write(reached, after, changes)
@@ -119,9 +125,14 @@ def _write(records: Records, reached: Reached, some: Sequence[Read], reference: 
 
 
 def _require_same(journal: Journal, reached: Reached) -> None:
-    """Raise `UsageError` unless the row that the read models have come to is the journal's."""
+    """Raise `UsageError` unless the row that the read models have come to is the journal's, and read as of today."""
     if reached.seq == 0:
         return
+    if reached.form < FORM:
+        raise UsageError(
+            f"the read models of {reached.account} were made by an older Manjha, which read less in a journal",
+            hint="Rebuild them from the first row: `manjha db rebuild JOURNAL`, without --continue.",
+        )
     row = next(iter(journal.rows(after=reached.seq - 1)), None)
     if row is None or row.hash != reached.hash:
         raise UsageError(

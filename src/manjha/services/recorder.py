@@ -12,9 +12,9 @@ engine sees it and what was decided after, and commit before anything leaves:
 
 from collections.abc import Sequence
 
-from manjha.domain.commands import Output
+from manjha.domain.commands import Output, SetTimer
 from manjha.domain.errors import InvariantBroken, SettingsError
-from manjha.domain.events import Event
+from manjha.domain.events import Event, TimerFired
 from manjha.domain.journal import Entry, Head, Snapshot
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import RunId
@@ -22,11 +22,13 @@ from manjha.domain.segments import Frame, MarketWritten
 from manjha.engine.digest import digest
 from manjha.engine.journaling import entry_of, note_of
 from manjha.engine.remembered import StrategyMemory
-from manjha.engine.snapshots import snapshot_of
+from manjha.engine.snapshots import Beside, snapshot_of
 from manjha.engine.state import EngineState
 from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
+from manjha.engine.timers import StandingTimers
 from manjha.ports.journal import Journal
 from manjha.ports.segments import MarketSegments
+from manjha.services.code_hash import code_hash
 
 SNAPSHOT_EVERY = 10_000
 """Rows from one snapshot to the next at least."""
@@ -37,7 +39,12 @@ _PLACE_OF_MARKET = Entry("", TsNs(0), b"")
 
 
 class Recorder:
-    """One run being written down; made by `open_recorder`. Nothing is durable before `commit`."""
+    """One run being written down; made by `open_recorder`. Nothing is durable before `commit`.
+
+    `growth` is as `GROWTH`: more where a snapshot has to be near when a run is gone on with.
+    """
+
+    growth = GROWTH
 
     def __init__(
         self, journal: Journal, segments: MarketSegments, head: Head, *, first: int, snapshot_every: int, cut: int
@@ -53,6 +60,8 @@ class Recorder:
         self._matching = -1
         self._memory: StrategyMemory | None = None
         self._state: EngineState | None = None
+        self._timers = StandingTimers()
+        self._now_ns = TsNs(0)
         self.cut = cut
 
     @property
@@ -70,20 +79,26 @@ class Recorder:
         """Whether enough has been written since the last snapshot."""
         return self.seq >= self._snapshot_at
 
-    def begun(self, state: EngineState, memory: StrategyMemory) -> None:
+    def begun(self, state: EngineState, memory: StrategyMemory, beside: Beside | None = None) -> None:
         """Be shown the state before the first event, or where a run is gone on with; snapshots are of it.
 
-        `memory` was made when the state was new, as it knows what `init` made by its place.
+        `memory` was made when the state was new, as it knows what `init` made by its place. `beside` is what stood
+        beside the state where a run is gone on with.
         """
         self._state, self._memory, self._matching = state, memory, state.matching
+        if beside is not None:
+            self._timers = StandingTimers(beside.timers)
+            self._now_ns = max(self._now_ns, beside.now_ns)
 
     def market(self, frames: Sequence[Frame], ts_ns: TsNs) -> None:
         """Write market data down, between two events and before those that rest on them."""
-        self._segments.append(frames)
         if frames and self._market_at is None:
-            # The row that states them stands here; what it states is known when they are on disk.
+            self._now_ns = max(self._now_ns, ts_ns)
+            # The row that states them stands here; what it states is known when they are on disk. If they cannot be
+            # written, the next commit fails too.
             self._market_at = len(self._pending), ts_ns
             self._pending.append(_PLACE_OF_MARKET)
+        self._segments.append(frames)
 
     def record(self, event: Event, ts_ns: TsNs, matching: int = -1) -> int:
         """Write an event down before the engine sees it; return its number in the journal.
@@ -94,11 +109,17 @@ class Recorder:
             self._matching = matching
             self._pending.append(entry_of(MatchingMoved(matching), ts_ns))
         self._pending.append(entry_of(event, ts_ns))
+        self._now_ns = max(self._now_ns, ts_ns)
+        if type(event) is TimerFired:
+            self._timers.fired(event)
         return self.seq
 
     def decided(self, outputs: Sequence[Output], ts_ns: TsNs) -> None:
         """Write down what the step of the last event gave."""
-        self._pending += [entry_of(output, ts_ns) for output in outputs]
+        for output in outputs:
+            self._pending.append(entry_of(output, ts_ns))
+            if type(output) is SetTimer:
+                self._timers.set(output)
 
     def commit(self) -> Head:
         """Make everything durable: market data first, then the rows, in one piece. Call it before anything is sent.
@@ -124,9 +145,10 @@ class Recorder:
         """Commit, and keep the state as it is now, between two events."""
         head = self.commit()
         if self._state is not None and self._memory is not None:
-            payload = snapshot_of(self._state, self._memory)
+            beside = Beside(tuple(self._timers.listed()), self._now_ns, code_hash())
+            payload = snapshot_of(self._state, self._memory, beside)
             self._journal.keep(Snapshot(head.seq, digest(self._state), payload))
-        self._snapshot_at = head.seq + max(self._every, (head.seq - self._first) // GROWTH)
+        self._snapshot_at = head.seq + max(self._every, (head.seq - self._first) // self.growth)
 
     def ended(self, digest: str, ts_ns: TsNs) -> None:
         """Write down how the run ended, and commit."""

@@ -12,7 +12,7 @@ from manjha.engine.journaling import note_of
 from manjha.engine.market_frames import Seen, seen_in
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.replay import Replayed, replayed
-from manjha.engine.snapshots import put_back
+from manjha.engine.snapshots import KeptState, kept_in, put_back
 from manjha.engine.state import EngineState
 from manjha.engine.terms import RunBegun
 from manjha.market.rules import MarketRules
@@ -21,6 +21,7 @@ from manjha.ports.segments import MarketSegments
 from manjha.research.backtest import BacktestSpec, first_position, prepare
 from manjha.research.drive import Progress
 from manjha.research.search.variants import source_hash
+from manjha.services.code_hash import code_hash
 from manjha.strategy.interface import Strategy
 
 TOLD_EVERY = 10_000
@@ -71,7 +72,7 @@ class Replays:
     def replay(self, run: Recorded, tell: Progress | None = None, *, from_snapshot: bool = False) -> RunReplayed:
         """Replay a run from its beginning, or from its newest snapshot that can be gone on from.
 
-        Where strategy or rules have changed there is none: a snapshot is of the code that made it.
+        Where strategy, rules or this program have changed there is none: a snapshot is of the code that made it.
 
         Raises
         ------
@@ -90,8 +91,8 @@ class Replays:
         for snapshot in self._journal.snapshots():
             if not run.first < snapshot.seq <= run.last:
                 continue
-            if from_snapshot and snapshot.payload and not changed:
-                _go_on_from(state, memory, snapshot)
+            if from_snapshot and snapshot.payload and not changed and (kept := _kept(snapshot)) is not None:
+                _go_on_from(state, memory, snapshot, kept)
                 after = snapshot.seq
                 break
             digests[snapshot.seq] = snapshot.digest
@@ -155,8 +156,14 @@ def made_again(terms: RunBegun, seen: Seen, found: type[Strategy], rules: Market
     return state
 
 
-def _go_on_from(state: EngineState, memory: StrategyMemory, snapshot: Snapshot) -> None:
-    put_back(state, memory, snapshot.payload)
+def _kept(snapshot: Snapshot) -> KeptState | None:
+    """Return what a snapshot holds, or None where other code has made it. Raises `JournalHalted` for a damaged one."""
+    kept = kept_in(snapshot.payload)
+    return kept if kept.beside.code == code_hash() else None
+
+
+def _go_on_from(state: EngineState, memory: StrategyMemory, snapshot: Snapshot, kept: KeptState) -> None:
+    put_back(state, memory, kept)
     if digest(state) != snapshot.digest:
         raise JournalHalted(
             f"the snapshot after row {snapshot.seq} is not the state that was kept",

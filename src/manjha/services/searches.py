@@ -1,4 +1,4 @@
-"""What sweeps and optimisations share: the plan, the task of a worker, the rows, and the report."""
+"""What sweeps and optimisations share: the plan, the tasks of a worker, the rows, and the report."""
 
 import heapq
 import math
@@ -9,15 +9,16 @@ import msgspec
 
 from manjha.domain.errors import UsageError
 from manjha.domain.trials import TrialOutcome, TrialStatus, TrialSubject
-from manjha.ports.tasks import TaskFailed, TaskRunner
+from manjha.ports.tasks import Task, TaskFailed, TaskRunner, Work
 from manjha.ports.trials import TrialLedger
 from manjha.research.backtest import BacktestSpec
 from manjha.research.search.ground import Ground
 from manjha.research.search.objective import Objective, dominates
 from manjha.research.search.points import Candidates
 from manjha.research.search.space import Point
-from manjha.research.search.summary import Asked, Summary, evaluate
+from manjha.research.search.summary import Asked, RefusedOrders, Summary
 from manjha.research.search.variants import canonical, first_part, vary
+from manjha.services.handfuls import MOST, Handful, Plan, do_handful
 
 Progress = Callable[[int, int], None]
 """Called with how many combinations are done, and how many there are."""
@@ -26,11 +27,15 @@ WHOLE = (1, 1)
 
 
 class SearchServices(msgspec.Struct, frozen=True):
-    """What a search works with. `say` is told what makes it wait before it begins."""
+    """What a search works with. `say` is told what makes it wait before it begins.
+
+    A worker gets at most `handful` tasks at once, which changes nothing but the time that all take.
+    """
 
     runner: TaskRunner
     ledger: TrialLedger
     say: Callable[[str], None] = lambda _what: None
+    handful: int = MOST
 
 
 class SearchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +66,7 @@ class SearchRow(msgspec.Struct, frozen=True):
     point: Point
     values: tuple[float, ...]
     outcome: TrialOutcome
+    refused: RefusedOrders = RefusedOrders()
 
 
 class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +105,14 @@ class SearchReport(msgspec.Struct, frozen=True, kw_only=True):
         """How many combinations were given up early."""
         return sum(row.outcome.status is TrialStatus.PRUNED for row in self.rows)
 
+    @property
+    def why_quiet(self) -> str:
+        """Say which orders were refused where no combination closed a trade; empty where there is nothing to say."""
+        refused = [row.refused for row in self.rows if row.refused.count]
+        if not refused or any(row.outcome.trades for row in self.rows):
+            return ""
+        return f"{sum(one.count for one in refused):,} orders were refused by risk, the first: {refused[0].reason}"
+
     def best(self, count: int) -> list[SearchRow]:
         """Return the best rows by the first objective, ties in the order of evaluation; only what has a value."""
         first = self.objectives[0]
@@ -126,10 +140,15 @@ def ground_of(load: Callable[[], BacktestSpec]) -> Ground:
     return Ground(load())
 
 
-def attempt(asked: Asked, ground: Ground, task: Attempt) -> Summary:
-    """Do a worker's task."""
+def variant_of(asked: Asked, ground: Ground, task: Attempt) -> tuple[BacktestSpec, Asked]:
+    """Return what a worker's task means."""
     spec = ground.spec if task.part == WHOLE else ground.part(task.part, partial(first_part, part=task.part))
-    return evaluate(vary(spec, task.point), asked, ground)
+    return vary(spec, task.point), asked
+
+
+def work_of(load: Callable[[], BacktestSpec], plan: Plan[Task]) -> Work[Ground, tuple[Task, ...], Handful]:
+    """Return what workers do: `plan` says what a task means, `load` the run whose variants they are."""
+    return Work(partial(ground_of, load), partial(do_handful, plan))
 
 
 def row_of(point: Point, came: Summary | TaskFailed, objectives: Sequence[Objective]) -> tuple[SearchRow, TrialOutcome]:
@@ -138,7 +157,7 @@ def row_of(point: Point, came: Summary | TaskFailed, objectives: Sequence[Object
         failed = TrialOutcome(status=TrialStatus.FAILED, error=came.error)
         return SearchRow(point, (math.nan,) * len(objectives), failed), failed
     light = msgspec.structs.replace(came.outcome, returns=b"")
-    return SearchRow(point, came.values, light), came.outcome
+    return SearchRow(point, came.values, light, came.refused), came.outcome
 
 
 def sharpes_of(ledger: TrialLedger, subject: TrialSubject) -> tuple[int | None, ...]:
@@ -164,9 +183,10 @@ def require_some(report: SearchReport) -> SearchReport:
             hint="Run one of them with `manjha backtest` to see more. The failures are recorded.",
         )
     name = report.objectives[0].name
+    why = f"; {report.why_quiet}" if report.why_quiet else ""
     quiet = sum(row.outcome.trades == 0 for row in report.rows if row.outcome.status is TrialStatus.OK)
     raise UsageError(
         f"the objective {name} is not defined for any of {len(report.rows)} combinations "
-        f"({quiet} made no trade, {len(failed)} failed)",
+        f"({quiet} made no trade, {len(failed)} failed){why}",
         hint="Widen the ranges or the span, or choose another objective. The trials are recorded.",
     )

@@ -6,12 +6,12 @@ from functools import partial
 import msgspec
 
 from manjha.domain.errors import UsageError
-from manjha.ports.tasks import Work
 from manjha.research.search.ground import prepare
 from manjha.research.search.points import Candidates, Chosen, grid, latin_hypercube, nothing_left
 from manjha.research.search.space import Point
 from manjha.research.search.summary import Asked
 from manjha.research.search.variants import subject_of
+from manjha.services.handfuls import Handfuls
 from manjha.services.searches import (
     Attempt,
     Progress,
@@ -19,11 +19,11 @@ from manjha.services.searches import (
     SearchReport,
     SearchRow,
     SearchServices,
-    attempt,
-    ground_of,
     require_some,
     row_of,
     sharpes_of,
+    variant_of,
+    work_of,
 )
 from manjha.services.trial_records import Recorder
 
@@ -60,13 +60,13 @@ def sweep(services: SearchServices, plan: SearchPlan, sampling: Sampling, tell: 
     subject = subject_of(plan.spec)
     rows: list[SearchRow] = []
     given: dict[int, Point] = {}
-    work = Work(partial(ground_of, plan.load), partial(attempt, Asked(plan.objectives, plan.with_returns)))
+    work = work_of(plan.load, partial(variant_of, Asked(plan.objectives, plan.with_returns)))
     prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
             with services.runner.hire(work) as crew:
-                for number, came in crew.run(_attempts(points, given)):
+                for number, came in Handfuls(crew, services.handful).run(_attempts(points, given)):
                     row, outcome = row_of(given.pop(number), came, plan.objectives)
                     rows.append(row)
                     recorder.add(subject, plan.parameters(row.point), outcome)

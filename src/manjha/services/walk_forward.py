@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 
 from manjha.domain.errors import UsageError
-from manjha.ports.tasks import Crew, TaskFailed, Work
+from manjha.ports.tasks import TaskFailed
+from manjha.research.backtest import BacktestSpec
 from manjha.research.result import Int64s
 from manjha.research.search.ground import Ground, prepare
 from manjha.research.search.points import Chosen
 from manjha.research.search.space import Point
-from manjha.research.search.summary import Asked, Summary, evaluate, from_pico, unpack_returns
+from manjha.research.search.summary import Asked, Summary, from_pico, unpack_returns
 from manjha.research.search.variants import subject_of, vary
 from manjha.research.walk_forward import (
     Forward,
@@ -25,7 +26,8 @@ from manjha.research.walk_forward import (
     stability,
     windows_of,
 )
-from manjha.services.searches import Progress, SearchPlan, SearchServices, ground_of, row_of
+from manjha.services.handfuls import Handfuls
+from manjha.services.searches import Progress, SearchPlan, SearchServices, row_of, work_of
 from manjha.services.sweeps import Sampling, points_of
 from manjha.services.trial_records import Recorder
 
@@ -107,16 +109,17 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     planned = points_of(plan.candidates, how.sampling, Chosen())[1]
     objective = plan.objectives[0]
     rows: list[WindowRow] = []
-    work = Work(partial(ground_of, plan.load), partial(run_leg, Asked(plan.objectives)))
+    work = work_of(plan.load, partial(leg_of, Asked(plan.objectives)))
     prepare(plan.spec, services.say)
     is_interrupted = False
     with Recorder(services.ledger, plan.study) as recorder:
         try:
             with services.runner.hire(work) as crew:
+                handfuls = Handfuls(crew, services.handful)
                 for number, window in enumerate(windows):
                     count = partial(_count, tell, number * planned, planned * len(windows))
                     step = _Step(plan, how, window, days)
-                    rows.append(step.walked(crew, recorder, count))
+                    rows.append(step.walked(handfuls, recorder, count))
         except KeyboardInterrupt:
             is_interrupted = True
     subject = subject_of(plan.spec)
@@ -152,12 +155,12 @@ def walk(services: SearchServices, plan: SearchPlan, how: Walk, tell: Progress |
     )
 
 
-def run_leg(asked: Asked, ground: Ground, leg: Leg) -> Summary:
-    """Do a worker's task; of a test with its daily returns from the first day that could trade."""
+def leg_of(asked: Asked, ground: Ground, leg: Leg) -> tuple[BacktestSpec, Asked]:
+    """Return what a worker's task means; of a test daily returns are wanted, from the first day that could trade."""
     days = (leg.first, leg.last, leg.trade_from)
     part = ground.part(days, lambda spec: part_of(spec, *days))
     wanted = msgspec.structs.replace(asked, with_returns=True) if leg.trade_from else asked
-    return evaluate(vary(part, leg.point), wanted, ground)
+    return vary(part, leg.point), wanted
 
 
 class _Step:
@@ -170,13 +173,13 @@ class _Step:
         self.failed = 0
         self.error = ""
 
-    def walked(self, crew: Crew[Leg, Summary], recorder: Recorder, count: partial[None]) -> WindowRow:
-        best = self._searched(crew, recorder, count)
+    def walked(self, handfuls: Handfuls[Leg], recorder: Recorder, count: partial[None]) -> WindowRow:
+        best = self._searched(handfuls, recorder, count)
         if best is None:
             return self._empty()
         point, inside = best
         test = Leg(point, self.window.train[0], self.window.test[1], self.window.test[0])
-        ((_, outside),) = crew.run([test])
+        ((_, outside),) = handfuls.run([test])
         if isinstance(outside, TaskFailed):
             self.error = outside.error
             return self._empty()
@@ -196,7 +199,7 @@ class _Step:
         )
 
     def _searched(
-        self, crew: Crew[Leg, Summary], recorder: Recorder, count: partial[None]
+        self, handfuls: Handfuls[Leg], recorder: Recorder, count: partial[None]
     ) -> tuple[Point, Summary] | None:
         """Return the best combination of the training, the earliest of equal ones; None where there is none."""
         plan, objective = self.plan, self.plan.objectives[0]
@@ -204,7 +207,7 @@ class _Step:
         subject = subject_of(part_of(plan.spec, *self.window.train))
         given: dict[int, Point] = {}
         best: tuple[float, Point, Summary] | None = None
-        for done, (number, came) in enumerate(crew.run(self._legs(points, given)), 1):
+        for done, (number, came) in enumerate(handfuls.run(self._legs(points, given)), 1):
             point = given.pop(number)
             _, outcome = row_of(point, came, plan.objectives)
             recorder.add(subject, plan.parameters(point), outcome)
@@ -213,6 +216,8 @@ class _Step:
                 self.failed += 1
                 self.error = came.error
                 continue
+            if came.refused.count and not self.error:
+                self.error = f"{came.refused.count:,} orders were refused by risk, as: {came.refused.reason}"
             loss = objective.loss(came.values[0])
             if not math.isnan(came.values[0]) and (best is None or loss < best[0]):
                 best = (loss, point, came)

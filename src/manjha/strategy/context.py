@@ -84,6 +84,10 @@ class Market:
     volume = property(lambda self: self.line("volume"))
     oi = property(lambda self: self.line("oi"))
 
+    def count_in(self, resting: Sized) -> None:
+        """Count the strategy's resting orders in something else."""
+        self._resting = resting
+
     @property
     def working(self) -> int:
         """Number of resting orders of this strategy in the instrument, protective ones included."""

@@ -70,6 +70,9 @@ class Strategy:
         Whether it computes with traded volume; refused on instruments that have none (an index).
     chosen_from
         The name under which the trials are recorded that this strategy was chosen from; they count with its own.
+    changeable
+        Parameters that `init` does not read, so that they may be changed while the strategy runs. One that states
+        `targets` or `entries` and has no `init` takes changes of all of them without naming any.
     """
 
     name: ClassVar[str] = ""
@@ -80,6 +83,7 @@ class Strategy:
     instruments_max: ClassVar[int] = 1
     needs_volume: ClassVar[bool] = False
     chosen_from: ClassVar[str] = ""
+    changeable: ClassVar[tuple[str, ...]] = ()
     params: ClassVar[dict[str, Param]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -94,6 +98,12 @@ class Strategy:
                 hint='Write a name like "evolved", or leave it out where the strategy was not chosen by a search.',
             )
         cls.params = collect(cls)
+        unknown = [name for name in cls.changeable if name not in cls.params]
+        if unknown:
+            raise UsageError(
+                f"changeable of {cls.name} names {', '.join(unknown)}, expected parameters of it",
+                hint=f"It has: {', '.join(cls.params) or 'none'}.",
+            )
         cls.product = member(Product, cls.product, f"product of {cls.name}")
         cls.unit = member(TargetUnit, cls.unit, f"unit of {cls.name}")
 

@@ -66,10 +66,10 @@ class SegmentFolder:
 
     def sync(self) -> MarketWritten | None:
         """Make durable what was appended; see the port."""
-        if self._chain is None:
-            return self._last
         if self._why_halted:
             raise JournalHalted(f"the segments in {self._folder} cannot be written: {self._why_halted}", hint=_ADVICE)
+        if self._chain is None:
+            return self._last
         written = self._chain.written()
         if written != self._last:
             with self._working("be made durable"):

@@ -5,6 +5,7 @@ SQLite: a file of its own in WAL mode with `synchronous=FULL`; with NORMAL a pow
 triggers refuse to change or delete them.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ BUSY_MS = 250
 LOCK = 7_226_026
 """Number of PostgreSQL's advisory lock under which the tables are made."""
 READ_AT_ONCE = 5_000
+WRITTEN_AT_ONCE = 1 << 20
 DURABLE = {
     "sqlite": (("PRAGMA journal_mode", ("wal",)), ("PRAGMA synchronous", ("2",))),
     "postgresql": (
@@ -70,12 +72,31 @@ class SqlJournal:
 
     def _prepare(self) -> None:
         """See that the database keeps its word, make the tables and the account's head where there are none."""
+        if self._is_sqlite:
+            try:
+                _make_folder(Path(self._url.database or "").absolute().parent)
+            except OSError as error:
+                why = f"the journal {self._name} cannot be made: {error.strerror}"
+                raise JournalHalted(why, hint=_ADVICE) from error
         with self._working("be opened"), self._engine.begin() as connection:
             self._check_durable(connection)
-            if not self._is_sqlite:
+            if self._is_sqlite:
+                self._write_log_again()
+            else:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             JOURNAL_METADATA.create_all(connection)
             self._check_head(connection)
+
+    def _write_log_again(self) -> None:
+        """Put what an earlier process left in SQLite's write-ahead log on the disk, under the lock of a writer.
+
+        If a sync failed in that process, the system takes what it did not write for written: it can be read, no later
+        sync writes it, and a power cut takes it and every row after it (ADR 0082). Who writes it again is safe.
+        """
+        try:
+            _write_again(Path(f"{self._url.database}-wal"))
+        except OSError as error:
+            raise JournalHalted(f"the journal {self._name} cannot be opened: {error.strerror}", hint=_ADVICE) from error
 
     def _find_account(self) -> None:
         """Take over the account of a journal that is there; where there are several, the one that was named."""
@@ -180,10 +201,6 @@ class SqlJournal:
                 ) from None
             event.listen(engine, "connect", _prepare_postgres)
             return engine
-        try:
-            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JournalHalted(f"the journal {self._name} cannot be made: {error.strerror}", hint=_ADVICE) from error
         engine = create_engine(self._url, connect_args={"timeout": BUSY_MS / 1000})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -256,12 +273,61 @@ class SqlJournal:
         except SQLAlchemyError as error:
             cause = " ".join(str(getattr(error, "orig", None) or error).split())
             self._why_halted = cause
-            raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_ADVICE) from error
+            raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_remedy(cause)) from error
 
 
 _ADVICE = "Check the disk (space, rights, health) and keep the file; `manjha journal verify` says what is whole."
 _WHERE = "A journal is made when trading begins; give its file or address."
+_REMEDIES = {
+    ("malformed", "not a database"): (
+        "The file is damaged: copy it and all beside it elsewhere, and look at the disk. `manjha journal export` gives "
+        "the rows before the damage; trading goes on from a whole copy only."
+    ),
+    ("full",): "Make room on its disk and start again: nothing that was acknowledged is lost.",
+    ("readonly", "read-only"): (
+        "Let this user write the file and its folder; a disk that became read-only by itself has mostly failed."
+    ),
+    ("locked",): "Another process writes it: end that one, then start again.",
+}
+"""What to do, by words of SQLite's and PostgreSQL's complaints."""
 _REOPEN = "Start again: what was written is read from the disk, not remembered."
+
+
+def _remedy(cause: str) -> str:
+    found = (advice for words, advice in _REMEDIES.items() if any(word in cause for word in words))
+    return next(found, _ADVICE)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and its name and those of all above it durable: SQLite syncs only the names of its own files.
+
+    That a folder is there does not say so: who made it may have been killed, or have had no reason to wait.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in (folder, *folder.parents):
+        try:
+            descriptor = os.open(above, os.O_RDONLY)
+        except PermissionError:
+            # It is not ours, nor is what stands above it: it was there before us.
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_again(file: Path) -> None:
+    try:
+        descriptor = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        at = 0
+        while piece := os.pread(descriptor, WRITTEN_AT_ONCE, at):
+            at += os.pwrite(descriptor, piece, at)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _columns(account: AccountId, row: Row) -> dict[str, Any]:

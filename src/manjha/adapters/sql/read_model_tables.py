@@ -44,8 +44,25 @@ ORDERS = Table(
     Column("alarms", Integer, nullable=False),
     Column("placed_seq", BigInteger, nullable=False),
     Column("changed_seq", BigInteger, nullable=False),
+    # What is known of it at the broker; NULL where none was asked, in what was seen where nothing was.
+    Column("sent_tag", String(32)),
+    Column("uncertain_ns", BigInteger),
+    Column("absent", Integer),
+    Column("is_sought", Integer),
+    Column("is_short", Integer),
+    Column("seen_over", Integer),
+    Column("seen_ns", BigInteger),
+    Column("seen_source", Integer),
+    Column("seen_status", String(32)),
+    Column("seen_qty", BigInteger),
+    Column("seen_limit", BigInteger),
+    Column("seen_trigger", BigInteger),
+    Column("seen_reason", Text),
+    Column("seen_filled", BigInteger),
     Index(None, "account", "placed_seq"),
     Index(None, "account", "phase"),
+    Index(None, "account", "sent_tag"),
+    Index(None, "account", "broker_id"),
 )
 
 TRADES = Table(
@@ -53,6 +70,7 @@ TRADES = Table(
     METADATA,
     Column("account", String(64), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False, server_default="0"),
     Column("id", String(64), nullable=False),
     Column("order_id", String(64), nullable=False),
     Column("strategy", String(200), nullable=False),
@@ -68,6 +86,7 @@ TRADES = Table(
     ForeignKeyConstraint(["account", "order_id"], ["orders.account", "orders.id"]),
     Index(None, "account", "order_id"),
     Index(None, "account", "run", "seq"),
+    Index(None, "account", "id"),
 )
 
 NOTES = Table(
@@ -103,4 +122,7 @@ PROJECTIONS = Table(
     Column("hash", LargeBinary, nullable=False),
     Column("day", Integer, nullable=False),
     Column("strikes", Text, nullable=False),
+    Column("desk", Text, nullable=False, server_default="{}"),
+    # Rows of before there was this column were made by the first fold.
+    Column("form", Integer, nullable=False, server_default="1"),
 )

@@ -1,14 +1,15 @@
 """Implements `ports.read_models.ReadModels` over SQL."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, Select, Table, delete, insert, or_, select, update
 
 from manjha.adapters.sql.read_model_tables import NOTES, ORDERS, POSITIONS, PROJECTIONS, TRADES
 from manjha.adapters.sql.record_tables import BACKTESTS, RUNS
 from manjha.adapters.sql.rows import KEYS_AT_ONCE, columns_of, inserting, put_rows
+from manjha.domain.broker import BrokerStatus, Sight
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.errors import UsageError
 from manjha.domain.events import DayChargesSettled
@@ -18,6 +19,7 @@ from manjha.domain.orders import (
     AccountId,
     Exits,
     Fill,
+    FillId,
     Order,
     OrderId,
     OrderType,
@@ -30,11 +32,24 @@ from manjha.domain.orders import (
     Validity,
     Variety,
 )
-from manjha.domain.read_models import Changed, NoteView, OrderView, PositionView, Reached, RunActivity, TradeView
+from manjha.domain.read_models import (
+    Changed,
+    DeskView,
+    NoteView,
+    OrderView,
+    PositionView,
+    Reached,
+    RunActivity,
+    SentView,
+    TradeView,
+)
 
 OPEN = (Phase.SENT, Phase.WORKING, Phase.UNCONFIRMED)
 _EXITS = Exits.__struct_fields__
+_TOLD = ("first_seq", "last_seq", "first_ns", "last_ns", "orders", "trades", "refusals", "closed_ns")
+"""Columns of a run that the journal tells, as numbers."""
 _STRIKES = msgspec.json.Decoder(dict[str, int])
+_DESK = msgspec.json.Decoder(DeskView)
 
 
 class SqlReadModels:
@@ -49,7 +64,8 @@ class SqlReadModels:
         if found is None:
             return Reached(account)
         strikes = {InstrumentId(name): Px(strike) for name, strike in _STRIKES.decode(found.strikes).items()}
-        return Reached(account, found.seq, bytes(found.hash), found.day, strikes)
+        desk = _DESK.decode(found.desk)
+        return Reached(account, found.seq, bytes(found.hash), found.day, strikes, desk, found.form)
 
     def write(self, before: Reached, after: Reached, changes: Changed) -> None:
         """Write what changed. See the port."""
@@ -69,19 +85,32 @@ class SqlReadModels:
         used = select(BACKTESTS.c.run).where(BACKTESTS.c.account == account)
         unrecorded = (RUNS.c.account == account) & (RUNS.c.recorded == 0) & RUNS.c.id.not_in(used)
         self._connection.execute(delete(RUNS).where(unrecorded))
-        nothing = dict.fromkeys(("first_seq", "last_seq", "first_ns", "last_ns", "orders", "trades", "refusals"), 0)
+        nothing = dict.fromkeys(
+            ("first_seq", "last_seq", "first_ns", "last_ns", "orders", "trades", "refusals", "closed_ns"), 0
+        )
         self._connection.execute(update(RUNS).where(RUNS.c.account == account).values(active_strategy="", **nothing))
 
     def orders(self, account: AccountId, *, after: int = 0, limit: int = 100) -> list[OrderView]:
         """Return orders by the row that placed them. See the port."""
-        return self._orders(_orders_of(account).where(ORDERS.c.placed_seq > after).limit(limit))
+        asked = _orders_of(account).where(ORDERS.c.placed_seq > after)
+        found = self._orders(asked.limit(limit))
+        if len(found) == limit:
+            last = found[-1]
+            rest = (ORDERS.c.placed_seq == last.placed_seq) & (ORDERS.c.id > last.order.id)
+            found += self._orders(_orders_of(account).where(rest))
+        return found
 
     def orders_named(self, account: AccountId, ids: Collection[OrderId]) -> list[OrderView]:
         """Return the orders of these ids. See the port."""
-        wanted, found = sorted(ids), list[OrderView]()
-        for at in range(0, len(wanted), KEYS_AT_ONCE):
-            found += self._orders(_orders_of(account).where(ORDERS.c.id.in_(wanted[at : at + KEYS_AT_ONCE])))
-        return sorted(found, key=lambda order: order.placed_seq)
+        return _in_order(self._by_keys(account, ORDERS.c.id, ids))
+
+    def orders_at_broker(self, account: AccountId, tags: Collection[str], numbers: Collection[str]) -> list[OrderView]:
+        """Return orders that a read of the broker may change. See the port."""
+        in_doubt = or_(ORDERS.c.phase.in_(OPEN), ORDERS.c.is_sought == 1, ORDERS.c.is_short == 1)
+        found = self._orders(_orders_of(account).where(in_doubt))
+        found += self._by_keys(account, ORDERS.c.sent_tag, tags)
+        found += self._by_keys(account, ORDERS.c.broker_id, numbers)
+        return _in_order({view.order.id: view for view in found}.values())
 
     def open_orders(self, account: AccountId) -> list[OrderView]:
         """Return the orders that may still trade. See the port."""
@@ -94,7 +123,20 @@ class SqlReadModels:
         asked = select(TRADES).where(TRADES.c.account == account, TRADES.c.seq > after)
         if run is not None:
             asked = asked.where(TRADES.c.run == run)
-        return [_trade(columns_of(row)) for row in self._connection.execute(asked.order_by(TRADES.c.seq).limit(limit))]
+        found = self._trades(asked.limit(limit))
+        if len(found) == limit:
+            last = found[-1]
+            found += self._trades(asked.where(TRADES.c.seq == last.seq, TRADES.c.number > last.number))
+        return found
+
+    def trades_named(self, account: AccountId, ids: Collection[FillId], *, after: int) -> set[FillId]:
+        """Return those that are booked. See the port."""
+        wanted, found = sorted(ids), set[FillId]()
+        for at in range(0, len(wanted), KEYS_AT_ONCE):
+            some = TRADES.c.id.in_(wanted[at : at + KEYS_AT_ONCE])
+            asked = select(TRADES.c.id).where(TRADES.c.account == account, TRADES.c.seq > after, some)
+            found.update(self._connection.scalars(asked))
+        return found
 
     def notes(self, account: AccountId, *, after: int = 0, limit: int = 100) -> list[NoteView]:
         """Return what contract notes added. See the port."""
@@ -121,6 +163,7 @@ class SqlReadModels:
         """Move the mark from one row of the journal to another, if it is still there."""
         values = {"seq": after.seq, "hash": after.hash, "day": after.day}
         values["strikes"] = msgspec.json.encode(dict(sorted(after.strikes.items()))).decode()
+        values |= {"desk": msgspec.json.encode(after.desk).decode(), "form": after.form}
         move: Any
         if before.seq == 0:
             move = inserting(self._connection, PROJECTIONS).on_conflict_do_nothing()
@@ -151,13 +194,23 @@ class SqlReadModels:
     def _orders(self, asked: Select[Any]) -> list[OrderView]:
         return [_order(columns_of(row)) for row in self._connection.execute(asked)]
 
+    def _by_keys(self, account: AccountId, column: Column[Any], keys: Collection[str]) -> list[OrderView]:
+        wanted, found = sorted(keys), list[OrderView]()
+        for at in range(0, len(wanted), KEYS_AT_ONCE):
+            found += self._orders(_orders_of(account).where(column.in_(wanted[at : at + KEYS_AT_ONCE])))
+        return found
+
+    def _trades(self, asked: Select[Any]) -> list[TradeView]:
+        ordered = asked.order_by(TRADES.c.seq, TRADES.c.number)
+        return [_trade(columns_of(row)) for row in self._connection.execute(ordered)]
+
 
 def activity_of(row: Mapping[str, Any]) -> RunActivity | None:
     """Return what a row of the runs says of the journal; None where there is nothing of it in the journal."""
     if not row["last_seq"]:
         return None
-    same = ("account", "first_seq", "last_seq", "first_ns", "last_ns", "orders", "trades", "refusals")
-    return RunActivity(run=row["id"], strategy=row["active_strategy"], **{name: row[name] for name in same})
+    told = {name: row[name] for name in _TOLD}
+    return RunActivity(account=row["account"], run=row["id"], strategy=row["active_strategy"], **told)
 
 
 def _orders_of(account: AccountId) -> Select[Any]:
@@ -171,16 +224,50 @@ def _order_columns(account: AccountId, view: OrderView) -> dict[str, Any]:
     asked = {"asked_qty": order.qty, "asked_limit": order.limit, "asked_trigger": order.trigger}
     ends = dict.fromkeys(_EXITS) if exits is None else msgspec.structs.asdict(exits)
     whose = {"account": account, "strategy": order.origin.strategy, "run": order.origin.run}
-    # PostgreSQL takes no zero byte in a text, and a broker's words may hold anything.
-    left["reason"] = view.reason.replace("\0", "�")
-    return {**held, **left, **asked, **ends, **whose, "side": int(order.side)}
+    left["reason"] = _text(view.reason)
+    return {**held, **left, **asked, **ends, **whose, **_sent_columns(view.sent), "side": int(order.side)}
+
+
+def _sent_columns(sent: SentView | None) -> dict[str, Any]:
+    if sent is None:
+        return dict.fromkeys((*_SENT, *_SEEN, "sent_tag", "seen_qty", "seen_limit", "seen_trigger"))
+    sight = sent.sight
+    left: dict[str, Any] = {name: int(getattr(sent, name)) for name in _SENT} | {"sent_tag": sent.tag}
+    seen = {column: getattr(sight, name) for column, name in _SEEN.items()}
+    seen["seen_over"], seen["seen_reason"] = int(sight.is_over), _text(sight.reason)
+    return left | seen | dict(zip(("seen_qty", "seen_limit", "seen_trigger"), sight.terms, strict=True))
+
+
+def _sent(row: Mapping[str, Any]) -> SentView | None:
+    if row["sent_tag"] is None:
+        return None
+    seen = {name: row[column] for column, name in _SEEN.items()}
+    terms = (row["seen_qty"], row["seen_limit"], row["seen_trigger"])
+    seen |= {"is_over": bool(row["seen_over"]), "status": BrokerStatus(row["seen_status"]), "terms": terms}
+    left = {name: row[name] for name in _SENT} | {name: bool(row[name]) for name in ("is_sought", "is_short")}
+    return SentView(tag=row["sent_tag"], sight=Sight(**seen), **left)
+
+
+def _text(words: str) -> str:
+    """Return what a broker said as every database takes it: PostgreSQL has no zero byte in a text."""
+    return words.replace("\0", "�")
+
+
+def _in_order(views: Iterable[OrderView]) -> list[OrderView]:
+    return sorted(views, key=lambda view: (view.placed_seq, view.order.id))
 
 
 _ORDER = (
     "id", "instrument", "type", "product", "variety", "validity", "purpose", "decided_ns", "parent", "group",
     "disclosed", "protection_bps", "tag",
 )  # fmt: skip
-_VIEW = tuple(name for name in OrderView.__struct_fields__ if name != "order")
+_VIEW = tuple(name for name in OrderView.__struct_fields__ if name not in ("order", "sent"))
+_SENT = ("uncertain_ns", "absent", "is_sought", "is_short")
+_SEEN = {
+    "seen_over": "is_over", "seen_ns": "exchange_ns", "seen_source": "source", "seen_status": "status",
+    "seen_reason": "reason", "seen_filled": "filled",
+}  # fmt: skip
+"""Columns of what was seen, and the names of a sight; its terms have a column each."""
 _ENUMS = {"type": OrderType, "product": Product, "variety": Variety, "validity": Validity, "purpose": Purpose}
 
 
@@ -190,7 +277,7 @@ def _order(row: Mapping[str, Any]) -> OrderView:
     terms = {"qty": row["asked_qty"], "limit": row["asked_limit"], "trigger": row["asked_trigger"]}
     order = Order(origin=_origin(row), side=Side(row["side"]), exits=exits, **terms, **held)
     left = {name: row[name] for name in _VIEW} | {"phase": Phase(row["phase"])}
-    return OrderView(order=order, **left)
+    return OrderView(order=order, sent=_sent(row), **left)
 
 
 def _trade_columns(account: AccountId, trade: TradeView) -> dict[str, Any]:
@@ -200,14 +287,14 @@ def _trade_columns(account: AccountId, trade: TradeView) -> dict[str, Any]:
         dict.fromkeys(LINES) if trade.charges is None else msgspec.structs.asdict(trade.charges)
     )
     whose = {"account": account, "strategy": origin.strategy, "run": origin.run}
-    return {**fill, **lines, **whose, "side": int(trade.fill.side), "seq": trade.seq}
+    return {**fill, **lines, **whose, "side": int(trade.fill.side), "seq": trade.seq, "number": trade.number}
 
 
 def _trade(row: Mapping[str, Any]) -> TradeView:
     same = ("id", "order_id", "instrument", "qty", "px", "reference", "ts_ns")
     held = {name: row[name] for name in same}
     fill = Fill(origin=_origin(row), side=Side(row["side"]), product=Product(row["product"]), **held)
-    return TradeView(row["seq"], fill, None if row["brokerage"] is None else _lines(row))
+    return TradeView(row["seq"], fill, None if row["brokerage"] is None else _lines(row), row["number"])
 
 
 def _note_columns(account: AccountId, note: NoteView) -> dict[str, Any]:

@@ -39,6 +39,7 @@ RUNS = Table(
     Column("orders", BigInteger, nullable=False, server_default="0"),
     Column("trades", BigInteger, nullable=False, server_default="0"),
     Column("refusals", BigInteger, nullable=False, server_default="0"),
+    Column("closed_ns", BigInteger, nullable=False, server_default="0"),
     Index(None, "account", "started_ns", "id"),
 )
 

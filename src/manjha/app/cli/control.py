@@ -114,6 +114,14 @@ def accept(
     _tell(account, AcceptDifference(instrument), key, json=json)
 
 
+@app.command()
+def end(account: Account, *, reason: Reason = "", key: Key = "", json: Json = False) -> None:
+    """End the run for good: it must hold nothing, and the next one may have other terms. The trader stops with it."""
+    from manjha.domain.controls import EndRun
+
+    _tell(account, EndRun(reason), key, json=json)
+
+
 def _one_of(known: Mapping[str, T], text: str, option: str) -> T:
     from manjha.domain.errors import UsageError
 

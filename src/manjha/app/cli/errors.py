@@ -16,6 +16,7 @@ from pathlib import Path
 from manjha.domain.errors import AccountHeld, InvariantBroken, JournalHalted, ManjhaError, SourceError
 
 OK, FAULTY, USAGE, SOURCE, HALTED, HELD, BUG, INTERRUPTED, PIPE = 0, 1, 2, 3, 4, 5, 70, 130, 141
+INTERRUPT = "interrupted; what was stored before is whole"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -33,14 +34,23 @@ def guarded(command: Callable[[], object], args: Sequence[str]) -> int:
         command()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else OK if stop.code is None else USAGE
+        if _was_interrupted(stop):
+            say(INTERRUPT)
     except BrokenPipeError:
         code = PIPE
     except KeyboardInterrupt:
-        say("interrupted; what was stored before is whole")
+        say(INTERRUPT)
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outermost guard of the process
         code = _explain(error, args)
     return _flushed(code)
+
+
+def _was_interrupted(stop: BaseException | None) -> bool:
+    """Tell whether an interrupt ended the process; typer makes an exit of it, without a word."""
+    while stop is not None and not isinstance(stop, KeyboardInterrupt):
+        stop = stop.__cause__ or stop.__context__
+    return stop is not None
 
 
 def _explain(error: Exception, args: Sequence[str]) -> int:

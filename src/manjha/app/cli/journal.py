@@ -136,6 +136,8 @@ def export(
 
 def document(one: "RunReplayed") -> dict[str, Any]:
     """Return a replayed run for JSON."""
+    from manjha.engine.replay import parts_that_differ
+
     found, difference = one.found, one.found.difference
     return {
         "run": one.run.terms.origin.run,
@@ -156,6 +158,10 @@ def document(one: "RunReplayed") -> dict[str, Any]:
             "event": difference.event,
             "recorded": difference.recorded,
             "came_out": difference.came_out,
+            "parts": [
+                {"part": part, "recorded": recorded, "came_out": came_out}
+                for part, recorded, came_out in parts_that_differ(difference)
+            ],
         },
     }
 
@@ -163,6 +169,7 @@ def document(one: "RunReplayed") -> dict[str, Any]:
 def show(one: "RunReplayed") -> None:
     """Print a replayed run: the same, or the first event that differs."""
     from manjha.app.cli.errors import say
+    from manjha.engine.replay import parts_that_differ
 
     found, difference = one.found, one.found.difference
     name = f"run {one.run.terms.origin.run} of {one.run.terms.strategy}"
@@ -176,6 +183,8 @@ def show(one: "RunReplayed") -> None:
         return
     print(f"{name}: differs at row {difference.seq:,} ({format_ts(difference.ts_ns)}), after {walked}")
     print(f"  event     {difference.event}")
+    for part, recorded, came_out in parts_that_differ(difference):
+        print(f"  differs   in {part}: {recorded} was recorded, {came_out} came out")
     print(f"  recorded  {difference.recorded}")
     print(f"  came out  {difference.came_out}")
     print(f"  state     {found.digest}")

@@ -33,6 +33,8 @@ def print_search(report: SearchReport, best: Sequence[SearchRow]) -> None:
     for row in report.failed[:FAILURES_SHOWN]:
         print(f"failed: {', '.join(f'{k}={v}' for k, v in row.point.items())}: {row.outcome.error}")
     print(f"{counted(report)} Study: {report.study}.")
+    if report.why_quiet:
+        print(f"No combination closed a trade: {report.why_quiet}.")
     name = tried_name(report.strategy, report.chosen_from)
     print(
         f"{report.trials:,} variants of {name} have been tried on {report.instruments} in all: the more "

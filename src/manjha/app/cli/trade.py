@@ -23,6 +23,9 @@ def trade(
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", help="Ticks made inside each stored bar.", min=4)] = 12,
     speed: Annotated[float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.")] = 60.0,
+    gateway: Annotated[
+        str, typer.Option("--gateway", help="`simulated`: the exchange is as a network away, and answers later.")
+    ] = "",
     json: options.Json = False,
 ) -> None:
     """Trade on paper from --from to --to, whose bars are stored and give the ticks; earlier bars are history.
@@ -50,7 +53,7 @@ def trade(
     request = make_request(made, tuple(instrument), {**terms, "bias_check": False})
     words = TradeWords(
         account=account, request=request, found_as=found_again(strategy), start=start, end=end, per_bar=per_bar,
-        speed=speed,
+        speed=speed, gateway=gateway,
     )  # fmt: skip
     report = run(settings, words, say)
     if json:

@@ -26,6 +26,7 @@ from manjha.engine.exits import protect_again, unprotected
 from manjha.engine.flatten import FLATTEN, look_again
 from manjha.engine.freezing import freeze, thaw
 from manjha.engine.handlers.orders import accepted, ended, modify_rejected, rejected
+from manjha.engine.skipped import skipped_fired
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.orders.lifecycle import Happening
@@ -232,6 +233,8 @@ def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -
         ask_again(desk, now_ns, out)
     elif key == FLATTEN:
         look_again(state, now_ns, out)
+    elif key.startswith(desks.SKIPPED):
+        skipped_fired(state, OrderId(key.removeprefix(desks.SKIPPED)), now_ns, out)
     elif key == desks.CHECK:
         ask(desk, "a comparison is due", now_ns, out)
         if any(now_ns < rules.close_ns for rules in state.gate.today.values()):

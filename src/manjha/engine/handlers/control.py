@@ -1,7 +1,7 @@
 """Somebody intervenes: the kill switch is thrown or lifted, an instrument is frozen, the exchange moves a band."""
 
 from manjha.domain.commands import Output
-from manjha.domain.events import BandChanged, InstrumentFrozen, KillSwitched
+from manjha.domain.events import BandChanged, InstrumentFrozen, KillSwitched, SendsCarried
 from manjha.domain.kill import KillLevel, level_name
 from manjha.engine.desk import call
 from manjha.engine.freezing import freeze, thaw
@@ -32,3 +32,12 @@ def band_changed(state: EngineState, event: BandChanged, out: list[Output]) -> N
     """Take over the exchange's band of an instrument."""
     del out
     state.control().bands[event.instrument] = Band(event.low, event.high)
+
+
+def sends_carried(state: EngineState, event: SendsCarried, out: list[Output]) -> None:
+    """Count what the account sent before this run began, also when its day opens once more."""
+    del out
+    controls = state.control()
+    controls.orders_today, controls.carried_for = event.orders, event.day
+    if controls.governor is not None:
+        controls.governor.carry(dict(event.sent), dict(event.today))

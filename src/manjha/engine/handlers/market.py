@@ -20,6 +20,10 @@ def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> No
         _each_bar(state, event, out)
     if state.ctx.requests:
         carry_out(state, TsNs(state.timeline.close_ns[state.reached - 1]), out)
+    if state.desk is not None:
+        from manjha.engine.skipped import look_for_skipped
+
+        look_for_skipped(state, state.desk, TsNs(state.timeline.close_ns[state.reached - 1]), out)
 
 
 def _each_bar(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:

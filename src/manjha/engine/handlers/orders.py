@@ -107,10 +107,11 @@ def filled(state: EngineState, event: OrderFilled, out: list[Output]) -> None:
         fit_to_position(state, fill, position.qty, out)
     if sells and product is _CNC and state.book.open_by_instrument[fill.instrument]:
         fit_sales(state, fill, position.qty, out)
-    if product is ctx.product:
+    is_own = order.origin.strategy == state.origin.strategy
+    if is_own and product is ctx.product:
         market = ctx.markets[fill.instrument]
         market.position, market.cost_e4 = position.qty, position.cost
-    if state.calls_on_fill:
+    if is_own and state.calls_on_fill:
         let_decide(state, fill.ts_ns, out, state.strategy.on_fill, fill)
     _learn_of_fill(state, fill, out)
 

@@ -4,7 +4,7 @@ from manjha.domain.bars import DAY
 from manjha.domain.commands import Output, SetTimer
 from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import OrderId, Product, Purpose
+from manjha.domain.orders import MANUAL, OrderId, Product, Purpose
 from manjha.engine import legs
 from manjha.engine.carried import put_back
 from manjha.engine.desk import BROKER_TIMER
@@ -15,6 +15,7 @@ from manjha.engine.isolation import let_decide
 from manjha.engine.requests import RATE_TIMER, SQUARE_OFF_TIMER
 from manjha.engine.state import EngineState
 from manjha.engine.universe import choose_universe
+from manjha.portfolio.positions import PositionKey
 
 
 def opened(state: EngineState, event: SessionOpened, out: list[Output]) -> None:
@@ -54,7 +55,7 @@ def _square_off_carried(state: EngineState, now_ns: TsNs, out: list[Output]) -> 
     for position in list(state.portfolio.open_positions()):
         if position.key.product is Product.MIS:
             state.carried_intraday += 1
-            flatten(state, position.key.instrument, Product.MIS, Purpose.SQUARE_OFF, now_ns, out)
+            flatten(state, position.key, Purpose.SQUARE_OFF, now_ns, out)
 
 
 def closed(state: EngineState, event: SessionClosed, out: list[Output]) -> None:
@@ -75,7 +76,9 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
             legs.square_off(state, event.ts_ns, out)
         for instrument, rules in state.gate.today.items():
             if rules.square_off_ns <= event.ts_ns:
-                flatten(state, instrument, Product.MIS, Purpose.SQUARE_OFF, event.ts_ns, out)
+                for strategy in (state.origin.strategy, MANUAL) if state.has_manual else (state.origin.strategy,):
+                    key = PositionKey(strategy, instrument, Product.MIS)
+                    flatten(state, key, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(BROKER_TIMER):
         broker.timer_fired(state, event.key, event.ts_ns, out)
     elif event.key.startswith(legs.LEGS_TIMER):

@@ -13,7 +13,7 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash, Px, Qty
 from manjha.engine import groups
 from manjha.engine.carried import take_over
-from manjha.engine.exits import rescale
+from manjha.engine.exits import key_of, rescale
 from manjha.engine.state import EngineState, PositionChange
 from manjha.market.adjustment import price_ratio, ratio
 from manjha.market.fees import exercise_tax, physical_delivery_fee
@@ -79,7 +79,7 @@ def _adjust(state: EngineState, position: Position, action: CorporateAction, ts_
     if changed.qty != before:
         for protection in state.protections.values():
             entry = protection.entry
-            if entry.instrument == position.key.instrument and entry.product is position.key.product:
+            if key_of(entry) == position.key:
                 rescale(state, protection, action.new_shares, action.old_shares, changed.qty)
         if state.sagas:
             groups.rescale(state, position.key, action.new_shares, action.old_shares)

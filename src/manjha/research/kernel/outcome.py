@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import numba
 import numpy as np
 
 from manjha.domain.charges import LINES, ChargeLines
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS
 from manjha.domain.money import Cash
+from manjha.research.kernel.curves import write_brief, write_curve
 from manjha.research.kernel.records import (
     BRIEF,
     FILLED,
@@ -18,20 +18,16 @@ from manjha.research.kernel.records import (
     ORDER,
     ORDER_HEAD,
     SIGNAL,
-    STEP,
     Columns,
     Ints,
     Records,
 )
-from manjha.research.kernel.rows import ints
 from manjha.research.kernel.tables import PLACES, Tables
 from manjha.research.result import Int64s
 
 FILL_LINES = LINES[:7]
 _CASH, _FILLS, _PAID = (PLACES[name] for name in ("cash", "fills", "paid"))
 _QTY, _ROW, _COST = ((HOLDING.names or ()).index(name) for name in ("qty", "row", "cost"))
-PIECE = 2048
-"""Positions of the curve that are computed at once."""
 
 
 class KernelOutcome:
@@ -147,8 +143,19 @@ class KernelOutcome:
         """Equity at the close of every position of the timeline, shape (positions,)."""
         total = np.empty(len(self._bars.end), np.int64)
         closes = self._bars.addresses[:, Columns._fields.index("close")].copy()
-        _curve(total, self.steps, closes, self._bars.rows, (int(self.account["initial"]), int(not self.paid)))
+        write_curve(total, self.steps, closes, self._bars.rows, (int(self.account["initial"]), int(not self.paid)))
         return total
+
+    def brief(self, ends: Int64s, first: int) -> tuple[Int64s, float]:
+        """Return equity at some positions, ascending, and the deepest fall below the highest value before it.
+
+        Both are of the curve from position `first` on, as `equity` would give them, without making it; the initial
+        capital is the first height, and a fall is a fraction, 0 or negative.
+        """
+        found = np.empty(len(ends), np.int64)
+        closes = self._bars.addresses[:, Columns._fields.index("close")].copy()
+        terms = (int(self.account["initial"]), int(not self.paid), first, len(self._bars.end))
+        return found, write_brief(found, ends, self.steps, closes, self._bars.rows, terms)
 
     def daily(self) -> tuple[Int64s, Int64s]:
         """Return the trading days and the equity at the last close of each."""
@@ -198,53 +205,7 @@ def complete(orders: Records, fills: Records, latency: int) -> Records:
     return orders
 
 
-@numba.njit(cache=True)
-def _add_worth(piece: Ints, first: int, terms: tuple[int, int, int], rows: Ints) -> None:  # pragma: no cover - compiled
-    """Add quantity × close less cost, the terms after the address of the closes, from a position on."""
-    closes, qty, cost = terms
-    if len(rows):
-        for at in range(len(piece)):
-            piece[at] += qty * ints(closes, max(rows[first + at], 0)) - cost
-    else:
-        for at in range(len(piece)):
-            piece[at] += qty * ints(closes, first + at) - cost
-
-
-@numba.njit(cache=True)
-def _curve(total: Ints, steps: Records, closes: Ints, rows: Ints, terms: tuple[int, int]) -> None:  # pragma: no cover
-    """Write cash and what is held, valued at each close, for every position.
-
-    `closes` are the addresses of the instruments' columns, `terms` the first cash and 1 where what a position cost is
-    to be taken off. It goes piece by piece, so that each is complete while it is in the nearest cache.
-    """
-    cash, owed = terms
-    qty, cost = np.zeros(len(closes), np.int64), np.zeros(len(closes), np.int64)
-    first, step = 0, 0
-    while first < len(total):
-        while step < len(steps) and steps[step].at <= first:
-            s = steps[step]
-            cash = s.cash
-            if s.instrument >= 0:
-                qty[s.instrument], cost[s.instrument] = s.qty, s.cost * owed
-            step += 1
-        last = min(first + PIECE, len(total))
-        if step < len(steps):
-            last = min(last, steps[step].at)
-        piece = total[first:last]
-        piece[:] = cash
-        for i in range(len(closes)):
-            if qty[i]:
-                _add_worth(piece, first, (closes[i], qty[i], cost[i]), rows[i] if len(rows) else rows.ravel())
-        first = last
-
-
 def _held(at: Ints, values: Ints, positions: Ints, first: int) -> Ints:
     """Return what holds at each position: the last value stated at or before it, `first` before any."""
     last = np.searchsorted(at, positions, side="right")
     return np.concatenate(([first], values))[last]
-
-
-def warm_curve() -> None:
-    """Have the curve's code in the cache and in this process."""
-    nothing = np.zeros(0, np.int64)
-    _curve(nothing, np.zeros(0, STEP), nothing, np.zeros((0, 0), np.int64), (0, 0))

@@ -10,6 +10,8 @@ from manjha.domain.orders import Product
 from manjha.domain.sizing import NANO, CapitalFraction, RiskPerTrade, TargetUnit, VolatilityTarget
 from manjha.research.backtest import BacktestSpec
 from manjha.research.kernel.records import BOUND
+from manjha.research.result import Int64s
+from manjha.research.targets import SAYS_NOTHING
 from manjha.simulator.slippage import BasisPoints, NoSlippage, VolumeShare
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
 
@@ -118,8 +120,10 @@ REASONS: dict[str, Callable[[BacktestSpec], bool | str]] = {
 """What is refused, and how it is seen; a text is the detail. The last one asks most."""
 
 
-def target_refusal(strategy: Strategy, largest: int) -> str:
-    """Say why the targets that a strategy has stated are refused; `largest` is the largest number, in 1e-9."""
-    if is_target_strategy(strategy) and strategy.unit is TargetUnit.WEIGHT and largest > FRACTION_MAX:
-        return "a weight above 9"
+def target_refusal(strategy: Strategy, wanted: Int64s) -> str:
+    """Say why the targets that a strategy has stated, see `research.targets.Stated`, are refused."""
+    if is_target_strategy(strategy) and strategy.unit is TargetUnit.WEIGHT:
+        said = wanted[wanted != SAYS_NOTHING]
+        if int(np.abs(said).max(initial=0)) > FRACTION_MAX:
+            return "a weight above 9"
     return ""

@@ -29,7 +29,7 @@ from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.refusal import acts_on_bar, kernel_refusal, target_refusal
 from manjha.research.kernel.tables import PLACES, Tables
 from manjha.research.kernel.universe import KEEPS_ACCOUNT, keeps_account, with_universe
-from manjha.research.targets import SAYS_NOTHING, ColumnHistory, Stated, stated_entries, stated_from, stated_targets
+from manjha.research.targets import ColumnHistory, Stated, stated_entries, stated_from, stated_targets
 from manjha.simulator.fills import LimitFill, MarketFill, Path
 from manjha.simulator.slippage import BasisPoints, FixedTicks, VolumeShare
 from manjha.strategy.context import Context
@@ -182,12 +182,16 @@ def run_kernel(
         from manjha.research.compile.run import run_on_bar
 
         return run_on_bar(spec, market, on_compile)
+    return run_stated(spec, market, stated_of(spec, market), on_compile, over)
+
+
+def stated_of(spec: BacktestSpec, market: KernelMarket) -> Stated:
+    """Return what the strategy of a spec states, over a market that suits it. Raises as `run_kernel`."""
     stated = market.stated(spec.strategy, spec.trade_from_ns)
-    said = stated.wanted[stated.wanted != SAYS_NOTHING]
-    reason = target_refusal(spec.strategy, int(np.abs(said).max(initial=0)))
+    reason = target_refusal(spec.strategy, stated.wanted)
     if reason:
         raise KernelRefused(f"the kernel does not do this: {reason}")
-    return run_stated(spec, market, stated, on_compile, over)
+    return stated
 
 
 def run_stated(

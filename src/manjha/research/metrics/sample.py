@@ -1,8 +1,11 @@
 """Everything that the metrics look at, made from a result where it is first asked for."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 
+from manjha.domain.commands import RefusalReason, SubmitOrder
+from manjha.domain.orders import LegGroup
 from manjha.research.metrics.daily import Daily, Floats, Options, calendar_days, daily_equity, period_returns
 from manjha.research.metrics.drawdown import Fall, deepest, falls, max_drawdown, underwater
 from manjha.research.metrics.drawdown import ulcer_index as ulcer_of
@@ -126,6 +129,12 @@ class Sample:
     def trades(self) -> int:
         """Number of closed round trips."""
         return len(self.closed)
+
+    @property
+    def refusals(self) -> Counter[RefusalReason]:
+        """Orders that risk refused, by reason."""
+        refused = self.result.refusals
+        return Counter(one.reason for one in refused if isinstance(one.subject, SubmitOrder | LegGroup))
 
     @property
     def days(self) -> int:

@@ -1,18 +1,21 @@
 """A compiled run as the metrics see it: of a row only what is asked for is made, and a whole result only if need be."""
 
+from collections import Counter
 from functools import cached_property, partial
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from manjha.domain.commands import RefusalReason
 from manjha.domain.money import Cash
 from manjha.research.backtest import BacktestSpec
 from manjha.research.curve import Walked, curve_of
 from manjha.research.kernel.cache import OnCompile
 from manjha.research.kernel.cache import warm as kernel_warm
-from manjha.research.kernel.convert import result_of
-from manjha.research.kernel.outcome import KernelOutcome, warm_curve
+from manjha.research.kernel.convert import REFUSALS, result_of
+from manjha.research.kernel.curves import warm_curves
+from manjha.research.kernel.outcome import KernelOutcome
 from manjha.research.kernel.records import BRIEF, FILL, ORDER, Records
 from manjha.research.kernel.run import KernelMarket
 from manjha.research.metrics.daily import Daily, Floats, day_numbers, last_of_each, returns_from
@@ -52,9 +55,7 @@ def look_up(spec: BacktestSpec) -> LookedUp:
 def warm(on_compile: OnCompile) -> None:
     """Have all the code of a compiled evaluation in the cache and in this process, see `kernel.warm`."""
     kernel_warm(on_compile)
-    warm_curve()
-    one = np.zeros(1, np.int64)
-    _deepest(one, 1)
+    warm_curves()
     _pairs(np.zeros(0, FILL), np.zeros(0, ORDER))
 
 
@@ -94,16 +95,19 @@ class CompiledSample(Sample):
         return self._outcome.equity[self._found.first :]
 
     @cached_property
+    def _brief(self) -> tuple[Int64s, float]:
+        return self._outcome.brief(self._found.ends, self._found.first)
+
+    @cached_property
     def daily(self) -> Daily:
         """The curve reduced to days."""
-        found = self._found
-        equity = self._outcome.at(found.ends + found.first)
+        found, equity = self._found, self._brief[0]
         return Daily(found.days, equity, returns_from(self.initial, equity), found.benchmark)
 
     @cached_property
     def max_drawdown(self) -> float:
         """Depth of the deepest fall."""
-        return float(_deepest(np.ascontiguousarray(self.equity), int(self.initial)))
+        return self._brief[1]
 
     @cached_property
     def trades(self) -> int:
@@ -118,17 +122,10 @@ class CompiledSample(Sample):
         # Mostly there is one piece to a trip, and each was closed after the one before it.
         return len(pairs) if (pairs[1:] > pairs[:-1]).all() else len(np.unique(pairs))
 
-
-@numba.njit(cache=True)
-def _deepest(equity: Int64s, initial: int) -> float:  # pragma: no cover - compiled
-    """Return the least of equity over its peak so far, less one; the initial capital is the first peak."""
-    peak, worst = initial, 0.0
-    for value in equity:
-        if value >= peak:
-            peak = value
-        else:
-            worst = min(worst, value / peak - 1.0)
-    return worst
+    @property
+    def refusals(self) -> Counter[RefusalReason]:
+        """Orders that risk refused, by reason."""
+        return Counter(REFUSALS[reason] for reason in self._outcome.refusals["reason"].tolist())
 
 
 @numba.njit(cache=True)

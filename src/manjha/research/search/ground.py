@@ -4,7 +4,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from manjha.domain.errors import ManjhaError
 from manjha.research.backtest import BacktestSpec, run_backtest
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from manjha.domain.orders import Product
     from manjha.research.kernel.outcome import KernelOutcome
     from manjha.research.search.compiled import LookedUp
+    from manjha.research.targets import Stated
     from manjha.strategy.interface import Strategy
 
 REMEMBERED = 128 * 2**20
@@ -24,6 +25,19 @@ PARTS = 3
 """Parts of a span, and markets, that are kept: training, test and the whole, or two first parts and the whole."""
 _SAME = ("bars", "further", "instruments", "rules", "rates", "actions")
 _EQUAL = ("initial", "sessions_from_data", "contract_notes", "trade_from_ns")
+
+
+class Ready(NamedTuple):
+    """A variant that may be run. `found` is None where the event engine does it, `stated` where it acts in `on_bar`."""
+
+    spec: BacktestSpec
+    found: "LookedUp | None" = None
+    stated: "Stated | None" = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of what it has stated."""
+        return 0 if self.stated is None else sum(each.nbytes for each in self.stated if each is not None)
 
 
 class Ground:
@@ -56,16 +70,42 @@ class Ground:
 
         Where trading is held back to a moment, the curve before it is left out. Raises as `run_backtest`.
         """
+        return self.carry_out(self.ready(spec))
+
+    def ready(self, spec: BacktestSpec) -> "Ready":
+        """Have a variant state all that it wants, as far as that is known before it runs; see `carry_out`.
+
+        Raises what the strategy raises; where it cannot run, that is found in the run.
+        """
         found = self._looked_up(spec)
+        if found is None:
+            return Ready(spec)
+        from manjha.research.kernel.refusal import acts_on_bar
+        from manjha.research.kernel.run import stated_of
+
+        if acts_on_bar(spec.strategy):
+            return Ready(spec, found)
+        try:
+            return Ready(spec, found, stated_of(spec, found.market))
+        except ManjhaError:
+            # Refused, or not to be run at all: the event engine does it, or says why in its own words.
+            return Ready(vary(spec, spec.strategy.values))
+
+    def carry_out(self, ready: "Ready") -> Sample:
+        """Run what is ready, once. Raises as `run`."""
+        spec, found, stated = ready
         if found is not None:
-            from manjha.research.kernel.run import run_kernel
+            from manjha.research.kernel.run import run_kernel, run_stated
             from manjha.research.search.compiled import CompiledSample
 
             over = self._free()
             try:
-                outcome = run_kernel(spec, found.market, over=over)
+                if stated is None:
+                    outcome = run_kernel(spec, found.market)
+                else:
+                    outcome = run_stated(spec, found.market, stated, over=over)
             except ManjhaError:
-                # Refused, or not to be run at all: the event engine does it, or says why in its own words.
+                # As in `ready`; some things show only in the run.
                 spec = vary(spec, spec.strategy.values)
             else:
                 made = CompiledSample(spec, found, outcome)

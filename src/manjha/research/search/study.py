@@ -1,7 +1,8 @@
 """A study of Optuna, asked and told in batches, so that its course does not depend on how fast anyone is.
 
-Before each batch the sampler is made anew with a seed that follows from the user's and from how many trials there are:
-a study that was stopped between batches goes on as if it had not been.
+Before each batch the sampler is made anew with a seed that follows from the user's and from how many trials there are,
+and a batch is told as a whole: a study that was stopped goes on as if it had not been. What was proposed and not told
+is proposed again; with a shared database it may be another host's, and is left alone.
 """
 
 import contextlib
@@ -29,6 +30,8 @@ ANCHOR = "manjha"
 """The attribute of a study that says what it searches."""
 KEPT = "kept"
 """The attribute of a trial that holds its row."""
+EARLY = "early"
+"""The attribute of a trial that holds values and row of one that is not told yet, as its batch was stopped."""
 
 JOURNAL_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError)
 """What Optuna raises over a file that cannot be read, is no JSON, or holds other records than a journal's."""
@@ -71,6 +74,7 @@ class Study:
         self._spread = {one.name: _distribution(optuna, one) for one in terms.dimensions}
         self._study = _opened(optuna, terms)
         self._running: dict[int, Any] = {}
+        self._passed: dict[int, int] = {}
         self._is_shared = "://" in terms.storage
         anchor = self._study.user_attrs.get(ANCHOR)
         if anchor is None:
@@ -80,7 +84,6 @@ class Study:
                 f"the study {terms.name} searches something else (another strategy, data, range or setting)",
                 hint="Give --study another name, or repeat the command that it was begun with.",
             )
-        self._clear_up()
 
     @property
     def told(self) -> int:
@@ -93,6 +96,38 @@ class Study:
             if KEPT in trial.user_attrs:
                 values = tuple(trial.values) if trial.state.name == "COMPLETE" and trial.values is not None else None
                 yield trial.user_attrs[KEPT], values
+
+    def left_open(self, against: Callable[[Point], str]) -> tuple[list[Proposal], list[tuple[str, tuple[float, ...]]]]:
+        """Return the combinations of a batch that was stopped, and what was kept of some of them with their values.
+
+        Of one that was killed while it was proposed there are fewer than it would have had.
+        """
+        proposals: list[Proposal] = []
+        early: list[tuple[str, tuple[float, ...]]] = []
+        for frozen in self._trials() if not self._is_shared else ():
+            if frozen.state.is_finished():
+                continue
+            names = [one.name for one in self._terms.dimensions]
+            point = self._point(frozen.params) if all(name in frozen.params for name in names) else {}
+            if not point or against(point):
+                self._tell(frozen.number, None, "PRUNED" if point else "FAIL")
+                continue
+            self._running[frozen.number] = self._taken_up(frozen)
+            self._passed[frozen.number] = max(frozen.intermediate_values, default=-1)
+            proposals.append(Proposal(frozen.number, point))
+            if EARLY in frozen.user_attrs:
+                values, text = frozen.user_attrs[EARLY]
+                early.append((text, tuple(map(float.fromhex, values))))
+        return proposals, early
+
+    def _taken_up(self, frozen: Any) -> Any:
+        """Return a trial that an earlier process asked for. It has its parameters: no sampler may draw them again."""
+        from optuna.samplers import RandomSampler
+        from optuna.trial import Trial
+
+        self._study.sampler = RandomSampler()
+        with _quiet():
+            return Trial(self._study, frozen._trial_id)  # noqa: SLF001 - Optuna has no other way to a trial of its own
 
     def propose(self, count: int, against: Callable[[Point], str]) -> list[Proposal]:
         """Return the next combinations; those that something speaks against are told as poor, and replaced.
@@ -108,7 +143,7 @@ class Study:
         while len(proposals) < count:
             with _quiet():
                 trial = self._study.ask(self._spread)
-            point = {one.name: _on_step(one, trial.params[one.name]) for one in self._terms.dimensions}
+            point = self._point(trial.params)
             why = against(point)
             if not why:
                 self._running[trial.number] = trial
@@ -125,11 +160,15 @@ class Study:
         return proposals
 
     def is_hopeless(self, number: int, step: int, value: float) -> bool:
-        """Take a value of a first part of the span; tell whether it is below the median of earlier ones there."""
-        if math.isnan(value):
+        """Take a value of a first part of the span; tell whether it is below the median of earlier ones there.
+
+        One that had gone on to a later part before its batch was stopped was not.
+        """
+        if math.isnan(value) or step < self._passed.get(number, -1):
             return False
         trial = self._running[number]
-        trial.report(value, step)
+        if step != self._passed.get(number):
+            trial.report(value, step)
         return bool(trial.should_prune())
 
     def tell(self, number: int, values: Sequence[float], kept: str, *, is_pruned: bool = False) -> None:
@@ -142,6 +181,15 @@ class Study:
             self._tell(trial, None, "FAIL")
         else:
             self._tell(trial, list(values), "COMPLETE")
+
+    def keep_early(self, number: int, values: Sequence[float], kept: str) -> None:
+        """Keep values and row of a proposal whose batch is stopped: it is told with the whole batch, another time."""
+        self._running[number].set_user_attr(EARLY, [[float(value).hex() for value in values], kept])
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other hosts may be at it."""
+        return self._is_shared
 
     @property
     def waiting(self) -> list[int]:
@@ -163,12 +211,8 @@ class Study:
     def _trials(self) -> list[Any]:
         return list(self._study.get_trials(deepcopy=False))
 
-    def _clear_up(self) -> None:
-        """Give up what a killed search left open. In a shared database it may be another host's, and is left alone."""
-        if not self._is_shared:
-            for trial in self._trials():
-                if not trial.state.is_finished():
-                    self._tell(trial.number, None, "FAIL")
+    def _point(self, params: dict[str, Any]) -> Point:
+        return {one.name: _on_step(one, params[one.name]) for one in self._terms.dimensions}
 
 
 def parse_sampler(text: str, objectives: int) -> Sampler:

@@ -1,5 +1,7 @@
 """The turtles' channel breakout."""
 
+from typing import ClassVar
+
 from manjha.domain.orders import Side
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import atr, donchian
@@ -17,6 +19,7 @@ class DonchianTurtle(Strategy):
     delivery (CNC).
     """
 
+    changeable: ClassVar[tuple[str, ...]] = ("risk", "both_sides")
     entry: int = param(20, low=2, high=300, help="bars of the entry channel")
     leave: int = param(10, low=2, high=300, help="bars of the exit channel")
     risk: float = param(2.0, low=0.5, high=10.0, help="distance of the trailing stop in ATR")

@@ -21,6 +21,7 @@ class GapFade(Strategy):
     """
 
     product: ClassVar[Product] = Product.MIS
+    changeable: ClassVar[tuple[str, ...]] = ("gap_pct", "gap_max_pct", "stop_pct")
     gap_pct: float = param(0.5, low=0.1, high=20.0, help="smallest gap, in per cent")
     gap_max_pct: float = param(4.0, low=0.2, high=20.0, help="largest gap, in per cent: a larger one has a reason")
     stop_pct: float = param(1.0, low=0.1, high=10.0, help="stop beyond the entry, in per cent")

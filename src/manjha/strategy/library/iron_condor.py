@@ -29,6 +29,7 @@ class IronCondor(Strategy):
     product: ClassVar[Product] = Product.MIS
     instruments_min: ClassVar[int] = 4
     instruments_max: ClassVar[int] = 5
+    changeable: ClassVar[tuple[str, ...]] = ("after", "lots", "stop_pct", "target_pct")
     after: int = param(15, low=5, high=300, help="minutes after 9:15 at which it enters")
     lots: int = param(1, low=1, high=1_000, help="lots of each leg")
     stop_pct: float = param(30.0, low=0.1, high=500.0, help="loss that ends it, in per cent of the sold legs' value")

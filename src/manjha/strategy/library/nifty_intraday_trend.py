@@ -24,6 +24,7 @@ class NiftyIntradayTrend(Strategy):
     """
 
     product: ClassVar[Product] = Product.MIS
+    changeable: ClassVar[tuple[str, ...]] = ("stop", "first", "last")
     fast: int = param(20, low=2, high=300, help="bars of the fast average")
     slow: int = param(60, low=3, high=600, help="bars of the slow average")
     stop: float = param(3.0, low=0.5, high=20.0, help="stop distance in ATR")

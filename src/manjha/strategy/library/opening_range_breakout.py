@@ -21,6 +21,7 @@ class OpeningRangeBreakout(Strategy):
     """
 
     product: ClassVar[Product] = Product.MIS
+    changeable: ClassVar[tuple[str, ...]] = ("reward", "short_too")
     minutes: int = param(15, low=5, high=120, help="length of the opening range in minutes")
     reward: float = param(2.0, low=0.25, high=10.0, help="target in multiples of the risk")
     last_entry: int = param(

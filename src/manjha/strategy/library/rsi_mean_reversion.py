@@ -1,5 +1,7 @@
 """Buy weakness, sell strength, measured by RSI."""
 
+from typing import ClassVar
+
 from manjha.domain.errors import UsageError
 from manjha.strategy.context import Context
 from manjha.strategy.indicators import rsi, sma
@@ -15,6 +17,7 @@ class RsiMeanReversion(Strategy):
     `stop_pct` per cent below the deciding close and does not move. Holds for delivery (CNC); never short.
     """
 
+    changeable: ClassVar[tuple[str, ...]] = ("oversold", "exit_above", "stop_pct")
     length: int = param(2, low=2, high=50, help="bars of RSI")
     oversold: float = param(10.0, low=1.0, high=50.0, help="buy at or below this RSI")
     exit_above: float = param(60.0, low=20.0, high=99.0, help="sell above this RSI")

@@ -22,6 +22,7 @@ class VwapReversion(Strategy):
 
     product: ClassVar[Product] = Product.MIS
     needs_volume: ClassVar[bool] = True
+    changeable: ClassVar[tuple[str, ...]] = ("distance", "stop", "first", "last")
     distance: float = param(3.0, low=0.5, high=10.0, help="entry distance from VWAP in ATR")
     stop: float = param(2.0, low=0.5, high=10.0, help="stop distance in ATR")
     length: int = param(14, low=2, high=200, help="bars of ATR")

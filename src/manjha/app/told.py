@@ -1,0 +1,31 @@
+"""What a person tells a running trader that is written down as an event of its run, and how it is answered."""
+
+from manjha.app.session import Session
+from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
+from manjha.domain.events import TradingSwitched
+from manjha.domain.moments import TsNs
+from manjha.services.asked import answered, asked_of
+
+
+def done_once(session: Session, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Answer:
+    """Let the engine see what a person asks for, once; answer when it is durable what became of it."""
+    asked = asked_of(session.trader.state, request, control, now_ns, session.tape.newest)
+    if isinstance(asked, str):
+        return Answer(request.key, refused=asked)
+    session.trader.rest()
+    found = answered(session.journal, asked)
+    if found is None:
+        session.pump.apply(asked)
+        session.trader.rest()
+        found = answered(session.journal, asked)
+    return found or Answer(request.key, refused="the journal does not show it")
+
+
+def ended(session: Session, request: Request, reason: str, now_ns: TsNs) -> Answer:
+    """End the run for good, where nothing is held and nothing open; who wanted it stands in the row before."""
+    why = session.still_has
+    if why:
+        hint = "close it first (`manjha kill --level flatten`), or only stop the trader"
+        return Answer(request.key, refused=f"the run still has {why}: {hint}")
+    session.pump.apply(TradingSwitched(on=False, ts_ns=now_ns, reason=f"{request.by} ends the run: {reason}"))
+    return Answer(request.key, seq=session.end())

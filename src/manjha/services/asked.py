@@ -1,0 +1,131 @@
+"""What a person asks of a run that becomes an event: made of words, and answered by what the journal says of it.
+
+The answer is read from the rows, not kept: asked again under the same key, also of a later process, it is the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from manjha.domain.commands import Refused, SubmitOrder
+from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
+from manjha.domain.errors import UsageError
+from manjha.domain.events import OrderAsked, ParametersSet
+from manjha.domain.instrument import Instrument, InstrumentId
+from manjha.domain.journal import Row
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px
+from manjha.domain.orders import MANUAL
+from manjha.domain.ticks import Tick
+from manjha.engine.journaling import OUTPUT_KINDS, value_of
+from manjha.engine.state import EngineState
+from manjha.ports.journal import Journal
+from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
+
+Asked: TypeAlias = OrderAsked | ParametersSet
+_UNTIL_NOW = TsNs(0)
+
+
+def known_as(instruments: Iterable[Instrument], name: str) -> InstrumentId | None:
+    """Return the id of the instrument of a run that people write as "NSE:RELIANCE", or as its id; None for none."""
+    return next((one.id for one in instruments if name in (one.id, one.display)), None)
+
+
+def asked_of(
+    state: EngineState,
+    request: Request,
+    control: ManualOrder | SetParameters,
+    now_ns: TsNs,
+    newest: Mapping[InstrumentId, Tick],
+) -> Asked | str:
+    """Return the event that a person's wish is, or why it cannot be one; `newest` are the last ticks that were seen."""
+    if isinstance(control, SetParameters):
+        return _parameters(state, request, control, now_ns)
+    return _order(state, request, control, now_ns, newest)
+
+
+def _order(
+    state: EngineState, request: Request, control: ManualOrder, now_ns: TsNs, newest: Mapping[InstrumentId, Tick]
+) -> OrderAsked | str:
+    instruments = list(state.instruments.values())
+    instrument = known_as(instruments, control.instrument)
+    if instrument is None:
+        names = ", ".join(one.display for one in instruments)
+        return f"{control.instrument} is not in this run, so there is no price of it; the run has {names}"
+    if control.qty <= 0 or min(control.limit, control.trigger, control.stop, control.target) < 0:
+        return "quantity must be above zero, and no price below it"
+    tick = newest.get(instrument)
+    return OrderAsked(
+        request.key, request.by, instrument, control.side, control.qty, control.type, control.product, now_ns,
+        control.limit, control.trigger, control.stop, control.target,
+        tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0),
+    )  # fmt: skip
+
+
+def _parameters(state: EngineState, request: Request, control: SetParameters, now_ns: TsNs) -> ParametersSet | str:
+    strategy, given = state.strategy, dict(control.values)
+    if control.strategy != strategy.name:
+        return f"this trader runs {strategy.name}, not {control.strategy}"
+    if not given:
+        return "no parameter was given: -p NAME=VALUE"
+    why = _untakable(strategy, given)
+    if why:
+        return why
+    try:
+        changed = type(strategy)(**{**strategy.values, **given})
+    except UsageError as error:
+        return f"{error.message}{'; ' if error.hint else ''}{error.hint}"
+    needed, seen = changed.history_needed(), len(state.timeline)
+    if needed > seen:
+        return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
+    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
+
+
+def _untakable(strategy: Strategy, given: Mapping[str, str]) -> str:
+    """Say which parameters cannot change while a strategy runs: those that its `init` may have read."""
+    if (is_target_strategy(strategy) or is_entry_strategy(strategy)) and not overrides(strategy, "init"):
+        return ""
+    fixed = [name for name in given if name in strategy.params and name not in strategy.changeable]
+    if not fixed:
+        return ""
+    live = ", ".join(strategy.changeable) or "none"
+    return (
+        f"{', '.join(fixed)} of {strategy.name} cannot change while it runs, as its indicators are made with it; these "
+        f"can: {live}. End the run and begin one with other parameters"
+    )
+
+
+def answered(journal: Journal, asked: Asked) -> Answer | None:
+    """Return what became of a wish that was asked for under this key; None where no row says that it was.
+
+    One of other words under the same key is refused.
+    """
+    for row in journal.of_kind(type(asked).__name__, newest_first=True):
+        found = value_of(row.entry)
+        if isinstance(found, OrderAsked | ParametersSet) and found.key == asked.key:
+            if _words(found) != _words(asked):
+                return Answer(asked.key, refused=f"row {row.seq} has something else under the key {asked.key}")
+            return Answer(asked.key, seq=row.seq, refused=_refused(found, journal.rows(row.seq)))
+    return None
+
+
+def _words(asked: Asked) -> Asked:
+    if isinstance(asked, OrderAsked):
+        return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW, seen_px=Px(0), seen_ns=_UNTIL_NOW)
+    return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW)
+
+
+def _refused(asked: Asked, after: Iterable[Row]) -> str:
+    """Return why the step of an event refused what was asked for; empty where it did not."""
+    for row in after:
+        if row.entry.kind not in OUTPUT_KINDS or not isinstance(asked, OrderAsked):
+            return ""
+        value = value_of(row.entry)
+        if not isinstance(value, Refused) or not isinstance(value.subject, SubmitOrder):
+            continue
+        order = value.subject.order
+        if order.origin.strategy == MANUAL and order.decided_ns == asked.ts_ns:
+            part = f"from a part of {order.qty} on: " if order.qty < asked.qty else ""
+            return f"{part}{value.reason}" + (f": {value.detail}" if value.detail else "")
+    return ""
