@@ -119,7 +119,7 @@ def test_instruments_beyond_the_limit_are_an_error_and_the_connection_stays() ->
     ask(streams, stream, "subscribe", [2**24 + extra for extra in range(TOKENS_MAX + 5)])
     (error,) = told(streams, stream)
     assert (error["type"], "5 instruments" in error["data"]) == ("error", True)
-    assert len(stream.details) == TOKENS_MAX
+    assert len(stream.modes) == TOKENS_MAX
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a":"subscribe"}', '{"a":1,"v":[]}', "\x00"])
@@ -136,7 +136,7 @@ def test_what_is_no_message_is_an_error_and_does_no_harm(text: str) -> None:
 def test_values_that_mean_nothing_are_passed_over(action: str, value: object) -> None:
     _, streams, stream = a_stream()
     ask(streams, stream, action, value)
-    assert stream.details == {}
+    assert stream.modes == {}
 
 
 def test_a_wrong_login_and_a_fourth_connection_are_refused() -> None:

@@ -1,18 +1,24 @@
 """Puts the exchange server together: its market, its people, its time."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from manjha.domain.bars import MINUTE
-from manjha.domain.errors import UsageError
+from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import TradingDay, at, clock_ns, day_of, parse_clock, parse_day
-from manjha.domain.money import parse_cash, parse_px
+from manjha.domain.money import Cash, parse_cash, parse_px
 from manjha.exchange.accounts import App, Owned, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
+from manjha.exchange.faults import Plan, read_plan
+from manjha.exchange.manual import Habits
+from manjha.exchange.rms import RmsState
+from manjha.exchange.saved import restore, saved
 from manjha.exchange.sources import BarDays, DaySource, RecordedDays
 from manjha.exchange.switches import switched
 from manjha.market.calendar import trading_days
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from manjha.app.settings import Settings
+    from manjha.exchange.application import Chore
     from manjha.market.rules import MarketRules
 
 API_KEY, API_SECRET = "simulated", "simulated-secret"
@@ -54,6 +61,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = API_KEY
     api_secret: str = API_SECRET
     redirect_url: str = ""
+    postback_url: str = ""
     addresses: Sequence[str] = ()
     cash: str = "1000000"
     holdings: Sequence[str] = ()
@@ -62,6 +70,11 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     instruments: Sequence[str] = ()
     ticks: Sequence[str] = ()
     rules: Mapping[str, str] = {}
+    faults: Path | None = None
+    state: Path | None = None
+    manual_trader: str = ""
+    rms: bool = False
+    rms_margin: str = ""
 
 
 def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) -> "tuple[Starlette, Exchange]":
@@ -72,7 +85,7 @@ def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) ->
     UsageError
         A day on which nothing trades, or no calendar for it; no stored bars, or a file that is too much or missing.
     DataError
-        A file of ticks that cannot be read.
+        A file of ticks, a fault plan or a saved state that cannot be read or carried out.
     """
     from manjha.app.bootstrap import market_rules
     from manjha.exchange.application import create_app
@@ -81,8 +94,78 @@ def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) ->
     days = days_asked(rules, words, day_of(machine_ns))
     start_ns = at(days[0], clock_ns(machine_ns) if words.clock == NOW else parse_clock(words.clock))
     exchange = found(_founding(rules, _source(settings, rules, words, days), days, words), start_ns)
-    clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
-    return create_app(exchange, clock), exchange
+    chores = []
+    let_act(exchange, words)
+    if words.state is not None:
+        # Who acted then acts on, whatever the options of now say.
+        restore_from(exchange, words.state)
+        chores.append(kept(exchange, words.state))
+    if words.faults is not None:
+        exchange.mishaps.arm(fault_plan(words.faults), exchange.now_ns)
+    clock = Time(exchange, time.monotonic_ns, exchange.now_ns, words.speed, stands=words.paused)
+    return create_app(exchange, clock, chores=chores), exchange
+
+
+def let_act(exchange: Exchange, words: ExchangeWords) -> None:
+    """Let a manual trader and risk management act as asked. Raises `UsageError`, and `DataError` for the margin."""
+    if words.manual_trader:
+        if words.manual_trader not in exchange.users:
+            raise UsageError(
+                f"--manual-trader names {words.manual_trader}, the users are {', '.join(exchange.users)}",
+                hint="Name one of them, or add it by --user.",
+            )
+        exchange.manual.begin(Habits(words.manual_trader, words.seed), exchange.now_ns)
+    margin = parse_px(words.rms_margin) if words.rms_margin else 0
+    if margin < 0:
+        raise UsageError("--rms-margin cannot be negative", hint="Give rupees, for example 50000.")
+    exchange.rms.settings = RmsState(squares_off=words.rms, margin=Cash(margin))
+
+
+def restore_from(exchange: Exchange, path: Path) -> None:
+    """Let an exchange go on where the file says; where there is none it begins anew. Raises as `saved.restore`."""
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"no state can be read from {path}: {error.strerror}", hint="Correct --state.") from None
+    restore(exchange, body)
+
+
+def kept(exchange: Exchange, path: Path) -> "Chore":
+    """Return the chore that saves an exchange in a file when it ends; `exchange.save` does so at any time.
+
+    A draft takes the file's place: whatever happens, a whole state is there. Raises `UsageError` for no such folder.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"no folder {path.parent} to save the state in", hint="Make it, or correct --state.")
+    draft = path.with_name(f"{path.name}.draft")
+
+    def save() -> int:
+        size = draft.write_bytes(saved(exchange))
+        draft.replace(path)
+        return size
+
+    exchange.save = save
+
+    async def at_the_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            save()
+
+    return at_the_end
+
+
+def fault_plan(path: Path) -> Plan:
+    """Return the fault plan of a file. Raises `UsageError` where it cannot be read, `DataError` for what it says."""
+    try:
+        raw = msgspec.toml.decode(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"no fault plan can be read from {path}: {error.strerror}", hint="Correct --faults.") from None
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path} is no TOML: {error}", hint="docs/exchange-faults.md has an example.") from None
+    return read_plan(raw)
 
 
 def days_asked(rules: "MarketRules", words: ExchangeWords, today: TradingDay) -> Sequence[TradingDay]:
@@ -134,7 +217,10 @@ def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[Tr
 
 
 def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
-    app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
+    app = App(
+        api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url,
+        postback_url=words.postback_url,
+    )  # fmt: skip
     app = msgspec.structs.replace(app, addresses=(*app.addresses, *words.addresses))
     cash, held = parse_cash(words.cash), tuple(owned(text) for text in words.holdings)
     users = [

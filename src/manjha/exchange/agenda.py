@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from manjha.domain.errors import UsageError
 from manjha.domain.moments import TradingDay, TsNs
 
 NEVER = TsNs(2**63 - 1)
@@ -57,6 +58,22 @@ class Entry(msgspec.Struct, frozen=True, gc=False, order=True):
     due: Any
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """An entry as it is saved: its value under the name of its kind."""
+
+    ts_ns: int
+    seq: int
+    kind: str
+    due: msgspec.Raw
+
+
+class AgendaState(msgspec.Struct):
+    """What is due, in its order, and how much has been put on the agenda so far."""
+
+    seq: int
+    entries: list[Kept]
+
+
 class Agenda:
     """The queue, and who does what is due: a part of the exchange registers its kinds of value with `on`."""
 
@@ -82,3 +99,28 @@ class Agenda:
         """Do what is due next."""
         entry = heapq.heappop(self.entries)
         self._does[type(entry.due)](entry.due, TsNs(entry.ts_ns))
+
+    # ---- what is kept
+
+    def state(self) -> AgendaState:
+        """Return what a restored agenda goes on with."""
+        return AgendaState(
+            self.seq,
+            [
+                Kept(one.ts_ns, one.seq, type(one.due).__name__, msgspec.Raw(msgspec.json.encode(one.due)))
+                for one in sorted(self.entries)
+            ],
+        )
+
+    def restore(self, state: AgendaState) -> None:
+        """Go on where an agenda stopped. Raises `UsageError` for what nobody here does."""
+        kinds = {kind.__name__: kind for kind in self._does}
+        if unknown := {one.kind for one in state.entries} - set(kinds):
+            raise UsageError(
+                f"nobody here does what is due in the saved state: {', '.join(sorted(unknown))}",
+                hint="Serve it with the version and the options that it was saved with.",
+            )
+        self.seq = state.seq
+        self.entries = [
+            Entry(one.ts_ns, one.seq, msgspec.json.decode(one.due, type=kinds[one.kind])) for one in state.entries
+        ]

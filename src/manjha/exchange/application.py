@@ -15,10 +15,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 
+from manjha.exchange import striking
 from manjha.exchange.calls import Answer, Call, Route, answered, success
 from manjha.exchange.clock import Time
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
+from manjha.exchange.postbox import Postbox
+from manjha.exchange.posting import Posting
 from manjha.exchange.routes.table import ROUTES
 from manjha.exchange.streaming import Ticker
 from manjha.exchange.streams import Streams
@@ -35,8 +38,11 @@ Chore: TypeAlias = Callable[[], Awaitable[None]]
 def create_app(
     exchange: Exchange, time: Time, further: Sequence[BaseRoute] = (), chores: Sequence[Chore] = ()
 ) -> Starlette:
-    """Return the application that serves an exchange, its ticker included; `further` are routes that are no calls."""
-    ticker = Ticker(Streams(exchange), time)
+    """Return the application that serves an exchange, its ticker and postbacks included.
+
+    `further` are routes that are no calls.
+    """
+    ticker, posting = Ticker(Streams(exchange), time), Posting(Postbox(exchange))
 
     async def keep_time() -> None:
         while True:
@@ -50,7 +56,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def beside(app: Starlette) -> AsyncIterator[None]:
         del app
-        tasks = [asyncio.ensure_future(chore()) for chore in (keep_time, ticker.beat, *chores)]
+        tasks = [asyncio.ensure_future(chore()) for chore in (keep_time, ticker.beat, posting.send, *chores)]
         try:
             yield
         finally:
@@ -70,10 +76,14 @@ def _path(exchange: Exchange, time: Time, route: Route) -> Path:
         body = await request.body() if route.method in ("POST", "PUT") else b""
         time.bring()
         call = _call(request, body, time.mono_ns())
-        try:
-            return _response(answered(exchange, route, call), request)
-        except KiteError as error:
-            return _error(error)
+
+        def made() -> Response:
+            try:
+                return _response(answered(exchange, route, call), request)
+            except KiteError as error:
+                return _error(error)
+
+        return await striking.answer(exchange, request, made)
 
     return Path(route.path, endpoint, methods=[route.method], name=f"{route.method} {route.path}")
 

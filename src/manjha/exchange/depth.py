@@ -31,6 +31,9 @@ def depth_of(instrument: Instrument, standing: Standing) -> tuple[tuple[Level, .
     if not last or not instrument.is_tradable:
         return (NONE,) * LEVELS, (NONE,) * LEVELS
     on_tick = last // tick * tick
+    if last == standing.band_low:
+        # Nobody buys at the lower limit: the best offer stands at it.
+        on_tick -= tick
     bids = tuple(_level(instrument, standing, on_tick - tick * at, 2 * at) for at in range(LEVELS))
     offers = tuple(_level(instrument, standing, on_tick + tick * (at + 1), 2 * at + 1) for at in range(LEVELS))
     return bids, offers

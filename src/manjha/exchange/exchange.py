@@ -1,24 +1,29 @@
 """The exchange as one value: who there is, what the market does, the book, and what is due; time comes from outside."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from manjha.domain.bars import Bar
 from manjha.domain.errors import UsageError
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs, at
 from manjha.domain.ticks import Tick
 from manjha.exchange.accounts import App, User
 from manjha.exchange.agenda import NEVER, Agenda, AuctionDue, CloseDue, DayDue
-from manjha.exchange.alerts import Alerts
+from manjha.exchange.alerts import Alert, Alerts
 from manjha.exchange.book import DayBook
-from manjha.exchange.broker import Broker
+from manjha.exchange.broker import Broker, BrokerState
 from manjha.exchange.candles import Candles
 from manjha.exchange.checks import Checks
 from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
-from manjha.exchange.gtts import Gtts
+from manjha.exchange.gtts import Gtt, Gtts
 from manjha.exchange.limits import RateLimits
+from manjha.exchange.manual import ManualState, ManualTrader
 from manjha.exchange.market import Market
+from manjha.exchange.mishaps import Mishaps, MishapState
 from manjha.exchange.passage import Pace, Passage
+from manjha.exchange.rms import Rms, RmsState
 from manjha.exchange.sessions import DAY_STARTS, Sessions
 from manjha.exchange.sources import DaySource
 from manjha.exchange.switches import Switches
@@ -27,6 +32,14 @@ from manjha.simulator.fills import FillRules
 
 TickHearer: TypeAlias = Callable[[Tick], None]
 Part: TypeAlias = Callable[["Exchange"], object]
+
+
+class Keeper(NamedTuple):
+    """How a part is saved with the exchange: the type of its state, what gives it, and what takes it back."""
+
+    kind: type
+    state: Callable[[], Any]
+    restore: Callable[[Any], None]
 
 
 class Founding(NamedTuple):
@@ -61,6 +74,7 @@ class Exchange:
             raise UsageError(
                 "an exchange needs an app and a user", hint="Give --user, or leave it out for the usual one."
             )
+        self.founding = founding
         self.rules = founding.rules
         self.apps = {app.api_key: app for app in founding.apps}
         self.users = {user.user_id: user for user in founding.users}
@@ -75,6 +89,11 @@ class Exchange:
         self.checks = Checks(self.market, founding.switches)
         self.passage = Passage(self.market, self.book, self.agenda, self.hearers, self.checks, founding.pace)
         self.desk = Desk(self.market, self.book, self.passage, self.checks)
+        self.mishaps = Mishaps(self.agenda, self.market, self.sessions, self.passage)
+        self.manual = ManualTrader(self.agenda, self.market, self.book, self.desk)
+        self.rms = Rms(self.agenda, self.market, self.book, self.passage)
+        self.hearers.add(self.rms.hear)
+        self.save: Callable[[], int] | None = None
         self.hearers.add(self.desk.varieties.hear)
         self.tick_hearers: list[TickHearer] = []
         self.now_ns = TsNs(0)
@@ -87,8 +106,21 @@ class Exchange:
         self.candles = Candles(self)
         self.gtts = Gtts(self)
         self.alerts = Alerts(self)
+        self.keeps = self._kept()
         for day in founding.days:
             self.agenda.put(at(day, DAY_STARTS), DayDue(day))
+
+    def _kept(self) -> dict[str, Keeper]:
+        """Return what the parts have to say when everything is saved."""
+        return {
+            "mishaps": Keeper(MishapState, self.mishaps.state, self.mishaps.restore),
+            "manual": Keeper(ManualState, self.manual.state, self.manual.restore),
+            "rms": Keeper(RmsState, self.rms.state, self.rms.restore),
+            "broker": Keeper(BrokerState, self.broker.state, self.broker.restore),
+            "candles": Keeper(dict[InstrumentId, list[Bar]], self.candles.state, self.candles.restore),
+            "gtts": Keeper(list[Gtt], self.gtts.state, self.gtts.restore),
+            "alerts": Keeper(list[Alert], self.alerts.state, self.alerts.restore),
+        }
 
     def advance(self, now_ns: TsNs) -> None:
         """Let everything happen that happens up to a moment, in the order of time; a moment in the past does nothing.

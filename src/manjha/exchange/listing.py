@@ -1,7 +1,7 @@
 """The day's instruments under their names on the wire, and the dump of them (fact sheet 2.11 and 5.3)."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -53,6 +53,11 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
         """Its name in quotes, "NSE:MANJHA"."""
         return f"{self.exchange}:{self.symbol}"
 
+    def renamed(self, symbol: str, token: int) -> "Listed":
+        """Return the same instrument under another symbol and token."""
+        instrument = msgspec.structs.replace(self.instrument, symbol=symbol)
+        return msgspec.structs.replace(self, instrument=instrument, token=token)
+
 
 class Listing:
     """All instruments of a day, found by key, token or id."""
@@ -65,6 +70,16 @@ class Listing:
             listed = _listed(instrument, taken)
             taken.add(listed.token)
             self.all.append(listed)
+        self._index()
+
+    def changed(self, rows: Mapping[InstrumentId, tuple[str, int]]) -> "Listing":
+        """Return the listing of another master: some instruments with another symbol or token."""
+        other = Listing(())
+        other.all = [one if one.id not in rows else one.renamed(*rows[one.id]) for one in self.all]
+        other._index()
+        return other
+
+    def _index(self) -> None:
         self.by_key = {listed.key: listed for listed in self.all}
         self.by_token = {listed.token: listed for listed in self.all}
         self.by_id = {listed.id: listed for listed in self.all}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
+from manjha.domain.errors import UsageError
 from manjha.domain.events import Event
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
@@ -21,7 +22,7 @@ from manjha.market.rules import MarketRules
 from manjha.market.sessions import Session, session
 from manjha.risk.gate import DayRules
 from manjha.simulator.fills import FillRules, VenueModels
-from manjha.simulator.tick_venue import TickVenue
+from manjha.simulator.tick_venue import TickVenue, VenueState
 
 WIDE, TIGHT = 200_000_000, 100_000_000
 """Daily bands in 1e-9: shares without derivatives, and everything else that has one (fact sheet 2.3.8)."""
@@ -86,6 +87,16 @@ class RecentTrades:
         self._forget(now_ns)
         return self._value // self._qty if self._qty else 0
 
+    def state(self) -> list[tuple[int, int, int]]:
+        """Return the trades that count still, or did when last asked: moment, price and quantity."""
+        return list(self._trades)
+
+    def restore(self, trades: Iterable[tuple[int, int, int]]) -> None:
+        """Go on with the trades of before."""
+        self._trades = deque(trades)
+        self._qty = sum(qty for _, _, qty in self._trades)
+        self._value = sum(px * qty for _, px, qty in self._trades)
+
     def _forget(self, now_ns: int) -> None:
         trades = self._trades
         while trades and now_ns - trades[0][0] > REFERENCE_NS:
@@ -94,8 +105,23 @@ class RecentTrades:
             self._value -= px * qty
 
 
+class MarketState(msgspec.Struct):
+    """What of the market is kept: the day, how many of its ticks were taken, and what they and the orders left."""
+
+    day: TradingDay
+    taken: int
+    standings: dict[InstrumentId, Standing]
+    recent: dict[InstrumentId, list[tuple[int, int, int]]]
+    relisted: dict[InstrumentId, tuple[str, int]]
+    venue: VenueState
+
+
 class Market:
-    """The market of the day. Times are moments of the exchange's own clock."""
+    """The market of the day. Times are moments of the exchange's own clock.
+
+    `frozen` are instruments that stand at a circuit limit, whatever their ticks say, each with its price. `taken`
+    counts the ticks of the day. `relisted` have another symbol and token than the source says.
+    """
 
     def __init__(self, rules: MarketRules, source: DaySource, fills: FillRules | None = None) -> None:
         self.rules = rules
@@ -108,6 +134,9 @@ class Market:
         self.sessions: dict[InstrumentId, Session] = {}
         self.today: Mapping[InstrumentId, DayRules] = {}
         self.day = TradingDay(-1)
+        self.frozen: dict[InstrumentId, int] = {}
+        self.relisted: dict[InstrumentId, tuple[str, int]] = {}
+        self.taken = 0
         self._ticks: Iterator[Tick] = iter(())
         self._next: Tick | None = None
 
@@ -116,8 +145,9 @@ class Market:
     def begin_day(self, day: TradingDay) -> None:
         """Lay out a day: sessions, previous closes, circuit limits, and its ticks from the start."""
         self.day = day
+        self.frozen.clear()
         listed = [one for one in self.source.instruments if one.expiry is None or one.expiry >= day]
-        self.listing = Listing(listed)
+        self.listing = Listing(listed).changed(self.relisted)
         trading = [one for one in listed if is_trading_day(self.rules, day, one.exchange)]
         self.sessions = {one.id: session(self.rules, one, day) for one in trading}
         calendar = CalendarSessions(self.rules, 0)
@@ -129,6 +159,7 @@ class Market:
         self.venue.set_bands({name: standing.close for name, standing in self.standings.items()})
         for name, book in self.venue.books.items():
             self.standings[name].band_low, self.standings[name].band_high = book.band_low, book.band_high
+        self.taken = 0
         self._ticks = self.source.ticks(day)
         self._next = next(self._ticks, None)
 
@@ -168,6 +199,9 @@ class Market:
         tick = self._next
         assert tick is not None  # noqa: S101 - by the contract
         self._next = next(self._ticks, None)
+        self.taken += 1
+        if self.frozen and tick.instrument in self.frozen:
+            tick = msgspec.structs.replace(tick, px=Px(self.frozen[tick.instrument]))
         self.standings[tick.instrument].take(tick)
         recent = self._recent.get(tick.instrument)
         if recent is not None:
@@ -178,6 +212,37 @@ class Market:
         """Return what limit price protection refers to, in 1e-4 rupee: the average of 30 s, else the last price."""
         recent = self._recent.get(instrument)
         return (recent.average(now_ns) if recent is not None else 0) or self.standings[instrument].last
+
+    # ---- what is kept
+
+    def state(self) -> "MarketState":
+        """Return what a restored market goes on with."""
+        recent = {name: trades.state() for name, trades in self._recent.items()}
+        return MarketState(self.day, self.taken, self.standings, recent, self.relisted, self.venue.state())
+
+    def restore(self, state: "MarketState") -> None:
+        """Go on where a market of the same source stopped. Raises `UsageError` where its ticks are others."""
+        self.relisted = state.relisted
+        if state.day >= 0:
+            self.begin_day(state.day)
+            for _ in range(state.taken):
+                tick, self._next = self._next, next(self._ticks, None)
+            self.taken = state.taken
+            latest_ns = max(one.last_ns for one in state.standings.values())
+            if state.taken and (tick is None or tick.ts_ns != latest_ns):
+                raise UsageError(
+                    "the state was saved with another market",
+                    hint="Serve it with the --seed and --ticks-per-bar of then.",
+                )
+        self.standings = state.standings
+        for name, trades in state.recent.items():
+            self._recent[name].restore(trades)
+        self.venue.restore(state.venue)
+
+    def relist(self, rows: Mapping[InstrumentId, tuple[str, int]]) -> None:
+        """List instruments under another symbol and token from now on."""
+        self.relisted |= rows
+        self.listing = self.listing.changed(rows)
 
     # ---- orders
 

@@ -99,12 +99,14 @@ class OrderState(msgspec.Struct, kw_only=True):
 
     `terms` are those of now, as shown: a market order under protection is shown as the limit order that it became.
     `pending` are the terms of a change in flight, `resting_as` the status that the order rests in meanwhile.
+    `api_key` is empty for orders of no app, `placed_by` for those that the account itself placed.
     `cover_stop` is the trigger of the stop that a cover order is to bring (0: none).
     """
 
     order_id: str
     user_id: str
     api_key: str
+    placed_by: str = ""
     variety: str
     listed: Listed
     side: Side
@@ -169,7 +171,7 @@ class OrderState(msgspec.Struct, kw_only=True):
         open_qty = 0 if self.status == Status.REJECTED else self.left
         row: dict[str, Any] = {
             "account_id": self.user_id,
-            "placed_by": self.user_id,
+            "placed_by": self.placed_by or self.user_id,
             "order_id": self.order_id,
             "exchange_order_id": self.exchange_order_id,
             "parent_order_id": self.parent_id,

@@ -24,19 +24,19 @@ class Detail(StrEnum):
     FULL = "full"
 
 
-def packet(listed: Listed, standing: Standing, stamp_ns: int, detail: Detail) -> bytes:
+def packet(listed: Listed, standing: Standing, stamp_ns: int, mode: Detail) -> bytes:
     """Return the packet of an instrument as it stands; `stamp_ns` is the exchange's stamp of a full one."""
     segment = listed.token & 0xFF
     last = _wire(standing.last or standing.close, segment)
     head = struct.pack(">Ii", listed.token, last)
-    if detail is Detail.LTP:
+    if mode is Detail.LTP:
         return head
     prices = (standing.open, standing.high, standing.low, standing.close)
     opened, high, low, close = (_wire(px, segment) for px in prices)
     if not listed.instrument.is_tradable:
         body = head + struct.pack(">5i", high, low, opened, close, last - close)
-        return body if detail is Detail.QUOTE else body + struct.pack(">I", stamp_ns // SECOND_NS)
-    return _traded(listed, standing, stamp_ns, detail, head + struct.pack(">4i", opened, high, low, close))
+        return body if mode is Detail.QUOTE else body + struct.pack(">I", stamp_ns // SECOND_NS)
+    return _traded(listed, standing, stamp_ns, mode, head + struct.pack(">4i", opened, high, low, close))
 
 
 def frame(packets: Sequence[bytes]) -> bytes:
@@ -45,7 +45,7 @@ def frame(packets: Sequence[bytes]) -> bytes:
     return struct.pack(">H", len(some)) + b"".join(struct.pack(">H", len(one)) + one for one in some)
 
 
-def _traded(listed: Listed, standing: Standing, stamp_ns: int, detail: Detail, prices: bytes) -> bytes:
+def _traded(listed: Listed, standing: Standing, stamp_ns: int, mode: Detail, prices: bytes) -> bytes:
     """Return a packet of something that trades; `prices` are its token and last, then open, high, low, close."""
     segment, unit = listed.token & 0xFF, listed.unit
     bids, offers = depth_of(listed.instrument, standing)
@@ -55,7 +55,7 @@ def _traded(listed: Listed, standing: Standing, stamp_ns: int, detail: Detail, p
         ">IiIII", _count(standing.last_qty, unit), average, _count(standing.volume, unit), buys, sells
     )  # fmt: skip
     body = prices[:8] + quote + prices[8:]
-    if detail is Detail.QUOTE:
+    if mode is Detail.QUOTE:
         return body
     # No open interest is simulated.
     stamps = struct.pack(">IIIII", standing.last_ns // SECOND_NS, 0, 0, 0, stamp_ns // SECOND_NS)

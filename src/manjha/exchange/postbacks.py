@@ -1,12 +1,12 @@
 """What the exchange says of an order by itself: over the ticker's connection, and to an app's own address (5.7, 6)."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from manjha.exchange.accounts import App
 from manjha.exchange.events import OrderChanged
-from manjha.exchange.orders import FINAL, Status
+from manjha.exchange.orders import FINAL, OrderState, Status
 
 UPDATE = "UPDATE"
 """How a part that traded, or new terms, are told; the book never shows it."""
@@ -14,10 +14,15 @@ _QUIET_BEFORE = ("", Status.PUT, Status.VALIDATION, Status.OPEN_PENDING, Status.
 
 
 class News:
-    """Tells of which changes there is news; a fill shows by more that has traded than before."""
+    """Tells of which changes there is news; a fill shows by more that has traded than before.
 
-    def __init__(self) -> None:
-        self._filled: dict[str, int] = {}
+    `orders` are those that the book has already.
+    """
+
+    def __init__(self, orders: Iterable[OrderState] = ()) -> None:
+        self._filled = {
+            one.order_id: int(one.history[-1]["filled_quantity"]) for one in orders if one.history and not one.is_final
+        }
 
     def of(self, changed: OrderChanged) -> list[str]:
         """Return the statuses that are told of a change: none, one, or `UPDATE` and the one that it rests in.
@@ -28,7 +33,7 @@ class News:
         filled = int(row["filled_quantity"])
         traded, self._filled[number] = filled > self._filled.get(number, 0), filled
         if changed.status in FINAL:
-            del self._filled[number]
+            self._filled.pop(number, None)
             return [changed.status]
         if changed.status == Status.MODIFIED:
             return [UPDATE]
@@ -51,7 +56,7 @@ def message(row: Mapping[str, Any], status: str, app: App) -> dict[str, Any]:
     return {
         **row,
         "status": status,
-        "user_id": row["placed_by"],
+        "user_id": row["account_id"],
         "app_id": app.number,
         "unfilled_quantity": 0 if status in (Status.COMPLETE, Status.REJECTED) else pending,
         "checksum": checksum(str(row["order_id"]), str(row["order_timestamp"]), app.api_secret),

@@ -7,10 +7,36 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from manjha.domain.errors import UsageError
+from manjha.exchange.striking import TRANSPORT
 
 STARTS_WITHIN_S = 10
+ENDS_WITHIN_S = 3
+"""How long requests may take that are under way when the server ends; some never get their answer."""
+
+
+class _Http(HttpToolsProtocol):
+    """Lets a request reach its connection: faults close it, or reset it."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Lets the ticker reach its connection."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope["extensions"] = {
+                **(self.scope.get("extensions") or {}),
+                TRANSPORT: {"transport": self.transport},
+            }
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -34,9 +60,9 @@ def server_of(app: Starlette) -> uvicorn.Server:
     """Return a server of the application; it logs what breaks, and no request."""
     return uvicorn.Server(
         uvicorn.Config(
-            app, http="httptools", log_level="warning", access_log=False, lifespan="on",
+            app, http=_Http, log_level="warning", access_log=False, lifespan="on",
             # As with the broker: no compression, and no sign of life but the heartbeat.
-            ws="websockets-sansio", ws_per_message_deflate=False, ws_ping_interval=None,
+            ws=_WebSocket, timeout_graceful_shutdown=ENDS_WITHIN_S, ws_per_message_deflate=False, ws_ping_interval=None,
         )
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from manjha.exchange.clock import Time
 from manjha.exchange.errors import KiteError
 from manjha.exchange.packets import HEARTBEAT
 from manjha.exchange.streams import Stream, Streams
+from manjha.exchange.striking import transport_of
 
 FLUSH_S = 0.25
 """How often prices are sent: about as often as the broker does."""
@@ -19,6 +20,8 @@ HEARTBEAT_NS = 1_000_000_000
 """After how long without anything else a heartbeat is sent; clients give up after five seconds."""
 SEND_MAX_S = 10.0
 """How long a client may take to receive something before it is cut off."""
+SILENT_S = 60.0
+"""How long a connection stays that a fault has silenced: it does not see that the client has gone."""
 _NORMAL = 1000
 
 
@@ -96,6 +99,12 @@ class Ticker:
         mono_ns, stirred = self._time.mono_ns, self._stirred[stream]
         sent_ns = mono_ns()
         while not stream.is_over:
+            if self._streams.is_silent(stream):
+                # Not even an answer to a ping, nor to the end of the connection.
+                transport_of(socket.scope).pause_reading()
+                await asyncio.sleep(SILENT_S)
+                transport_of(socket.scope).abort()
+                return
             body, texts = self._streams.taken(stream)
             if not body and not texts and mono_ns() - sent_ns >= HEARTBEAT_NS:
                 body = HEARTBEAT

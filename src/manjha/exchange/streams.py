@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
-from manjha.domain.moments import HOUR_NS, MINUTE_NS, at
+from manjha.domain.moments import HOUR_NS, MINUTE_NS, SECOND_NS, at
 from manjha.domain.ticks import Tick
 from manjha.exchange.accounts import Plan
+from manjha.exchange.agenda import NEVER
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, TokenEnded
 from manjha.exchange.exchange import Exchange
+from manjha.exchange.faults import StreamMishap
 from manjha.exchange.packets import Detail, frame, packet
 from manjha.exchange.postbacks import News, message
 from manjha.exchange.sessions import Session
@@ -38,14 +40,21 @@ class _Asked(msgspec.Struct):
 
 
 class Stream:
-    """One connection. `is_over` tells that its login has ended."""
+    """One connection. `is_over` tells that its login has ended.
+
+    By a fault it has nothing to say from `mute_ns` on, and is `silent` then even of heartbeats; `held` are messages
+    that wait to come too late.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.details: dict[int, Detail] = {}
+        self.modes: dict[int, Detail] = {}
         self.changed: dict[int, None] = {}
         self.texts: deque[str] = deque(maxlen=TEXTS_MAX)
         self.is_over = False
+        self.mute_ns: int = NEVER
+        self.silent = False
+        self.held: list[str] = []
 
 
 class Streams:
@@ -56,7 +65,7 @@ class Streams:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._news = News()
+        self._news = News(exchange.book.orders.values())
         self._watching: dict[int, dict[Stream, None]] = {}
         self._packets: dict[tuple[int, Detail, int], bytes] = {}
         self.all: dict[Stream, None] = {}
@@ -79,13 +88,16 @@ class Streams:
         if sum(one.session.api_key == api_key for one in self.all) >= CONNECTIONS_MAX:
             raise KiteError(Kind.NETWORK, "Too many connections.", 429)
         stream = Stream(session)
+        if fault := self._exchange.mishaps.joins(session.user_id):
+            stream.mute_ns = self._exchange.now_ns + round(fault.seconds * SECOND_NS)
+            stream.silent = fault.what is StreamMishap.SILENT
         self.all[stream] = None
         return stream
 
     def leave(self, stream: Stream) -> None:
         """Let a client go."""
         self.all.pop(stream, None)
-        self._unsubscribe(stream, list(stream.details))
+        self._unsubscribe(stream, list(stream.modes))
 
     # ---- what a client says
 
@@ -103,19 +115,19 @@ class Streams:
         elif asked.a == "mode" and isinstance(asked.v, list) and len(asked.v) == 2 and asked.v[0] in list(Detail):
             self._subscribe(stream, _tokens(asked.v[1]), Detail(asked.v[0]))
 
-    def _subscribe(self, stream: Stream, tokens: Iterable[int], detail: Detail | None) -> None:
-        """Subscribe to instruments, or change their detail; what is there is sent at once, also when nothing trades."""
+    def _subscribe(self, stream: Stream, tokens: Iterable[int], mode: Detail | None) -> None:
+        """Subscribe to instruments, or change their mode; what is there is sent at once, also when nothing trades."""
         listing = self._exchange.market.listing
         surplus = 0
         for token in tokens:
             listed = listing.by_token.get(token)
             if listed is None or not self._has_data(stream):
                 continue
-            if token not in stream.details and len(stream.details) >= TOKENS_MAX:
+            if token not in stream.modes and len(stream.modes) >= TOKENS_MAX:
                 surplus += 1
                 continue
             # What a bare subscription gives is not documented; clients take it to be this.
-            stream.details[token] = detail or stream.details.get(token, Detail.QUOTE)
+            stream.modes[token] = mode or stream.modes.get(token, Detail.QUOTE)
             self._watching.setdefault(token, {})[stream] = None
             stream.changed[token] = None
         if surplus:
@@ -124,7 +136,7 @@ class Streams:
 
     def _unsubscribe(self, stream: Stream, tokens: Iterable[int]) -> None:
         for token in tokens:
-            if stream.details.pop(token, None) is not None:
+            if stream.modes.pop(token, None) is not None:
                 stream.changed.pop(token, None)
                 del self._watching[token][stream]
 
@@ -136,27 +148,40 @@ class Streams:
 
     def taken(self, stream: Stream) -> tuple[bytes, list[str]]:
         """Take out what has gathered: a frame of what has changed, empty where nothing has, and the messages."""
-        bodies = [found for token in stream.changed if (found := self._packet(token, stream.details[token]))]
+        if self._is_mute(stream):
+            stream.changed.clear()
+            stream.texts.clear()
+        bodies = [found for token in stream.changed if (found := self._packet(token, stream.modes[token]))]
         stream.changed.clear()
         texts = list(stream.texts)
         stream.texts.clear()
         return frame(bodies) if bodies else b"", texts
 
-    def _packet(self, token: int, detail: Detail) -> bytes:
+    def is_silent(self, stream: Stream) -> bool:
+        """Tell whether a connection gives no sign of life."""
+        return stream.silent and self._is_mute(stream)
+
+    def _is_mute(self, stream: Stream) -> bool:
+        return self._exchange.now_ns >= stream.mute_ns
+
+    def _packet(self, token: int, mode: Detail) -> bytes:
         """Return the packet of an instrument, made once for all connections; empty before it ever had a price.
 
         The stamp is that of the last trade: after the close, and before the first trade of a day, it is an old one.
         """
         market = self._exchange.market
-        listed = market.listing.by_token[token]
+        listed = market.listing.by_token.get(token)
+        if listed is None:
+            # The list of instruments has changed since.
+            return b""
         standing = market.standings[listed.id]
         if not standing.last and not standing.close:
             return b""
-        key = (token, detail, standing.last_ns)
+        key = (token, mode, standing.last_ns)
         found = self._packets.get(key)
         if found is None:
             stamp_ns = standing.last_ns or at(market.day - 1, _CLOSE)
-            found = self._packets[key] = packet(listed, standing, stamp_ns, detail)
+            found = self._packets[key] = packet(listed, standing, stamp_ns, mode)
         return found
 
     def forget_packets(self) -> None:
@@ -187,7 +212,8 @@ class Streams:
         for stream in self.all:
             if stream.session.user_id == event.user_id:
                 app = self._exchange.apps[stream.session.api_key]
-                stream.texts.append(_text("order", message(event.row, status, app)))
+                text = _text("order", message(event.row, status, app))
+                stream.texts.extend(self._exchange.mishaps.told(event.user_id, text, stream.held))
                 self.stirs(stream)
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from manjha.domain.errors import UsageError
 from manjha.domain.events import Event, OrderCancelled
 from manjha.domain.instrument import Instrument, InstrumentId
@@ -16,6 +18,26 @@ from manjha.simulator.tick_book import TickBook, TickReach
 from manjha.simulator.venue import Venue
 
 _IOC = Validity.IOC
+
+
+class BookState(msgspec.Struct):
+    """What of one book outlives a restart: what rests, in its order, and how many ticks it has met."""
+
+    resting: list[Resting]
+    number: int
+    band_low: int
+    band_high: int
+    auction_px: int
+    auction_volume: int
+
+
+class VenueState(msgspec.Struct):
+    """What of the venue outlives a restart between two ticks; `active` are the books with orders, in their turn."""
+
+    books: dict[InstrumentId, BookState]
+    active: list[InstrumentId]
+    fill_seq: int
+    dry: list[OrderId]
 
 
 class TickVenue(Venue):
@@ -65,6 +87,29 @@ class TickVenue(Venue):
             self._resting_entries[order.id] = order.type
         resting = Resting(order, left, order.limit, order.trigger, now_ns + self.latency_ns)
         self._enter(self.books[order.instrument], resting)
+
+    def state(self) -> VenueState:
+        """Return what a restored venue goes on with, between two ticks."""
+        books = {
+            name: BookState(
+                list(book.orders.values()), book.tick.number, book.band_low, book.band_high, book.auction_px,
+                book.auction_volume,
+            )
+            for name, book in self._ticked.items()
+        }  # fmt: skip
+        return VenueState(books, list(self.active), self.fill_seq, sorted(self.dry))
+
+    def restore(self, state: VenueState) -> None:
+        """Go on where a venue of the same instruments stopped; its day has been opened."""
+        self.fill_seq, self.dry = state.fill_seq, set(state.dry)
+        for name, kept in state.books.items():
+            book = self._ticked[name]
+            book.orders = {one.order.id: one for one in kept.resting}
+            book.tick.number = kept.number
+            book.band_low, book.band_high = kept.band_low, kept.band_high
+            book.auction_px, book.auction_volume = kept.auction_px, kept.auction_volume
+            self._immediate |= any(one.order.validity is _IOC for one in kept.resting)
+        self.active = {name: self.books[name] for name in state.active}
 
     def open_day(self, today: Mapping[InstrumentId, DayRules]) -> None:
         """Take over today's sessions."""

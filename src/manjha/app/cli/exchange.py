@@ -1,5 +1,6 @@
 """`manjha exchange serve`: a simulated exchange that official Kite clients can log in to and trade on."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,7 @@ def serve(
         str, typer.Option("--api-secret", help="Of the app; it protects nothing.")
     ] = "simulated-secret",  # noqa: S107 - no secret
     redirect_url: Annotated[str, typer.Option("--redirect-url", help="Where a login ends.")] = "",
+    postback_url: Annotated[str, typer.Option("--postback-url", help="Where news of the app's orders goes.")] = "",
     address: Annotated[
         list[str] | None, typer.Option("--address", help="A further address that orders may come from.")
     ] = None,
@@ -48,6 +50,13 @@ def serve(
         typer.Option("--holding", help="EXCHANGE:SYMBOL=QUANTITY@PRICE of each user."),
     ] = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Without rate limits.")] = False,
+    faults: Annotated[Path | None, typer.Option("--faults", help="A plan of what goes wrong, in TOML.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="File to go on from, and to save in at the end.")
+    ] = None,
+    manual_trader: Annotated[str, typer.Option("--manual-trader", help="A user who trades by hand as well.")] = "",
+    rms: Annotated[bool, typer.Option("--rms", help="The broker squares intraday positions off.")] = False,
+    rms_margin: Annotated[str, typer.Option("--rms-margin", help="Rupees that an order may be worth.")] = "",
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
 ) -> None:
     """Serve a simulated exchange until ^C. Nothing in it is real: market, accounts and money are made up."""
@@ -65,6 +74,8 @@ def serve(
     words = ExchangeWords(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
+        postback_url=postback_url,
+        faults=faults, state=state, manual_trader=manual_trader, rms=rms, rms_margin=rms_margin,
         auto_login=auto_login, limits=not no_limits, instruments=tuple(instrument or ()), ticks=tuple(ticks or ()),
         addresses=tuple(address or ()), cash=cash,
         holdings=tuple(holding or ()),

@@ -1,7 +1,19 @@
 """All that can be asked of the exchange."""
 
 from manjha.exchange.calls import Route
-from manjha.exchange.routes import instruments, margins, orders, portfolio, quotes, session, simulation, triggers
+from manjha.exchange.routes import (
+    actors,
+    faults,
+    instruments,
+    margins,
+    orders,
+    portfolio,
+    quotes,
+    saving,
+    session,
+    simulation,
+    triggers,
+)
 
 ROUTES: tuple[Route, ...] = (
     *session.ROUTES,
@@ -12,4 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *triggers.ROUTES,
     *instruments.ROUTES,
     *simulation.ROUTES,
+    *actors.ROUTES,
+    *faults.ROUTES,
+    *saving.ROUTES,
 )
