@@ -12,7 +12,7 @@ from manjha.domain.controls import Answer, ManualOrder, Request
 from manjha.domain.events import KillSwitched, OrderAsked, SessionClosed, TimerFired, TradingSwitched
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import SECOND_NS, TsNs
-from manjha.domain.money import Px, Qty
+from manjha.domain.money import QTY_MAX, Px, Qty
 from manjha.domain.orders import MANUAL, OrderType, Product, Purpose, Side
 from manjha.domain.sizing import TargetUnit
 from manjha.engine.digest import digest
@@ -249,7 +249,15 @@ def test_asked_again_under_the_same_key_it_is_done_once_also_by_a_later_process(
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"instrument": "NSE:NOBODY"}, "NSE:NOBODY is not in this run"), ({"qty": Qty(0)}, "quantity must be above zero")],
+    [
+        ({"instrument": "NSE:NOBODY"}, "NSE:NOBODY is not in this run"),
+        ({"qty": Qty(0)}, "quantity must be above zero"),
+        ({"qty": Qty(QTY_MAX + 1)}, "the largest quantity is 1,000,000,000"),
+        ({"qty": Qty(10**20)}, "the largest quantity is 1,000,000,000"),
+        ({"limit": Px(10**20)}, "the largest price 100000000.00"),
+        ({"stop": Px(99_9001)}, "the stop 99.9001 is not on the tick of "),
+        ({"target": Px(199_9001)}, "the target 199.9001 is not on the tick of "),
+    ],
 )
 def test_what_cannot_be_an_order_is_refused_and_leaves_no_row(changes: dict[str, Any], words: str) -> None:
     paper = Paper(plain(random_tick_run(3)), "run")
