@@ -89,16 +89,23 @@ def _parameters(state: EngineState, request: Request, control: SetParameters, no
     why = _untakable(strategy, given)
     if why:
         return why
+    why = _unmakable(strategy, given, len(state.timeline))
+    if why:
+        return why
+    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
+
+
+def _unmakable(strategy: Strategy, given: Mapping[str, str], seen: int) -> str:
+    """Say why a strategy cannot be had with other parameters, by its own word; empty where it can."""
     try:
-        changed = type(strategy)(**{**strategy.values, **given})
+        needed = type(strategy)(**{**strategy.values, **given}).history_needed()
     except UsageError as error:
         return f"{error.message}{'; ' if error.hint else ''}{error.hint}"
     except Exception as error:  # noqa: BLE001 - a user's own check, which must not end the trader
         return f"the strategy cannot be made with these: {type(error).__name__}: {error}"
-    needed, seen = changed.history_needed(), len(state.timeline)
-    if needed > seen:
-        return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
-    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
+    if needed <= seen:
+        return ""
+    return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
 
 
 def _untakable(strategy: Strategy, given: Mapping[str, str]) -> str:
