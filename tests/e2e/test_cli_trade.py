@@ -253,6 +253,7 @@ def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk)
             assert desk("kill", "--level", "flatten", "--reason", "a test") == 0
             until(process.stderr, "LOOK AT kill switch: thrown, level flatten")
             assert desk("control", "status", "--account", "KILLED", "--json") == 0
+            assert json.loads(desk.said)["kill switch"] == "flatten for everything"
         finally:
             assert desk("resume", "--reason", "it was a test", "--yes", load_settings().account) == 0
         until(process.stderr, "LOOK AT kill switch: lifted")
@@ -284,6 +285,10 @@ def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(de
         assert "refused: " in desk.erred
         assert desk("control", "set", "--account", "HAND", "-s", "keen", "-p", "every=5") == 1
         assert "every of keen cannot change while it runs" in desk.erred
+        assert desk("control", "accept", "--account", "HAND", "--instrument", INSTRUMENT) == 1
+        assert f"{INSTRUMENT} is not frozen; frozen are: none" in desk.erred
+        assert desk("control", "order", *hand, "--qty", 10**20) == 1
+        assert "the largest quantity is 1,000,000,000" in desk.erred
         assert desk("control", "end", "--account", "HAND") == 1
         assert "the run still has " in desk.erred
         assert desk("control", "status", "--account", "HAND", "--json") == 0

@@ -7,7 +7,7 @@ import pytest
 
 from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import SubmitOrder
-from manjha.domain.events import BrokerRead, LinkLost
+from manjha.domain.events import BrokerRead, DifferenceAccepted, LinkLost
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import Phase, Product, Side
@@ -332,6 +332,24 @@ def test_a_difference_that_nothing_explains_freezes_only_when_it_lasts() -> None
     assert account.is_frozen()
     account.bar(sell(4, limit=505.0))
     assert account.sent()[-1].order.qty == 4
+
+
+@pytest.mark.failure("F67")
+def test_what_a_person_has_accepted_explains_no_difference_that_comes_later() -> None:
+    account = Account()
+    _, shown = resting(account)
+    shown.trade(10)
+    account.read()
+    account.positions[account.instrument, Product.MIS] = 7
+    account.read()
+    account.read()
+    account.take(DifferenceAccepted(account.instrument, "me", TsNs(account.now_ns)))
+    account.positions.clear()
+    account.read()  # It has gone meanwhile: what is there is what is ours.
+    account.positions[account.instrument, Product.MIS] = 4
+    account.read()
+    account.read()
+    assert account.is_frozen()
 
 
 def test_positions_of_before_are_external_and_no_alarm() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from manjha.adapters.system import control_socket
 from manjha.adapters.system.control_socket import FRAME_MAX, ControlSocket, SocketControls
-from manjha.domain.controls import Answer, AskStatus, Request, StopTrading
+from manjha.domain.controls import Answer, AskStatus, EndRun, Request, StopTrading
 from manjha.domain.errors import AccountHeld, SettingsError, SourceError, UsageError
 from tests.fakes.answering_trader import AnsweringTrader
 
@@ -159,6 +159,39 @@ def test_a_second_trader_may_not_listen(path: Path) -> None:
         with pytest.raises(AccountHeld, match="another trader listens"):
             asyncio.run(ControlSocket(path).open())
         assert SocketControls(path).ask(Request("k", StopTrading())).seq == 1
+
+
+def test_who_holds_the_lock_listens_beside_one_that_was_stopped_and_stays_there_when_that_one_ends(path: Path) -> None:
+    old, new = ControlSocket(path), ControlSocket(path, leads=True)
+
+    async def overtaken() -> None:
+        await old.open()
+        await new.open()
+        await old.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(overtaken())
+        assert path.exists()
+        runner.run(new.close())
+    assert not path.exists()
+
+
+def test_what_a_trader_answered_as_its_last_word_is_heard(path: Path) -> None:
+    is_open = threading.Event()
+
+    async def trade() -> None:
+        listening = ControlSocket(path)
+        await listening.open()
+        is_open.set()
+        request = await listening.inbox.next()
+        listening.inbox.answer(Answer(request.key, 7))
+        await listening.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(trade(),))
+    thread.start()
+    assert is_open.wait(20)
+    assert SocketControls(path).ask(Request("k", EndRun("enough"))).seq == 7
+    thread.join()
 
 
 def test_a_folder_that_others_may_enter_is_refused(path: Path) -> None:

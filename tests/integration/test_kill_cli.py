@@ -72,6 +72,7 @@ def test_a_scope_and_a_level_are_told_in_json(capfd: pytest.CaptureFixture[str])
         (("kill",), "--reason"),
         (("kill", "--reason", "why", "--instrument", "NSE:NOSUCH"), "NSE:NOSUCH"),
         (("resume", "--reason", "why", "--yes", "AB1234"), "the kill switch is not on for everything"),
+        (("resume", "--reason", "why", "--yes", "AB1234"), "its journal keeps what the file has lost"),
     ],
 )
 def test_what_cannot_be_is_said(

@@ -5,17 +5,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from manjha.app.told import done_once
+from manjha.app.told import accepted, done_once
 from manjha.domain.broker import BrokerStatus
 from manjha.domain.commands import Approved, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.controls import Answer, ManualOrder, Request
-from manjha.domain.events import KillSwitched, OrderAsked, SessionClosed, TimerFired, TradingSwitched
+from manjha.domain.events import InstrumentFrozen, KillSwitched, OrderAsked, SessionClosed, TimerFired, TradingSwitched
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import SECOND_NS, TsNs
-from manjha.domain.money import Px, Qty
+from manjha.domain.money import QTY_MAX, Px, Qty
 from manjha.domain.orders import MANUAL, OrderType, Product, Purpose, Side
 from manjha.domain.sizing import TargetUnit
 from manjha.engine.digest import digest
+from manjha.engine.freezing import why_frozen
 from manjha.engine.journaling import value_of
 from manjha.engine.requests import SQUARE_OFF_TIMER
 from manjha.services.replays import Replays, recorded_runs
@@ -249,7 +250,15 @@ def test_asked_again_under_the_same_key_it_is_done_once_also_by_a_later_process(
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"instrument": "NSE:NOBODY"}, "NSE:NOBODY is not in this run"), ({"qty": Qty(0)}, "quantity must be above zero")],
+    [
+        ({"instrument": "NSE:NOBODY"}, "NSE:NOBODY is not in this run"),
+        ({"qty": Qty(0)}, "quantity must be above zero"),
+        ({"qty": Qty(QTY_MAX + 1)}, "the largest quantity is 1,000,000,000"),
+        ({"qty": Qty(10**20)}, "the largest quantity is 1,000,000,000"),
+        ({"limit": Px(10**20)}, "the largest price 100000000.00"),
+        ({"stop": Px(99_9001)}, "the stop 99.9001 is not on the tick of "),
+        ({"target": Px(199_9001)}, "the target 199.9001 is not on the tick of "),
+    ],
 )
 def test_what_cannot_be_an_order_is_refused_and_leaves_no_row(changes: dict[str, Any], words: str) -> None:
     paper = Paper(plain(random_tick_run(3)), "run")
@@ -260,3 +269,17 @@ def test_what_cannot_be_an_order_is_refused_and_leaves_no_row(changes: dict[str,
     assert answer.seq == 0
     assert words in answer.refused
     assert len(paper.shared.rows) == rows
+
+
+def test_only_what_is_frozen_can_be_accepted() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    session = paper.start()
+    one = paper.run.spec.instruments[0]
+    rows = len(paper.shared.rows)
+    for name in (one.display, "NSE:NOBODY"):
+        assert accepted(session, name, "me", session.pump.now_ns) == f"{name} is not frozen; frozen are: none"
+    assert len(paper.shared.rows) == rows
+    session.pump.apply(InstrumentFrozen(one.id, on=True, ts_ns=session.pump.now_ns, reason="a look is needed"))
+    assert one.display in accepted(session, "NSE:NOBODY", "me", session.pump.now_ns)
+    assert accepted(session, one.display, "me", session.pump.now_ns) == ""
+    assert why_frozen(session.trader.state, one.id) is None

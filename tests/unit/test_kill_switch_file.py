@@ -133,5 +133,5 @@ def test_what_is_no_level_or_reason_is_refused(path: Path, level: str, reason: s
 
 def test_lifting_what_is_not_thrown_is_refused_with_what_is(path: Path) -> None:
     throw(switch(path), CLOCK, "no-new", BOTH, "why", "me")
-    with pytest.raises(UsageError, match="It is on for one in NSE:ALPHA"):
+    with pytest.raises(UsageError, match="it is on for one in NSE:ALPHA"):
         lift(switch(path), CLOCK, Scope(strategy=StrategyId("another")), "why", "me")

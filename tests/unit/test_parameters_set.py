@@ -180,6 +180,19 @@ def test_what_a_strategy_cannot_take_is_refused_with_the_reason_and_leaves_no_ro
     assert not [row for row in paper.shared.rows if row.entry.kind == ParametersSet.__name__]
 
 
+class Careless(Every):
+    """Its own check raises what no check may."""
+
+    def check_params(self) -> None:
+        if self.size == 7:
+            raise ZeroDivisionError("seven")
+
+
+def test_a_check_of_a_strategy_that_raises_anything_is_a_refusal() -> None:
+    session = paper_of(Careless).start()
+    assert tell(session, "k", size=7).refused == "the strategy cannot be made with these: ZeroDivisionError: seven"
+
+
 def test_another_strategy_than_the_one_that_runs_is_refused() -> None:
     session = paper_of(Every).start()
     control = SetParameters("other", (("size", "3"),))

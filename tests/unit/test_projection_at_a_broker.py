@@ -107,6 +107,10 @@ def test_what_is_there_at_first_is_external_and_later_only_where_nothing_is_ours
     assert held(told(*differs)) == {EXTERNAL: 7, "s": 10}
     accepted = (*differs, DifferenceAccepted(SHARE.id, "people", TsNs(8)), read(**holding(20)), read(**holding(20)))
     assert held(told(*accepted)) == {EXTERNAL: 10, "s": 10}
+    # What a person has accepted is what differed then: a difference that comes later is not explained by it.
+    more = read(**holding(20))
+    early = (*bought, DifferenceAccepted(SHARE.id, "people", TsNs(8)), read(**holding(17)), more, more)
+    assert held(told(*early)) == {EXTERNAL: 7, "s": 10}
 
 
 def test_until_the_books_agreed_once_what_is_there_beside_ours_is_external() -> None:

@@ -78,10 +78,10 @@ def leader_lock(journal: str, account: AccountId) -> "LeaderLock":
 def control_socket(
     settings: Settings, account: str, answered: "Iterable[tuple[Request, Answer]]" = ()
 ) -> "ControlSocket":
-    """Return where an account's trader listens; `answered` are the controls of earlier runs, oldest first."""
+    """Return where an account's trader, who holds its lock, listens; `answered` is from earlier runs, oldest first."""
     from manjha.adapters.system.control_socket import ControlSocket
 
-    return ControlSocket(places(settings, account).control, answered)
+    return ControlSocket(places(settings, account).control, answered, leads=True)
 
 
 def controls(settings: Settings, account: str) -> "Controls":

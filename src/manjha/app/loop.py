@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from manjha.app.inbox import Inbox
 from manjha.app.session import Session
 from manjha.app.steady_clock import SteadyClock
-from manjha.app.told import done_once, ended
+from manjha.app.told import accepted, done_once, ended
 from manjha.domain.commands import CallPerson
 from manjha.domain.controls import (
     AcceptDifference,
@@ -30,7 +30,7 @@ from manjha.domain.controls import (
     StopTrading,
     ThrowKill,
 )
-from manjha.domain.events import DifferenceAccepted, KillSwitched, TradingSwitched
+from manjha.domain.events import KillSwitched, TradingSwitched
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope, level_of
 from manjha.domain.moments import SECOND_NS, TsNs
@@ -40,7 +40,6 @@ from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
-from manjha.services.asked import known_as
 
 TURN = 256
 """Ticks of one turn; then others get theirs."""
@@ -326,7 +325,7 @@ class Loop:
         pump, control = self.session.pump, request.control
         if self._is_over:
             return Answer(request.key, refused="the run has ended")
-        now_ns = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns)
+        now_ns, refused = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns), ""
         if isinstance(control, AskStatus):
             return Answer(request.key, status=self._watcher.status(self.session))
         if isinstance(control, StartTrading | StopTrading):
@@ -334,11 +333,8 @@ class Loop:
             pump.apply(TradingSwitched(on, now_ns, f"{request.by}: {control.reason}"))
         elif isinstance(control, ThrowKill | LiftKill):
             refused = self._switch(control, request.by)
-            if refused:
-                return Answer(request.key, refused=refused)
         elif isinstance(control, AcceptDifference):
-            known = known_as(self.session.trader.state.instruments.values(), control.instrument)
-            pump.apply(DifferenceAccepted(known or InstrumentId(control.instrument), request.by, now_ns))
+            refused = accepted(self.session, control.instrument, request.by, now_ns)
         elif isinstance(control, ManualOrder | SetParameters):
             return done_once(self.session, request, control, now_ns)
         elif isinstance(control, EndRun):
@@ -347,7 +343,7 @@ class Loop:
             self._stop = self._stop or self._is_over
             return answer
         self.session.trader.rest()
-        return Answer(request.key, seq=self.session.tape.recorder.seq)
+        return Answer(request.key, seq=0 if refused else self.session.tape.recorder.seq, refused=refused)
 
     def _switch(self, control: ThrowKill | LiftKill, by: str) -> str:
         """Throw or lift the kill switch, in its file and with that in the journal; return why not."""

@@ -2,9 +2,10 @@
 
 from manjha.app.session import Session
 from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
-from manjha.domain.events import TradingSwitched
+from manjha.domain.events import DifferenceAccepted, TradingSwitched
 from manjha.domain.moments import TsNs
-from manjha.services.asked import answered, asked_of
+from manjha.engine.freezing import all_frozen
+from manjha.services.asked import answered, asked_of, known_as
 
 
 def done_once(session: Session, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Answer:
@@ -19,6 +20,17 @@ def done_once(session: Session, request: Request, control: ManualOrder | SetPara
         session.trader.rest()
         found = answered(session.journal, asked)
     return found or Answer(request.key, refused="the journal does not show it")
+
+
+def accepted(session: Session, instrument: str, by: str, now_ns: TsNs) -> str:
+    """Thaw an instrument; return why not: one that is not frozen would be taken as it is before a person has looked."""
+    state = session.trader.state
+    known, frozen = known_as(state.instruments.values(), instrument), all_frozen(state)
+    if known is None or known not in frozen:
+        names = ", ".join(state.instruments[one].display for one in frozen) or "none"
+        return f"{instrument} is not frozen; frozen are: {names}"
+    session.pump.apply(DifferenceAccepted(known, by, now_ns))
+    return ""
 
 
 def ended(session: Session, request: Request, reason: str, now_ns: TsNs) -> Answer:

@@ -44,6 +44,7 @@ from manjha.market.calendar import trading_days
 from manjha.ports.vitals import Vitals
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
+from manjha.services.checklist import thrown
 from manjha.services.live_runs import LivePlan, finished
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
@@ -239,6 +240,7 @@ class _Watcher:
             "parameters": ", ".join(f"{name}={value}" for name, value in state.strategy.values.items()),
             "time": format_ts(session.pump.now_ns),
             "trading": state.gate.trading_on,
+            "kill switch": thrown(state),
             "open orders": state.book.open_count,
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),

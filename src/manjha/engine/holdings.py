@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from manjha.domain.broker import PositionSeen
 from manjha.domain.commands import Output
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 from manjha.engine.desk import Desk, Held, call
 from manjha.engine.freezing import freeze, why_frozen
@@ -35,6 +36,8 @@ def compare(state: EngineState, seen: Iterable[PositionSeen], now_ns: TsNs, out:
     desk.standing = dict(certain)
     for key, difference in certain:
         _differs(state, key, difference, here.get(key, 0), now_ns, out)
+    for name in settled_thaws(desk.thawed, desk.suspects, doubtful):
+        del desk.thawed[name]
     check(state, there, here, now_ns, out)
     # Orders in doubt explain a difference for a while; their exposure is counted until they are resolved.
     return all(key[0] in doubtful for key in desk.suspects) and not desk.short
@@ -58,6 +61,13 @@ def differences(
         else:
             certain.append((key, difference))
     return again, certain
+
+
+def settled_thaws(
+    thawed: Iterable[InstrumentId], suspects: Quantities, doubtful: Collection[str]
+) -> list[InstrumentId]:
+    """Return the thawed instruments of which nothing differs (any more): what differs later is looked at anew."""
+    return [name for name in thawed if name not in doubtful and all(key[0] != name for key in suspects)]
 
 
 def is_external(held: int, *, was_compared: bool, is_thawed: bool, is_unseen: bool) -> bool:

@@ -15,7 +15,7 @@ from manjha.domain.events import OrderAsked, ParametersSet
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Row
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px
+from manjha.domain.money import PX_MAX, QTY_MAX, Px, format_px
 from manjha.domain.orders import MANUAL
 from manjha.domain.ticks import Tick
 from manjha.engine.journaling import OUTPUT_KINDS, value_of
@@ -53,14 +53,31 @@ def _order(
     if instrument is None:
         names = ", ".join(one.display for one in instruments)
         return f"{control.instrument} is not in this run, so there is no price of it; the run has {names}"
-    if control.qty <= 0 or min(control.limit, control.trigger, control.stop, control.target) < 0:
-        return "quantity must be above zero, and no price below it"
+    why = _no_order(control, state.instruments[instrument])
+    if why:
+        return why
     tick = newest.get(instrument)
     return OrderAsked(
         request.key, request.by, instrument, control.side, control.qty, control.type, control.product, now_ns,
         control.limit, control.trigger, control.stop, control.target,
         tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0),
     )  # fmt: skip
+
+
+def _no_order(control: ManualOrder, instrument: Instrument) -> str:
+    """Say why no order can be made of what a person asks for, before a row of it is written; empty where one can."""
+    prices = (control.limit, control.trigger, control.stop, control.target)
+    if control.qty <= 0 or min(prices) < 0:
+        return "quantity must be above zero, and no price below it"
+    if control.qty > QTY_MAX or max(prices) > PX_MAX:
+        return f"the largest quantity is {QTY_MAX:,}, the largest price {format_px(PX_MAX)}"
+    # The gate looks at the order's own prices; an exit that the exchange refuses would leave the position unprotected.
+    for name, px in (("stop", control.stop), ("target", control.target)):
+        if px % instrument.tick:
+            return (
+                f"the {name} {format_px(px)} is not on the tick of {instrument.display}, {format_px(instrument.tick)}"
+            )
+    return ""
 
 
 def _parameters(state: EngineState, request: Request, control: SetParameters, now_ns: TsNs) -> ParametersSet | str:
@@ -72,14 +89,23 @@ def _parameters(state: EngineState, request: Request, control: SetParameters, no
     why = _untakable(strategy, given)
     if why:
         return why
+    why = _unmakable(strategy, given, len(state.timeline))
+    if why:
+        return why
+    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
+
+
+def _unmakable(strategy: Strategy, given: Mapping[str, str], seen: int) -> str:
+    """Say why a strategy cannot be had with other parameters, by its own word; empty where it can."""
     try:
-        changed = type(strategy)(**{**strategy.values, **given})
+        needed = type(strategy)(**{**strategy.values, **given}).history_needed()
     except UsageError as error:
         return f"{error.message}{'; ' if error.hint else ''}{error.hint}"
-    needed, seen = changed.history_needed(), len(state.timeline)
-    if needed > seen:
-        return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
-    return ParametersSet(request.key, request.by, state.origin.strategy, tuple(given.items()), now_ns)
+    except Exception as error:  # noqa: BLE001 - a user's own check, which must not end the trader
+        return f"the strategy cannot be made with these: {type(error).__name__}: {error}"
+    if needed <= seen:
+        return ""
+    return f"with these {strategy.name} needs {needed} bars, but this run has seen {seen}: begin a new run"
 
 
 def _untakable(strategy: Strategy, given: Mapping[str, str]) -> str:

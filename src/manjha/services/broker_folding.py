@@ -35,7 +35,7 @@ from manjha.domain.money import Qty
 from manjha.domain.orders import EXTERNAL, Fill, Order, OrderId, Origin, Phase, Product, Purpose
 from manjha.domain.read_models import DeskView, OrderView, SentView
 from manjha.engine.desk import READS_MIN, Held
-from manjha.engine.holdings import differences, is_external
+from manjha.engine.holdings import differences, is_external, settled_thaws
 from manjha.engine.overnight import UNSEEN, could_explain, is_over
 from manjha.engine.reconcile import absences
 from manjha.orders.lifecycle import OPEN_PHASES, Happening
@@ -264,6 +264,8 @@ def _compare(fold: Fold, seen: tuple[PositionSeen, ...], now_ns: TsNs) -> None:
         if is_external(here.get(key, 0), was_compared=desk.was_compared, is_thawed=is_thawed, is_unseen=is_unseen):
             thawed.pop(key[0], None)
             _hold_external(fold, key, difference, now_ns)
+    for name in settled_thaws(thawed, suspects, doubtful):
+        del thawed[name]
     agrees = all(name in doubtful for name, _ in suspects) and not any(_sent(view).is_short for view in in_doubt)
     fold.desk = _changed(
         desk,

@@ -94,11 +94,22 @@ def _journal(journal: Journal, facts: Facts) -> Line:
     return Line("journal and leader", Verdict.OK, f"durable, row {head.seq:,}, epoch {head.epoch} is ours")
 
 
+def thrown(state: EngineState) -> str:
+    """Say which levels of the kill switch hold, and those that a limit on profit has thrown for the day."""
+    if state.controls is None:
+        return "off"
+    found = [f"{level_name(level)} for {scope.display}" for scope, level in state.controls.levels.items()]
+    found += [
+        f"{level_name(level)} for {scope.display} until the next session (profit of the day)"
+        for scope, level in state.controls.tripped.items()
+    ]
+    return ", ".join(found) or "off"
+
+
 def _kill(state: EngineState) -> Line:
-    levels = {} if state.controls is None else state.controls.levels
-    if not levels:
-        return Line("kill switch", Verdict.OK, "off")
-    found = ", ".join(f"{level_name(level)} for {scope.display}" for scope, level in levels.items())
+    found = thrown(state)
+    if found == "off":
+        return Line("kill switch", Verdict.OK, found)
     return Line("kill switch", Verdict.WARN, found, "`manjha resume` lifts it")
 
 

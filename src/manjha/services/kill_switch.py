@@ -31,7 +31,9 @@ def lift(switch: KillSwitch, clock: Clock, scope: Scope, reason: str, who: str) 
     standing = in_force(switch)
     if not any(scope.covers(one.strategy, one.instrument) for one in standing):
         names = ", ".join(one.display for one in standing) or "nothing"
-        raise UsageError(f"the kill switch is not on for {scope.display}", hint=f"It is on for {names}.")
+        hint = f"Its file says that it is on for {names}. If a trader says otherwise, its journal keeps what the file "
+        hint += "has lost: throw the switch once more (`manjha kill`), then lift it."
+        raise UsageError(f"the kill switch is not on for {scope.display}", hint=hint)
     switch.throw(event)
     return event
 

@@ -63,6 +63,11 @@ class ControlDesk:
         # Whoever asked may go away; the others who ask under this key, and the trader, must not notice.
         return await asyncio.shield(self._open[key][1])
 
+    def known(self, key: str) -> Answer | None:
+        """Return what was answered under a key; None where nothing was, or it was only a status."""
+        found = self._answered.get(key)
+        return None if found is None else found[1]
+
     def _objection(self, key: str, control: Control) -> str:
         if not 1 <= len(key) <= KEY_LETTERS_MAX or not key.isascii() or not key.isprintable():
             return f"a key has 1 to {KEY_LETTERS_MAX} plain letters"

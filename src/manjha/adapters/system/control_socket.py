@@ -34,10 +34,19 @@ _LENGTH = struct.Struct(">I")
 
 
 class ControlSocket:
-    """Listens on a socket; requests come out of `inbox`, which the trader's loop owns."""
+    """Listens on a socket; requests come out of `inbox`, which the trader's loop owns.
 
-    def __init__(self, path: Path, answered: Iterable[tuple[Request, Answer]] = ()) -> None:
+    Parameters
+    ----------
+    leads
+        Whether the account's lock is ours: then the place is, too, and a process that listens there still is one that
+        the account was taken away from, as one that is stopped does.
+    """
+
+    def __init__(self, path: Path, answered: Iterable[tuple[Request, Answer]] = (), *, leads: bool = False) -> None:
         self._path = path
+        self._leads = leads
+        self._made: tuple[int, int] | None = None
         self._listening: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.inbox = ControlDesk(answered)
@@ -48,7 +57,7 @@ class ControlSocket:
         Raises
         ------
         AccountHeld
-            Another process listens there.
+                Another process listens there, and the account's lock is not ours.
         SettingsError
             The folder is not its owner's alone, or no socket can be made there.
         """
@@ -56,9 +65,10 @@ class ControlSocket:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with _address(self._path) as address:
-                _clear(self._path, address)
+                _clear(self._path, address, leads=self._leads)
                 listening.bind(address)
             self._path.chmod(0o600)
+            self._made = _identity(self._path)
             listening.listen()
             listening.setblocking(False)  # noqa: FBT003 - the name of the socket's method
         except OSError as error:
@@ -80,7 +90,9 @@ class ControlSocket:
             return
         asyncio.get_running_loop().remove_reader(listening)
         listening.close()
-        self._path.unlink(missing_ok=True)
+        if _identity(self._path) == self._made:
+            # Who took the account over meanwhile listens at a socket of its own there.
+            self._path.unlink(missing_ok=True)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -137,7 +149,17 @@ class ControlSocket:
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 await _write(writer, Answer("", refused=f"this is no request: {error}"))
                 continue
-            await _write(writer, await self.inbox.submit(msgspec.structs.replace(asked, by=by)))
+            await _write(writer, await self._answered(msgspec.structs.replace(asked, by=by), writer))
+
+    async def _answered(self, asked: Request, writer: asyncio.StreamWriter) -> Answer:
+        try:
+            return await self.inbox.submit(asked)
+        except asyncio.CancelledError:
+            # The trader ends. What it has just answered is still said: whoever ended it hears that it was done.
+            known = self.inbox.known(asked.key)
+            if known is not None:
+                writer.write(_framed(known))
+            raise
 
 
 class SocketControls:
@@ -197,10 +219,14 @@ async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
-    frame = msgspec.json.encode(answer)
-    writer.write(_LENGTH.pack(len(frame)) + frame)
+    writer.write(_framed(answer))
     async with asyncio.timeout(SILENCE_S):
         await writer.drain()
+
+
+def _framed(answer: Answer) -> bytes:
+    frame = msgspec.json.encode(answer)
+    return _LENGTH.pack(len(frame)) + frame
 
 
 def _asker(connection: socket.socket) -> str:
@@ -236,8 +262,11 @@ def _own_folder(folder: Path) -> None:
         )
 
 
-def _clear(path: Path, address: str) -> None:
-    """Remove the socket that a trader left behind when it died; refuse where one still listens."""
+def _clear(path: Path, address: str, *, leads: bool) -> None:
+    """Remove the socket that a trader left behind when it died or lost the account; refuse where one still listens."""
+    if leads:
+        path.unlink(missing_ok=True)
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(address)
@@ -247,6 +276,15 @@ def _clear(path: Path, address: str) -> None:
             path.unlink(missing_ok=True)
             return
     raise AccountHeld(f"another trader listens at {path}", hint="End that process first.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at a path; None where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextlib.contextmanager

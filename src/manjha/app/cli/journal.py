@@ -120,8 +120,11 @@ def export(
     """Write the rows as JSON lines, oldest first: exact integers (prices in 1e-4 rupee, moments in UTC ns)."""
     from manjha.app.bootstrap import journal_to_read
     from manjha.app.cli.errors import say
+    from manjha.domain.errors import UsageError
     from manjha.services.journals import lines_of
 
+    if out is not None and not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", hint="Make it, or give --out a file in one that is there.")
     journal = journal_to_read(where, account)
     count = 0
     try:

@@ -22,7 +22,9 @@ def trade(
     account: Annotated[str, typer.Option("--account", help="Whose journal; a paper account has any name.")] = "PAPER",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", help="Ticks made inside each stored bar.", min=4)] = 12,
-    speed: Annotated[float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.")] = 60.0,
+    speed: Annotated[
+        float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.", min=0, max=1_000_000)
+    ] = 60.0,
     gateway: Annotated[
         str, typer.Option("--gateway", help="`simulated`: the exchange is as a network away, and answers later.")
     ] = "",

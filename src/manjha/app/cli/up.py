@@ -24,7 +24,9 @@ def up(
     *,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
     day: Annotated[str, typer.Option("--day", help="The day that is traded on paper.")] = DAY,
-    speed: Annotated[float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.")] = 600.0,
+    speed: Annotated[
+        float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.", min=0, max=1_000_000)
+    ] = 600.0,
 ) -> None:
     """Make a synthetic market, backtest on it, then trade a day of it on paper. Nothing in it is real.
 
