@@ -6,12 +6,17 @@ from functools import cache
 from typing import Any
 
 import msgspec
+import pytest
 
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs, at, parse_clock, parse_day
+from manjha.domain.money import format_px
 from manjha.exchange.accounts import App, Plan, User
 from manjha.exchange.application import create_app
 from manjha.exchange.clock import Time
+from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange, Founding, found
+from manjha.exchange.listing import Listed
+from manjha.exchange.orders import OrderState
 from manjha.exchange.serving import served
 from manjha.exchange.sessions import Session
 from manjha.exchange.sources import BarDays, DaySource
@@ -80,6 +85,62 @@ def run(exchange: Exchange, seconds: float) -> None:
 def statuses(exchange: Exchange, order_id: str) -> list[str]:
     """Return what an order has been, in order."""
     return [row["status"] for row in exchange.book.orders[order_id].history]
+
+
+class Trader:
+    """A client of an exchange, past the wire. Prices are so many ticks of 0.05 from the last one of a share."""
+
+    def __init__(self, exchange: Exchange, user: str = "AB1234", symbol: str = "MANJHA") -> None:
+        self.exchange = exchange
+        self.symbol = symbol
+        self.session = session_of(exchange, user)
+
+    @property
+    def listed(self) -> Listed:
+        market = self.exchange.market.listing
+        return next(one for one in market.all if one.symbol == self.symbol)
+
+    @property
+    def last(self) -> int:
+        """The last price, in 1e-4 rupee."""
+        return self.exchange.market.standings[self.listed.id].last
+
+    def price(self, ticks: int) -> str:
+        """Return a price on the tick, in rupees."""
+        tick = self.listed.instrument.tick
+        return format_px(self.last // tick * tick + ticks * tick)
+
+    def asked(self, fields: dict[str, Any]) -> dict[str, str]:
+        """Return the form of an order in the trader's instrument."""
+        return form(**{"tradingsymbol": self.symbol, "exchange": self.listed.exchange, **fields})
+
+    def place(self, variety: str = "regular", **fields: Any) -> str:
+        """Place an order; return its id."""
+        return str(self.sliced(variety, **fields)["order_id"])
+
+    def sliced(self, variety: str = "regular", **fields: Any) -> Any:
+        """Place an order; return all of the answer."""
+        return self.exchange.desk.place(variety, self.asked(fields), self.session, self.exchange.now_ns)
+
+    def modify(self, order_id: str, variety: str = "regular", **fields: Any) -> None:
+        told = {name: str(value) for name, value in fields.items()}
+        self.exchange.desk.modify(variety, order_id, told, self.session, self.exchange.now_ns)
+
+    def cancel(self, order_id: str, variety: str = "regular", parent: str = "") -> None:
+        self.exchange.desk.cancel(variety, order_id, parent, self.session, self.exchange.now_ns)
+
+    def order(self, order_id: str) -> OrderState:
+        return self.exchange.book.orders[order_id]
+
+    def was(self, order_id: str) -> list[str]:
+        """Return what an order has been, in order."""
+        return statuses(self.exchange, order_id)
+
+    def refusal(self, variety: str = "regular", **fields: Any) -> KiteError:
+        """Place an order that is refused at once; return the error."""
+        with pytest.raises(KiteError) as error:
+            self.place(variety, **fields)
+        return error.value
 
 
 @contextlib.contextmanager

@@ -70,7 +70,7 @@ class Driven(NamedTuple):
 def driven(client: str, root: str, steps: list[dict[str, Any]], *, key: str, secret: str) -> Driven:
     """Let an official client ("python" or "node") go through steps against an exchange at `root`."""
     told = {"root": root, "api_key": key, "api_secret": secret, "steps": steps}
-    answer = asked_python("drive.py", told) if client == "python" else asked_node("drive.js", told)
+    answer = asked_python("drive.py", told) if client == "python" else asked_node("drive.cjs", told)
     return Driven(answer["steps"], answer["hooked"])
 
 

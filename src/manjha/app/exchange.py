@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from manjha.domain.bars import MINUTE
 from manjha.domain.errors import UsageError
-from manjha.domain.moments import TradingDay, at, parse_clock, parse_day
+from manjha.domain.moments import TradingDay, at, clock_ns, day_of, parse_clock, parse_day
 from manjha.exchange.accounts import App, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
-from manjha.exchange.sources import BarDays, DaySource
+from manjha.exchange.sources import BarDays, DaySource, RecordedDays
 from manjha.exchange.switches import switched
 from manjha.market.calendar import trading_days
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 API_KEY, API_SECRET = "simulated", "simulated-secret"
 """What a client logs in with unless others are given."""
+NOW = "now"
 HISTORY_DAYS = 45
 """Calendar days of the synthetic market before the first day that is traded."""
 
@@ -32,13 +34,16 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     """What `manjha exchange serve` is asked for.
 
     `day` is the first trading day ("" for the last one of the calendar that is not in the future), `days` how many
-    there are, `clock` the time it begins at. `speed` is times real time, 0 as fast as it goes; `paused` lets time pass
-    only by a client's word. `rules` are switched as `switches.switched` reads them.
+    there are, `clock` the time it begins at ("now" for the machine's). `speed` is times real time, 0 as fast as it
+    goes; `paused` lets time pass only by a client's word. `addresses` are further ones that orders may come from.
+
+    The market is the synthetic one, or has these `instruments` with their stored minute bars, or with recorded `ticks`,
+    a file each. `rules` are switched as `switches.switched` reads them.
     """
 
     day: str = ""
     days: int = 5
-    clock: str = "09:00"
+    clock: str = "09:15"
     seed: int = 7
     per_bar: int = 60
     speed: float = 1.0
@@ -47,26 +52,31 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = API_KEY
     api_secret: str = API_SECRET
     redirect_url: str = ""
+    addresses: Sequence[str] = ()
     auto_login: bool = False
     limits: bool = True
+    instruments: Sequence[str] = ()
+    ticks: Sequence[str] = ()
     rules: Mapping[str, str] = {}
 
 
-def exchange_app(settings: "Settings", words: ExchangeWords, today: TradingDay) -> "tuple[Starlette, Exchange]":
-    """Return the application of an exchange over the synthetic market, and the exchange.
+def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) -> "tuple[Starlette, Exchange]":
+    """Return the application of an exchange, and the exchange.
 
     Raises
     ------
     UsageError
-        A day on which nothing trades, or no calendar for it.
+        A day on which nothing trades, or no calendar for it; no stored bars, or a file that is too much or missing.
+    DataError
+        A file of ticks that cannot be read.
     """
     from manjha.app.bootstrap import market_rules
     from manjha.exchange.application import create_app
 
     rules = market_rules(settings)
-    days = days_asked(rules, words, today)
-    start_ns = at(days[0], parse_clock(words.clock))
-    exchange = found(_founding(rules, synthetic_days(rules, words, days), days, words), start_ns)
+    days = days_asked(rules, words, day_of(machine_ns))
+    start_ns = at(days[0], clock_ns(machine_ns) if words.clock == NOW else parse_clock(words.clock))
+    exchange = found(_founding(rules, _source(settings, rules, words, days), days, words), start_ns)
     clock = Time(exchange, time.monotonic_ns, start_ns, words.speed, stands=words.paused)
     return create_app(exchange, clock), exchange
 
@@ -87,6 +97,31 @@ def days_asked(rules: "MarketRules", words: ExchangeWords, today: TradingDay) ->
     return found_days
 
 
+def _source(settings: "Settings", rules: "MarketRules", words: ExchangeWords, days: Sequence[TradingDay]) -> DaySource:
+    """Return where the market's ticks come from."""
+    from pathlib import Path
+
+    from manjha.app.bootstrap import bar_store, instrument_book, tick_reader
+    from manjha.services.stored import load_bars
+
+    if words.ticks and len(words.ticks) != len(words.instruments):
+        raise UsageError(
+            f"--ticks expects a file for each of {len(words.instruments)} instruments, was given {len(words.ticks)}",
+            hint="Repeat --ticks in the order of --instrument.",
+        )
+    if not words.instruments:
+        return synthetic_days(rules, words, days)
+    book = instrument_book(settings)
+    listed = tuple(book.find(name, days[0]) for name in words.instruments)
+    if words.ticks:
+        read = tick_reader(rules, book)
+        pairs = zip(words.ticks, listed, strict=True)
+        return RecordedDays(listed, tuple(read(Path(file), one) for file, one in pairs))
+    store, span = bar_store(settings), (TradingDay(days[0] - HISTORY_DAYS), days[-1])
+    bars = {one.id: load_bars(store, one, MINUTE, span) for one in listed}
+    return BarDays(listed, bars, words.seed, words.per_bar)
+
+
 def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[TradingDay]) -> DaySource:
     """Return the synthetic market of some days, with a history before them."""
     spec = default_spec(words.seed, TradingDay(days[0] - HISTORY_DAYS), days[-1])
@@ -96,6 +131,7 @@ def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[Tr
 
 def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
     app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
+    app = msgspec.structs.replace(app, addresses=(*app.addresses, *words.addresses))
     users = [User(user_id=name, name=f"{name} (simulated)") for name in words.users or ("SIM001",)]
     return Founding(
         rules, source, days, [app], users, words.seed, switched(words.rules), limits=words.limits,

@@ -9,6 +9,7 @@ from manjha.domain.money import RUPEE, Cash
 EXCHANGES = ("BFO", "MCX", "NSE", "CDS", "BSE", "BCD", "MF", "NFO")
 PRODUCTS = ("CNC", "NRML", "MIS", "MTF", "CO")
 ORDER_TYPES = ("MARKET", "LIMIT", "SL", "SL-M")
+_NEVER = "1970-01-01 00:00:00"
 
 
 class Plan(StrEnum):
@@ -73,7 +74,7 @@ def full_profile(user: User) -> dict[str, object]:
         "dp_ids": ["0000000000000000"],
         "pan": "*000S",
         "tags": [],
-        "password_timestamp": "1970-01-01 00:00:00",
-        "twofa_timestamp": "1970-01-01 00:00:00",
+        "password_timestamp": _NEVER,
+        "twofa_timestamp": _NEVER,
         "meta": {"poa": "physical" if user.demat_consent == "physical" else "", "silo": "", "account_blocks": []},
     }

@@ -26,7 +26,7 @@ from manjha.exchange.streams import Streams
 JSON = "application/json"
 LOOK_S = 0.02
 """How often time is brought along where nobody asks."""
-_GZIP_FROM = 1_000
+_GZIP_FROM = 500
 
 Chore: TypeAlias = Callable[[], Awaitable[None]]
 """Runs beside the requests for as long as the exchange is served."""

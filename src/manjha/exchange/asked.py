@@ -66,6 +66,9 @@ def new_terms(order: OrderState, form: Form) -> Terms:
     """Return an order's terms with what a form changes of them. Raises `KiteError` for what cannot be read."""
     now, unit = order.terms, order.listed.unit
     kind = _one_of(OrderType, form.get("order_type") or str(now.kind), "order_type")
+    validity = _one_of(Validity, form.get("validity") or str(now.validity), "validity")
+    if validity is Validity.TTL and now.validity is not Validity.TTL:
+        raise bad_input("Invalid `validity`: an order cannot be changed to TTL.")
     price = price_of(form, "price") or now.price
     trigger = price_of(form, "trigger_price") or now.trigger
     return Terms(
@@ -73,7 +76,7 @@ def new_terms(order: OrderState, form: Form) -> Terms:
         qty=quantity(form, unit) if form.get("quantity") else now.qty,
         price=price if kind in (OrderType.LIMIT, OrderType.SL) else 0,
         trigger=trigger if _has_trigger("", kind) or (order.variety == "co" and now.trigger) else 0,
-        validity=_one_of(Validity, form.get("validity") or str(now.validity), "validity"),
+        validity=validity,
         disclosed=whole_of(form, "disclosed_quantity") * unit if form.get("disclosed_quantity") else now.disclosed,
         protection=protection(form) or now.protection,
     )

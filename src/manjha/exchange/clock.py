@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from manjha.domain.errors import InvariantBroken
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.exchange.exchange import Exchange
 
@@ -14,8 +15,9 @@ STEP_NS = SECOND_NS
 class Time:
     """Brings an exchange to where its time stands: `speed` times real time from `start_ns` on.
 
-    With speed `FASTEST` each call goes a step on to what happens next; with `stands` only a client's word lets time
-    pass. Time that a client let pass counts beside.
+    With speed `FASTEST` each step goes on to what happens next; with `stands` only a client's word lets time pass. Time
+    that a client let pass counts beside. Once the exchange has broken down while time came along, nothing goes on: what
+    it would show then is not the exchange any more.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class Time:
         # In thousandths, so that moments stay whole numbers.
         self._thousandths = round(speed * 1000)
         self._stands = stands
+        self._is_broken = False
 
     @property
     def is_fastest(self) -> bool:
@@ -34,16 +37,30 @@ class Time:
         return self._thousandths == FASTEST and not self._stands
 
     def bring(self) -> None:
-        """Bring the exchange to now; at the fastest time that is where it is."""
-        if not self._stands and not self.is_fastest:
-            passed = (self.mono_ns() - self._began_ns) * self._thousandths // 1000
-            self._exchange.advance(TsNs(self._start_ns + passed + self._exchange.leapt_ns))
+        """Bring the exchange to now; at the fastest time that is where it is. Raises what breaks it, then for good."""
+        if self._stands or self.is_fastest:
+            self._check()
+            return
+        passed = (self.mono_ns() - self._began_ns) * self._thousandths // 1000
+        self._advance(self._start_ns + passed + self._exchange.leapt_ns)
 
     def step(self) -> bool:
         """At the fastest time: go on to what happens next, and a second further. False where nothing is to come."""
-        exchange = self._exchange
-        next_ns = exchange.next_ns()
+        next_ns = self._exchange.next_ns()
         if next_ns is None:
             return False
-        exchange.advance(TsNs(next_ns + STEP_NS))
+        self._advance(next_ns + STEP_NS)
         return True
+
+    def _advance(self, now_ns: int) -> None:
+        self._check()
+        self._is_broken = True
+        self._exchange.advance(TsNs(now_ns))
+        self._is_broken = False
+
+    def _check(self) -> None:
+        if self._is_broken:
+            raise InvariantBroken(
+                "the exchange has broken down while its time came along",
+                hint="See its log for what broke, and start it anew.",
+            )

@@ -35,7 +35,7 @@ class Desk:
 
     # ---- place
 
-    def place(self, variety: str, form: asked.Form, session: Session, now_ns: TsNs) -> dict[str, Any]:
+    def place(self, variety: str, form: asked.Form, session: Session, now_ns: TsNs) -> Any:
         """Take an order; return what the answer carries. Raises `KiteError`."""
         asked.check_variety(variety)
         if variety == "auction":
@@ -58,8 +58,8 @@ class Desk:
             self._passage.start(order, now_ns)
         return order.order_id
 
-    def _sliced(self, ticket: Ticket, now_ns: TsNs) -> dict[str, Any]:
-        """Split an order above the freeze limit; each slice fares by itself."""
+    def _sliced(self, ticket: Ticket, now_ns: TsNs) -> Any:
+        """Split an order above the freeze limit; each slice fares by itself. Two shapes are on record (2.3.7)."""
         parent = self._book.order_id(now_ns)
         most, left = freeze_of(ticket.listed), ticket.terms.qty
         children: list[dict[str, Any]] = []
@@ -81,7 +81,8 @@ class Desk:
                     "data": None,
                 }
                 children.append({"error": error})
-        return {"order_id": parent, "children": children}
+        is_flat = self._checks.switches.holds(Rule.FLAT_AUTOSLICE, self._market.day)
+        return children if is_flat else {"order_id": parent, "children": children}
 
     def _count(self, user_id: str) -> None:
         """Count a request to place an order: refused ones count as well."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 class Kind(StrEnum):
     """The names of errors on the wire; official clients choose their exception by them."""
 
-    TOKEN = "TokenException"  # noqa: S105 - a name of an error
+    TOKEN = "TokenException"  # noqa: S105 - a name of an error  # nosec B105
     PERMISSION = "PermissionException"
     USER = "UserException"
     INPUT = "InputException"

@@ -17,6 +17,8 @@ COLUMNS = (
     "instrument_token", "exchange_token", "tradingsymbol", "name", "last_price", "expiry", "strike", "tick_size",
     "lot_size", "instrument_type", "segment", "exchange",
 )  # fmt: skip
+KNOWN_TOKENS = {"NSE:NIFTY 50": 256_265, "NSE:NIFTY BANK": 260_105, "BSE:SENSEX": 265}
+"""Tokens that people write into their programs, by key."""
 _LOTS = (Exchange.CDS, Exchange.BCD, Exchange.MCX)
 # Tokens stay below 2**31, which some clients read as signed.
 _EXCHANGE_TOKENS = 2**23 - 1
@@ -56,7 +58,7 @@ class Listing:
     """All instruments of a day, found by key, token or id."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
-        taken: set[int] = set()
+        taken = set(KNOWN_TOKENS.values())
         self.all: list[Listed] = []
         # In one order, so that the same instruments have the same tokens on every machine.
         for instrument in sorted(instruments, key=lambda one: one.id):
@@ -87,12 +89,13 @@ def _listed(instrument: Instrument, taken: set[int]) -> Listed:
     number = int.from_bytes(digest[:4]) % _EXCHANGE_TOKENS + 1
     while number * 256 + code in taken:
         number = number % _EXCHANGE_TOKENS + 1
+    token = KNOWN_TOKENS.get(instrument.display, number * 256 + code)
     kind, segment = "EQ", INDICES if is_index else str(instrument.exchange)
     if instrument.is_derivative:
         kind = "FUT" if instrument.kind is Kind.FUTURE else str(instrument.right)
         segment = f"{instrument.exchange}-{'FUT' if kind == 'FUT' else 'OPT'}"
     unit = instrument.multiplier if instrument.exchange in _LOTS else 1
-    return Listed(instrument, number * 256 + code, segment, kind, unit)
+    return Listed(instrument, token, segment, kind, unit)
 
 
 def _row(listed: Listed) -> tuple[str, ...]:

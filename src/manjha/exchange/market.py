@@ -1,5 +1,6 @@
 """The one market that all accounts share: ticks come in, the venue matches, and each instrument has its standing."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -64,6 +65,35 @@ class Standing(msgspec.Struct, gc=False):
             self.turnover += px * tick.volume
 
 
+class RecentTrades:
+    """What an instrument traded in the last 30 s: limit price protection refers to its average price."""
+
+    __slots__ = ("_qty", "_trades", "_value")
+
+    def __init__(self) -> None:
+        self._trades: deque[tuple[int, int, int]] = deque()
+        self._qty = self._value = 0
+
+    def add(self, tick: Tick) -> None:
+        """Count a trade."""
+        self._forget(tick.ts_ns)
+        self._trades.append((tick.ts_ns, tick.px, tick.volume))
+        self._qty += tick.volume
+        self._value += tick.px * tick.volume
+
+    def average(self, now_ns: int) -> int:
+        """Return the average price up to a moment; 0 where nothing traded."""
+        self._forget(now_ns)
+        return self._value // self._qty if self._qty else 0
+
+    def _forget(self, now_ns: int) -> None:
+        trades = self._trades
+        while trades and now_ns - trades[0][0] > REFERENCE_NS:
+            _, px, qty = trades.popleft()
+            self._qty -= qty
+            self._value -= px * qty
+
+
 class Market:
     """The market of the day. Times are moments of the exchange's own clock."""
 
@@ -74,6 +104,7 @@ class Market:
         bands = {one.id: fraction for one in source.instruments if (fraction := band_fraction(one))}
         self.venue = TickVenue(source.instruments, VenueModels(rules=fills or FillRules(), bands=bands))
         self.standings = {one.id: Standing() for one in source.instruments}
+        self._recent = {one.id: RecentTrades() for one in source.instruments if one.is_derivative}
         self.sessions: dict[InstrumentId, Session] = {}
         self.today: Mapping[InstrumentId, DayRules] = {}
         self.day = TradingDay(-1)
@@ -85,7 +116,9 @@ class Market:
     def begin_day(self, day: TradingDay) -> None:
         """Lay out a day: sessions, previous closes, circuit limits, and its ticks from the start."""
         self.day = day
-        trading = [one for one in self.source.instruments if _trades(self.rules, one, day)]
+        listed = [one for one in self.source.instruments if one.expiry is None or one.expiry >= day]
+        self.listing = Listing(listed)
+        trading = [one for one in listed if is_trading_day(self.rules, day, one.exchange)]
         self.sessions = {one.id: session(self.rules, one, day) for one in trading}
         calendar = CalendarSessions(self.rules, 0)
         self.today = {one.id: calendar.rules_of(one, day) for one in trading}
@@ -136,13 +169,23 @@ class Market:
         assert tick is not None  # noqa: S101 - by the contract
         self._next = next(self._ticks, None)
         self.standings[tick.instrument].take(tick)
+        recent = self._recent.get(tick.instrument)
+        if recent is not None:
+            recent.add(tick)
         return tick, self.venue.on_tick(tick)
+
+    def reference(self, instrument: InstrumentId, now_ns: int) -> int:
+        """Return what limit price protection refers to, in 1e-4 rupee: the average of 30 s, else the last price."""
+        recent = self._recent.get(instrument)
+        return (recent.average(now_ns) if recent is not None else 0) or self.standings[instrument].last
 
     # ---- orders
 
     def submit(self, order: Order, now_ns: TsNs) -> Sequence[Event]:
         """Hand an order to the venue. What a client sends has no gate of ours before it: this is the other side."""
-        return self.venue.submit(Approved(SubmitOrder(order)), now_ns)
+        events = self.venue.submit(Approved(SubmitOrder(order)), now_ns)
+        self._of_the_day(order)
+        return events
 
     def modify(self, order_id: str, qty: int, limit: int, trigger: int, now_ns: TsNs) -> Sequence[Event]:
         """Give a resting order new terms; no event where it does not rest any more."""
@@ -156,6 +199,17 @@ class Market:
         """Let a resting order rest again on other terms; it loses its place in the queue."""
         self.cancel(order.id, now_ns)
         self.venue.rest_again(order, left, now_ns)
+        self._of_the_day(order)
+
+    def _of_the_day(self, order: Order) -> None:
+        """Let an order of the closing auction take part in it, and end with the day as all others.
+
+        In a run of ours what is asked for after continuous trading waits for the next day; here a client asks for it
+        in the auction's own phase, or it would have been refused.
+        """
+        resting, today = self.venue.books[order.instrument].orders.get(order.id), self.today.get(order.instrument)
+        if resting is not None and today is not None:
+            resting.since_ns = min(resting.since_ns, today.close_ns - 1)
 
     def is_triggered(self, instrument: InstrumentId, order_id: str) -> bool:
         """Tell whether a resting stop has been triggered and rests as a limit order now."""
@@ -172,7 +226,3 @@ def band_fraction(one: Instrument) -> int:
 
 def _end(one: DayRules) -> int:
     return one.auction_end_ns or one.close_ns
-
-
-def _trades(rules: MarketRules, one: Instrument, day: TradingDay) -> bool:
-    return is_trading_day(rules, day, one.exchange) and (one.expiry is None or one.expiry >= day)

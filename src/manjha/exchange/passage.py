@@ -179,13 +179,13 @@ class Passage:
         self._later(Stage.ARRIVE, order, now_ns + self._pace.exchange_ns)
 
     def _arrive(self, order: OrderState, now_ns: TsNs) -> None:
-        refusal = self._not_now(order, now_ns)
+        refusal = self._not_now(order, order.terms, now_ns)
         if refusal:
             self.end(order, Status.REJECTED, now_ns, refusal.partition(" : ")[2], refusal)
             return
         order.exchange_order_id = self._book.exchange_id(order.listed.exchange)
         order.exchange_ns = order.updated_ns = now_ns
-        if breach := self._beyond_protection(order, order.terms):
+        if breach := self._beyond_protection(order, order.terms, now_ns):
             self.end(order, Status.CANCELLED, now_ns, breach, breach)
             return
         for event in self._market.submit(order.domain_order(now_ns, order.terms.price), now_ns):
@@ -206,7 +206,11 @@ class Passage:
     def _modify_arrives(self, order: OrderState, now_ns: TsNs) -> None:
         assert order.pending is not None  # noqa: S101 - a change is in flight
         terms, order.pending = self._shown(order, order.pending), None
-        refusal = self._beyond_protection(order, terms) or self._changed(order, terms, now_ns)
+        refusal = (
+            self._not_now(order, terms, now_ns)
+            or self._beyond_protection(order, terms, now_ns)
+            or self._changed(order, terms, now_ns)
+        )
         order.exchange_ns = order.updated_ns = now_ns
         if refusal:
             order.message = order.raw = f"16346 : Order cannot be modified: {refusal}"
@@ -286,22 +290,27 @@ class Passage:
         kind = OrderType.SL if terms.kind is OrderType.SL_M else OrderType.LIMIT
         return msgspec.structs.replace(terms, kind=kind, price=limit)
 
-    def _not_now(self, order: OrderState, now_ns: TsNs) -> str:
-        """Say why the exchange takes no such order now; empty when it does."""
+    def _not_now(self, order: OrderState, terms: Terms, now_ns: TsNs) -> str:
+        """Say why the exchange takes no such order, or change of one, now; empty when it does."""
         phase = phase_of(self._market.sessions.get(order.listed.id), now_ns)
         if phase in (Phase.CLOSED, Phase.BLOCKED):
             return NOT_OPEN
-        if phase is Phase.AUCTION and order.terms.kind in _STOPS:
+        if phase is Phase.AUCTION and terms.kind in _STOPS:
             return NOT_ALLOWED
         return ""
 
-    def _beyond_protection(self, order: OrderState, terms: Terms) -> str:
+    def _beyond_protection(self, order: OrderState, terms: Terms, now_ns: TsNs) -> str:
         """Say that a price is outside limit price protection; empty when it is inside or there is none."""
         market, one = self._market, order.listed.instrument
-        last = market.standings[order.listed.id].last
-        if not last or not terms.price or terms.trigger or not self._switches.holds(Rule.PRICE_PROTECTION, market.day):
+        reference = market.reference(order.listed.id, now_ns)
+        if (
+            not reference
+            or not terms.price
+            or terms.trigger
+            or not self._switches.holds(Rule.PRICE_PROTECTION, market.day)
+        ):
             return ""
-        allowed = protection_band(market.rules, one, market.day, last)
+        allowed = protection_band(market.rules, one, market.day, reference)
         if allowed is None or allowed.low <= terms.price <= allowed.high:
             return ""
         aggressive = terms.price > allowed.high if order.side > 0 else terms.price < allowed.low

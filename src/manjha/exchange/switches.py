@@ -33,6 +33,7 @@ class Rule(StrEnum):
     STOP_NEEDS_PRICES = "stop-needs-prices"
     ORDERS_A_DAY = "orders-a-day"
     MODIFICATIONS = "modifications"
+    FLAT_AUTOSLICE = "flat-autoslice"
 
 
 _BEGAN = {
@@ -41,6 +42,7 @@ _BEGAN = {
     Rule.PRICE_PROTECTION: parse_day("2022-10-31"),
     Rule.CLOSING_AUCTION: parse_day("2026-08-03"),
     Rule.NO_IOC_MCX: parse_day("2026-04-01"),
+    Rule.FLAT_AUTOSLICE: OFF,
 }
 SINCE: Mapping[Rule, TradingDay] = MappingProxyType(dict.fromkeys(Rule, ALWAYS) | _BEGAN)
 """From which day a rule holds (fact sheet 1.7, 2.3, 8.2)."""

@@ -1,6 +1,7 @@
 """Call methods of the official Python client one after another; a list of steps in, what each gave out.
 
-A step is {"call": method, "args": [...], "kwargs": {...}}, {"advance": seconds}, {"login": user} or {"set": attributes}.
+A step is {"call": method, "args": [...], "kwargs": {...}}, {"advance": seconds}, {"login": user}, {"token": access token}
+or, for what the client has no method for, {"http": [method, path, form]} with the client's session.
 An argument {"$": [step, key, ...]} is taken from what an earlier step gave.
 """
 
@@ -49,10 +50,13 @@ def done(step):
         return login(step["login"])
     if "advance" in step:
         return requests.post(root + "/simulation/advance", data={"seconds": step["advance"]}).json()["data"]
-    if "set" in step:
-        for name, value in step["set"].items():
-            setattr(kite, name, filled(value))
-        return None
+    if "token" in step:
+        return kite.set_access_token(filled(step["token"]))
+    if "http" in step:
+        method, path, form = filled(step["http"])
+        path = "".join(path)
+        headers = {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
+        return requests.request(method, root + path, data=form, headers=headers).json()["data"]
     method = getattr(kite, step["call"])
     return method(*filled(step.get("args", [])), **filled(step.get("kwargs", {})))
 

@@ -21,17 +21,26 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
     day: Annotated[str, typer.Option("--day", help="First trading day; today or the last one before.")] = "",
     days: Annotated[int, typer.Option("--days", min=1, max=60, help="How many trading days there are.")] = 5,
-    clock: Annotated[str, typer.Option("--at", help="Time of day that it begins at, IST.")] = "09:00",
+    clock: Annotated[str, typer.Option("--at", help="Time of day that it begins at, IST; or now.")] = "09:15",
     speed: Annotated[float, typer.Option("--speed", min=0, help="Times real time; 0 is as fast as it goes.")] = 1.0,
     paused: Annotated[bool, typer.Option("--paused", help="Time passes by POST /simulation/advance alone.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Another seed is another market.")] = 7,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", min=4, max=1000, help="Ticks a minute.")] = 60,
+    instrument: Annotated[
+        list[str] | None, typer.Option("--instrument", help="Trade its stored minute bars; may be repeated.")
+    ] = None,
+    ticks: Annotated[
+        list[str] | None, typer.Option("--ticks", help="Recorded ticks of each --instrument, a file each.")
+    ] = None,
     user: Annotated[list[str] | None, typer.Option("--user", help="Who can log in; may be repeated.")] = None,
     api_key: Annotated[str, typer.Option("--api-key", help="Of the app.")] = "simulated",
     api_secret: Annotated[
         str, typer.Option("--api-secret", help="Of the app; it protects nothing.")
     ] = "simulated-secret",  # noqa: S107 - no secret
     redirect_url: Annotated[str, typer.Option("--redirect-url", help="Where a login ends.")] = "",
+    address: Annotated[
+        list[str] | None, typer.Option("--address", help="A further address that orders may come from.")
+    ] = None,
     auto_login: Annotated[bool, typer.Option("--auto-login", help="Log in without the form.")] = False,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Without rate limits.")] = False,
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
@@ -42,7 +51,7 @@ def serve(
     from manjha.app.exchange import ExchangeWords, exchange_app
     from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
-    from manjha.domain.moments import day_of, format_ts
+    from manjha.domain.moments import format_ts
     from manjha.exchange.serving import listening, server_of
 
     pairs = [text.partition("=") for text in rule or ()]
@@ -51,9 +60,11 @@ def serve(
     words = ExchangeWords(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
-        auto_login=auto_login, limits=not no_limits, rules={name: word for name, _, word in pairs},
+        auto_login=auto_login, limits=not no_limits, instruments=tuple(instrument or ()), ticks=tuple(ticks or ()),
+        addresses=tuple(address or ()),
+        rules={name: word for name, _, word in pairs},
     )  # fmt: skip
-    served, made = exchange_app(load_settings(), words, day_of(system_clock().now_ns()))
+    served, made = exchange_app(load_settings(), words, system_clock().now_ns())
     listener = listening(host, port)
     root = f"http://{host}:{listener.getsockname()[1]}"
     say(

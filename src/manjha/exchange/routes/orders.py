@@ -8,7 +8,7 @@ from manjha.exchange.exchange import Exchange
 from manjha.exchange.limits import RateClass
 
 
-def place(exchange: Exchange, call: Call) -> dict[str, Any] | Answer:
+def place(exchange: Exchange, call: Call) -> Any:
     """Take an order."""
     if moved := _lower_case(call):
         return moved

@@ -33,7 +33,14 @@ async function login(user) {
 async function done(step) {
   if ("login" in step) return login(step.login);
   if ("advance" in step) return (await (await posted("/simulation/advance", { seconds: step.advance })).json()).data;
-  if ("set" in step) { kite.setAccessToken(filled(step.set.access_token)); return null; }
+  if ("token" in step) { kite.setAccessToken(filled(step.token)); return null; }
+  if ("http" in step) {
+    const [method, parts, form] = filled(step.http);
+    const path = [parts].flat().join("");
+    const headers = { Authorization: `token ${kite.api_key}:${kite.access_token}` };
+    const body = method === "GET" ? undefined : new URLSearchParams(form);
+    return (await (await fetch(told.root + path, { method, headers, body })).json()).data;
+  }
   return kite[step.call](...filled(step.args || []));
 }
 
