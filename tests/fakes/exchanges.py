@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs, at, parse_clock, parse_day
-from manjha.domain.money import format_px
-from manjha.exchange.accounts import App, Plan, User
+from manjha.domain.money import RUPEE, Cash, format_px
+from manjha.exchange.accounts import App, Owned, Plan, User
 from manjha.exchange.application import create_app
 from manjha.exchange.clock import Time
 from manjha.exchange.errors import KiteError
@@ -29,7 +29,11 @@ DAY = "2026-11-26"
 KEY, SECRET = "key", "sec"
 APP = App(api_key=KEY, api_secret=SECRET, redirect_url="http://127.0.0.1:1/landed?from=kite")
 FREE_APP = App(api_key="free", api_secret=SECRET, plan=Plan.PERSONAL, number=2)
-USERS = (User(user_id="AB1234", name="Asha Bose"), User(user_id="CD5678"))
+RICH = Cash(1_000_00_00_000 * RUPEE)
+USERS = (User(user_id="AB1234", name="Asha Bose", cash=RICH), User(user_id="CD5678", cash=RICH))
+"""They can pay for anything, and by the usual rules sell what they do not have."""
+OWNED = (Owned("NSE", "PATANG", 100, 2_000 * RUPEE), Owned("NSE", "MANJHA", 40, 1_400 * RUPEE))
+OWNERS = tuple(msgspec.structs.replace(user, holdings=OWNED) for user in USERS)
 
 
 @cache
@@ -52,7 +56,14 @@ def an_exchange(
     """Found an exchange and bring it to a time of its first day."""
     made, days = synthetic(day)
     founding = Founding(
-        shipped_rules(), source or made, days, [APP, FREE_APP], USERS, 7, switched(rules or {}), limits=False
+        shipped_rules(),
+        source or made,
+        days,
+        [APP, FREE_APP],
+        USERS,
+        7,
+        switched({"holdings": "off", **(rules or {})}),
+        limits=False,
     )._replace(**changes)
     return found(founding, at(days[0], parse_clock(clock)))
 

@@ -22,9 +22,13 @@ def shape_of(value: Any) -> Any:
 def merged(shapes: list[Any]) -> Any:
     """Return what rows have in common: fields of some rows only are marked, kinds of one field are gathered."""
     first = shapes[0]
-    if all(isinstance(shape, dict) for shape in shapes):
-        names = dict.fromkeys(name for shape in shapes for name in shape)
-        return {name: merged([shape[name] for shape in shapes if name in shape]) for name in names}
+    solid = [shape for shape in shapes if shape != "null"]
+    if solid and all(isinstance(shape, dict) for shape in solid):
+        names = dict.fromkeys(name for shape in solid for name in shape)
+        return {name: merged([shape[name] for shape in solid if name in shape]) for name in names}
+    if solid and all(isinstance(shape, list) for shape in solid):
+        inner = [part for shape in solid for part in shape]
+        return [merged(inner)] if inner else []
     kinds = [shape for shape in shapes if shape != first]
     return first if not kinds else "|".join(sorted({part for shape in shapes for part in str(shape).split("|")}))
 

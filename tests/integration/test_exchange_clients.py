@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import shared_folder
-from tests.fakes.exchanges import APP, KEY, SECRET, Trader, an_exchange, on_a_socket, replaced
+from tests.fakes.exchanges import APP, KEY, OWNERS, SECRET, Trader, an_exchange, on_a_socket, replaced
 from tests.fakes.wire_shapes import differences, sample
 from tests.official.clients import Driven, driven
-from tests.official.stories import PAGE, TOPICS, Step, page, prices_of
+from tests.official.steps import Step
+from tests.official.stories import PAGE, TOPICS, page, prices_of
 
 # What a simulated exchange has no use for, or older samples lack; every other difference is a fault.
 KNOWN = {
@@ -21,7 +22,7 @@ KNOWN = {
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("client", ["python", "node"])
 def test_client_lives_its_story(client: str, topic: str) -> None:
-    exchange = an_exchange(TOPICS[topic].clock, apps=replaced(APP, refreshes=True))
+    exchange = an_exchange(TOPICS[topic].clock, apps=replaced(APP, refreshes=True), users=OWNERS)
     steps = list(TOPICS[topic].story(prices_of(Trader(exchange))))
     with on_a_socket(exchange) as root:
         told = driven(client, root, [_plain(step, client) for step in steps], key=KEY, secret=SECRET)

@@ -38,12 +38,23 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 1
 
 
+class Owned(msgspec.Struct, frozen=True):
+    """Shares that a user has from before the first day: `qty` of them, bought at `px` (1e-4 rupee)."""
+
+    exchange: str
+    symbol: str
+    qty: int
+    px: int
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A client of the broker; `cash` is what the account has at the start, in 1e-4 rupee."""
+    """A client of the broker. `cash` and `commodity_cash` are what its two ledgers have at the start, in 1e-4 rupee."""
 
     user_id: str
     name: str = ""
     cash: Cash = Cash(10_00_000 * RUPEE)
+    commodity_cash: Cash = Cash(10_00_000 * RUPEE)
+    holdings: tuple[Owned, ...] = ()
     demat_consent: str = "consent"
 
 

@@ -88,7 +88,7 @@ def _call(request: Request, body: bytes, mono_ns: int) -> Call:
         path=scope["path_params"],
         query=parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {},
         form=form,
-        body=body if is_json else b"",
+        body=body,
         authorization=request.headers.get("authorization", ""),
         address=scope["client"][0] if scope.get("client") else "",
         mono_ns=mono_ns,

@@ -31,8 +31,8 @@ def ticket(variety: str, form: Form, session: Session, listing: Listing) -> Tick
     side = text_of(form, "transaction_type")
     if side not in Side.__members__:
         raise bad_input("Invalid `transaction_type`.")
-    kind = _one_of(OrderType, text_of(form, "order_type"), "order_type")
-    validity = _one_of(Validity, form.get("validity") or "DAY", "validity")
+    kind = one_of(OrderType, text_of(form, "order_type"), "order_type")
+    validity = one_of(Validity, form.get("validity") or "DAY", "validity")
     tag = form.get("tag", "")
     if len(tag) > TAG_MAX:
         raise bad_input(f"Invalid `tag`: at most {TAG_MAX} characters are allowed.")
@@ -52,7 +52,7 @@ def ticket(variety: str, form: Form, session: Session, listing: Listing) -> Tick
         variety=variety,
         listed=listed,
         side=Side[side],
-        product=_one_of(Product, text_of(form, "product"), "product"),
+        product=one_of(Product, text_of(form, "product"), "product"),
         terms=terms,
         ttl_minutes=whole_of(form, "validity_ttl") if validity is Validity.TTL else 0,
         legs=whole_of(form, "iceberg_legs"),
@@ -65,8 +65,8 @@ def ticket(variety: str, form: Form, session: Session, listing: Listing) -> Tick
 def new_terms(order: OrderState, form: Form) -> Terms:
     """Return an order's terms with what a form changes of them. Raises `KiteError` for what cannot be read."""
     now, unit = order.terms, order.listed.unit
-    kind = _one_of(OrderType, form.get("order_type") or str(now.kind), "order_type")
-    validity = _one_of(Validity, form.get("validity") or str(now.validity), "validity")
+    kind = one_of(OrderType, form.get("order_type") or str(now.kind), "order_type")
+    validity = one_of(Validity, form.get("validity") or str(now.validity), "validity")
     if validity is Validity.TTL and now.validity is not Validity.TTL:
         raise bad_input("Invalid `validity`: an order cannot be changed to TTL.")
     price = price_of(form, "price") or now.price
@@ -121,7 +121,8 @@ def _has_trigger(variety: str, kind: OrderType) -> bool:
     return variety == "co" or kind in (OrderType.SL, OrderType.SL_M)
 
 
-def _one_of(words: type[E], text: str, name: str) -> E:
+def one_of(words: type[E], text: str, name: str) -> E:
+    """Return the word that a field names. Raises `KiteError`."""
     try:
         return words(text)
     except ValueError:

@@ -14,7 +14,7 @@ from manjha.exchange.switches import Rule
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request. `query` has every value of a name, `form` the last one; `body` is the JSON of the three JSON calls.
+    """One request. `query` has every value of a name, `form` the last one; `body` is all that was sent.
 
     `path` are the variable parts of the address. `address` is where it came from; `mono_ns` is the caller's time.
     """

@@ -1,5 +1,7 @@
 """What is refused before an order gets an id: the broker's pre-check, with the texts of fact sheet 2.3 and 3.5."""
 
+from typing import TYPE_CHECKING
+
 from manjha.domain.instrument import Asset, Exchange, Kind
 from manjha.domain.moments import TsNs, clock_ns
 from manjha.domain.money import RUPEE, divide, format_px
@@ -14,6 +16,9 @@ from manjha.exchange.switches import Rule, Switches
 from manjha.market.bands import automatic_protection, band_high, band_low
 from manjha.market.sessions import square_off_ns
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _CASH = (Exchange.NSE, Exchange.BSE)
 LARGEST_CASH_ORDER = 100_000
 SLICES_MAX = 10
@@ -27,11 +32,12 @@ _NANO_A_PERCENT = 10_000_000
 
 
 class Checks:
-    """The pre-check over one market and the rules that hold today."""
+    """The pre-check over one market and the rules that hold today; `further` are checks of other parts."""
 
     def __init__(self, market: Market, switches: Switches) -> None:
         self._market = market
         self.switches = switches
+        self.further: list[Callable[[Ticket], None]] = []
 
     def place(self, ticket: Ticket, now_ns: TsNs) -> None:
         """Raise `KiteError` for an order that the broker does not take."""
@@ -44,6 +50,8 @@ class Checks:
             self._cover(ticket)
         elif ticket.terms.kind in _STOPS:
             self._stop_side(ticket.listed, ticket.side, ticket.terms)
+        for check in self.further:
+            check(ticket)
 
     def terms(self, listed: Listed, side: Side, terms: Terms) -> None:
         """Raise `KiteError` for terms that no order of an instrument can have, new or changed."""

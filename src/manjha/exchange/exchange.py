@@ -8,10 +8,14 @@ from manjha.domain.moments import TradingDay, TsNs, at
 from manjha.domain.ticks import Tick
 from manjha.exchange.accounts import App, User
 from manjha.exchange.agenda import NEVER, Agenda, AuctionDue, CloseDue, DayDue
+from manjha.exchange.alerts import Alerts
 from manjha.exchange.book import DayBook
+from manjha.exchange.broker import Broker
+from manjha.exchange.candles import Candles
 from manjha.exchange.checks import Checks
 from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
+from manjha.exchange.gtts import Gtts
 from manjha.exchange.limits import RateLimits
 from manjha.exchange.market import Market
 from manjha.exchange.passage import Pace, Passage
@@ -68,9 +72,9 @@ class Exchange:
         self.sessions = Sessions(self.apps, self.users, founding.seed, self.hearers.tell)
         self.market = Market(founding.rules, founding.source, founding.fills)
         self.book = DayBook(self.hearers)
-        checks = Checks(self.market, founding.switches)
-        self.passage = Passage(self.market, self.book, self.agenda, self.hearers, checks, founding.pace)
-        self.desk = Desk(self.market, self.book, self.passage, checks)
+        self.checks = Checks(self.market, founding.switches)
+        self.passage = Passage(self.market, self.book, self.agenda, self.hearers, self.checks, founding.pace)
+        self.desk = Desk(self.market, self.book, self.passage, self.checks)
         self.hearers.add(self.desk.varieties.hear)
         self.tick_hearers: list[TickHearer] = []
         self.now_ns = TsNs(0)
@@ -79,6 +83,10 @@ class Exchange:
         self.agenda.on(DayDue, self._day_begins)
         self.agenda.on(AuctionDue, self._auctions_end)
         self.agenda.on(CloseDue, self._instruments_close)
+        self.broker = Broker(self)
+        self.candles = Candles(self)
+        self.gtts = Gtts(self)
+        self.alerts = Alerts(self)
         for day in founding.days:
             self.agenda.put(at(day, DAY_STARTS), DayDue(day))
 

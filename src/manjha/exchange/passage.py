@@ -62,6 +62,7 @@ class Passage:
         self._checks, self._pace = checks, pace
         self._switches: Switches = checks.switches
         self.risk: list[RiskCheck] = []
+        self.change_checks: list[Callable[[OrderState, Terms], None]] = []
         self.link_up = True
         self.held: list[OrderDue] = []
         self.stops: dict[InstrumentId, list[str]] = {}
@@ -89,7 +90,9 @@ class Passage:
         self._later(Stage.RELEASE, order, release_ns)
 
     def change(self, order: OrderState, terms: Terms, now_ns: TsNs) -> None:
-        """Send new terms of a resting order on their way."""
+        """Send new terms of a resting order on their way. Raises `KiteError` where a check of `change_checks` does."""
+        for check in self.change_checks:
+            check(order, terms)
         order.resting_as, order.pending = order.status, terms
         order.modifications += 1
         order.is_modified = True

@@ -1,18 +1,21 @@
 """Where the market's ticks come from: made inside bars by chance of a seed, or recorded."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 import numpy as np
 
-from manjha.domain.bars import BarColumns
+from manjha.domain.bars import Bar, BarColumns
 from manjha.domain.instrument import Instrument, InstrumentId
-from manjha.domain.moments import TradingDay, TsNs, at
+from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, at
 from manjha.domain.money import Px, Qty
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import first_bars
 from manjha.simulator.synthetic import ticks_within
+
+COLUMNS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
+"""Columns of bars, in the order of a `Bar`."""
 
 
 class DaySource(Protocol):
@@ -29,6 +32,10 @@ class DaySource(Protocol):
 
     def ticks(self, day: TradingDay) -> Iterator[Tick]:
         """Return a day's ticks of all instruments in the order of time."""
+        ...
+
+    def minutes(self, name: InstrumentId, first: TradingDay, last: TradingDay) -> Iterator[Bar]:
+        """Return the minute bars of an instrument on some days, both included, oldest first."""
         ...
 
 
@@ -58,6 +65,17 @@ class BarDays(msgspec.Struct, frozen=True):
                 made.append(ticks_within(_slice(columns, first, last), self.seed + day, self.per_bar))
         return merged(made)
 
+    def minutes(self, name: InstrumentId, first: TradingDay, last: TradingDay) -> Iterator[Bar]:
+        """Return the known bars."""
+        columns = self.bars.get(name)
+        if columns is None:
+            return
+        begins, _ = _rows(columns, first)
+        _, ends = _rows(columns, last)
+        parts = [getattr(columns, part)[begins:ends].tolist() for part in COLUMNS]
+        for values in zip(*parts, strict=True):
+            yield Bar(*values)
+
 
 class RecordedDays(msgspec.Struct, frozen=True):
     """Ticks that were recorded; implements `DaySource`."""
@@ -76,16 +94,36 @@ class RecordedDays(msgspec.Struct, frozen=True):
 
     def ticks(self, day: TradingDay) -> Iterator[Tick]:
         """Return a day's ticks."""
-        parts = []
-        for columns in self.recorded:
-            stamps = np.asarray(columns.ts_ns)
-            first, last = (int(np.searchsorted(stamps, at(day + ahead, 0))) for ahead in (0, 1))
-            parts.append(
-                TickColumns(
-                    columns.instrument, columns.ts_ns[first:last], columns.px[first:last], columns.volume[first:last]
-                )
-            )
-        return merged(parts)
+        return merged([_between(columns, day, day) for columns in self.recorded])
+
+    def minutes(self, name: InstrumentId, first: TradingDay, last: TradingDay) -> Iterator[Bar]:
+        """Make minute bars of the recorded ticks."""
+        return minute_bars(merged([_between(one, first, last) for one in self.recorded if one.instrument == name]))
+
+
+def minute_bars(ticks: Iterable[Tick]) -> Iterator[Bar]:
+    """Return the minute bars of one instrument's ticks, oldest first; a minute without a tick has none."""
+    making = None
+    for tick in ticks:
+        start = tick.ts_ns // MINUTE_NS * MINUTE_NS
+        if making is not None and making.ts_open_ns != start:
+            yield making
+            making = None
+        making = grown(making, tick)
+    if making is not None:
+        yield making
+
+
+def grown(bar: Bar | None, tick: Tick) -> Bar:
+    """Return a minute's bar with one more tick of that minute."""
+    px = tick.px
+    if bar is None:
+        start = tick.ts_ns // MINUTE_NS * MINUTE_NS
+        return Bar(TsNs(start), TsNs(start + MINUTE_NS), px, px, px, px, tick.volume)
+    return Bar(
+        bar.ts_open_ns, bar.ts_close_ns, bar.open, max(bar.high, px), min(bar.low, px), px,
+        Qty(bar.volume + tick.volume),
+    )  # fmt: skip
 
 
 def merged(columns: Sequence[TickColumns]) -> Iterator[Tick]:
@@ -102,6 +140,14 @@ def merged(columns: Sequence[TickColumns]) -> Iterator[Tick]:
         yield Tick(columns[number].instrument, TsNs(ts_ns), Px(px), Qty(volume))
 
 
+def _between(columns: TickColumns, first_day: int, last_day: int) -> TickColumns:
+    stamps = np.asarray(columns.ts_ns)
+    first, last = (int(np.searchsorted(stamps, at(day, 0))) for day in (first_day, last_day + 1))
+    return TickColumns(
+        columns.instrument, columns.ts_ns[first:last], columns.px[first:last], columns.volume[first:last]
+    )  # fmt: skip
+
+
 def _rows(columns: BarColumns, day: int) -> tuple[int, int]:
     opens = np.asarray(columns.ts_open_ns)
     first, last = (int(np.searchsorted(opens, at(day + ahead, 0))) for ahead in (0, 1))
@@ -110,5 +156,4 @@ def _rows(columns: BarColumns, day: int) -> tuple[int, int]:
 
 def _slice(columns: BarColumns, first: int, last: int) -> BarColumns:
     until = first_bars(columns, last)
-    names = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
-    return msgspec.structs.replace(until, **{name: getattr(until, name)[first:] for name in names})
+    return msgspec.structs.replace(until, **{name: getattr(until, name)[first:] for name in COLUMNS})

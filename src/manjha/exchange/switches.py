@@ -34,6 +34,10 @@ class Rule(StrEnum):
     ORDERS_A_DAY = "orders-a-day"
     MODIFICATIONS = "modifications"
     FLAT_AUTOSLICE = "flat-autoslice"
+    FUNDS = "funds"
+    HOLDINGS = "holdings"
+    EARLY_RISK = "early-risk"
+    DEMAT_AUTHORISATION = "demat-authorisation"
 
 
 _BEGAN = {
@@ -43,6 +47,7 @@ _BEGAN = {
     Rule.CLOSING_AUCTION: parse_day("2026-08-03"),
     Rule.NO_IOC_MCX: parse_day("2026-04-01"),
     Rule.FLAT_AUTOSLICE: OFF,
+    Rule.DEMAT_AUTHORISATION: OFF,
 }
 SINCE: Mapping[Rule, TradingDay] = MappingProxyType(dict.fromkeys(Rule, ALWAYS) | _BEGAN)
 """From which day a rule holds (fact sheet 1.7, 2.3, 8.2)."""

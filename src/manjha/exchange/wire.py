@@ -13,6 +13,13 @@ def rupees(px: int) -> int | float:
     return px // RUPEE if px % RUPEE == 0 else px / RUPEE
 
 
+def average_of(value: int, qty: int) -> int | float:
+    """Return value ÷ quantity (1e-4 rupee, units) in rupees, 0 for no quantity; whole where it is whole."""
+    if not qty:
+        return 0
+    return value // (qty * RUPEE) if value % (qty * RUPEE) == 0 else value / qty / RUPEE
+
+
 def stamp(ts_ns: int) -> str:
     """Return a moment as "2026-11-27 09:15:00", in IST."""
     return f"{date_from_day(day_of(ts_ns))} {time_only(ts_ns)}"

@@ -4,17 +4,18 @@ Shares by the dated fractions of `market.margin_rules`; futures and options by t
 contracts on one underlying together, so that a hedge counts. Live orders ask the broker; this is the model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from manjha.domain.instrument import Asset, Instrument, InstrumentId, Kind
 from manjha.domain.moments import TradingDay
 from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import Product
-from manjha.market.margin_rules import cash_requirement, derivative_margin, futures_requirement
+from manjha.market.margin_rules import cash_requirement, derivative_margin, futures_requirement, scaled_up
+from manjha.market.rows import DerivativeMarginRow
 from manjha.market.rules import MarketRules
 from manjha.portfolio.book import Portfolio
 from manjha.portfolio.positions import Position
-from manjha.pricing.margin import DerivativeLeg, MarginParams, derivatives_requirement, years_between
+from manjha.pricing.margin import DerivativeLeg, MarginBreakdown, MarginParams, derivatives_requirement, years_between
 
 _CNC = Product.CNC
 
@@ -83,24 +84,55 @@ class MarginDesk:
         ]
         return self.held.get(underlying, 0) * closing // abs(position.qty) if len(sharing) == 1 else 0
 
-    def _group(self, instrument: Instrument, more: tuple[Instrument, int, int] | None) -> int | None:
-        """Return the margin of all contracts on an instrument's underlying, with one more position if given."""
-        entries = [
+    def parts(
+        self, instrument: Instrument, more: Sequence[tuple[Instrument, int, int]], *, with_held: bool = True
+    ) -> MarginBreakdown | None:
+        """Return the margin of all contracts on an underlying with some more in its parts, as brokers' calculators do.
+
+        Span and exposure sum up to what `hold` would hold; None when the underlying's price is not known. `more` are
+        contracts with signed quantity and price; `with_held` false leaves out what the account has.
+        """
+        entries = [*(self._entries(instrument) if with_held else ()), *more]
+        premium = Cash(sum(qty * px for one, qty, px in more if one.kind is Kind.OPTION))
+        if not entries:
+            return MarginBreakdown(Cash(0), Cash(0), Cash(0))
+        if _is_one_future(entries):
+            row = self._row(instrument)
+            notional = abs(sum(qty * px for _, qty, px in entries))
+            return MarginBreakdown(scaled_up(notional, row.scan_range), scaled_up(notional, row.exposure), premium)
+        if all(held.kind is Kind.OPTION and qty > 0 for held, qty, _ in entries):
+            return MarginBreakdown(Cash(0), Cash(0), premium)
+        found = self._scanned(instrument, entries)
+        return None if found is None else MarginBreakdown(found.span, found.exposure, premium)
+
+    def _entries(self, instrument: Instrument) -> list[tuple[Instrument, int, int]]:
+        return [
             (held, position.qty, self.marks.get(held.id, 0) or position.average)
             for position in self.portfolio.open_positions()
             if (held := self.instruments[position.key.instrument]).underlying == instrument.underlying
             and held.is_derivative
         ]
+
+    def _row(self, instrument: Instrument) -> DerivativeMarginRow:
+        return derivative_margin(self.rules, "index" if instrument.asset is Asset.INDEX else "equity", self.day)
+
+    def _group(self, instrument: Instrument, more: tuple[Instrument, int, int] | None) -> int | None:
+        """Return the margin of all contracts on an instrument's underlying, with one more position if given."""
+        entries = self._entries(instrument)
         if more is not None:
             entries.append(more)
-        row = derivative_margin(self.rules, "index" if instrument.asset is Asset.INDEX else "equity", self.day)
         if not entries:
             return 0
-        if len({entry[0].id for entry in entries}) == 1 and instrument.kind is Kind.FUTURE:
+        if instrument.kind is Kind.FUTURE and _is_one_future(entries):
+            row = self._row(instrument)
             return futures_requirement(abs(sum(qty * px for _, qty, px in entries)), row.scan_range, row.exposure)
         if all(held.kind is Kind.OPTION and qty > 0 for held, qty, _ in entries):
             return 0
-        spot = self._spot(instrument, entries)
+        found = self._scanned(instrument, entries)
+        return None if found is None else found.span + found.exposure
+
+    def _scanned(self, instrument: Instrument, entries: list[tuple[Instrument, int, int]]) -> MarginBreakdown | None:
+        row, spot = self._row(instrument), self._spot(instrument, entries)
         if not spot:
             return None
         params = MarginParams(
@@ -111,8 +143,7 @@ class MarginDesk:
             volatility_range=row.volatility_range,
             short_option_min=row.short_option_min,
         )
-        found = derivatives_requirement([self._leg(*entry) for entry in entries], params)
-        return found.span + found.exposure
+        return derivatives_requirement([self._leg(*entry) for entry in entries], params)
 
     def _leg(self, contract: Instrument, qty: int, px: int) -> DerivativeLeg:
         expiry = contract.expiry if contract.expiry is not None else self.day
@@ -134,6 +165,10 @@ class MarginDesk:
             if other.kind is Kind.FUTURE and other.underlying == instrument.underlying:
                 return self.marks.get(other.id, 0)
         return next((px for held, _, px in entries if held.kind is Kind.FUTURE), 0)
+
+
+def _is_one_future(entries: Sequence[tuple[Instrument, int, int]]) -> bool:
+    return len({one.id for one, _, _ in entries}) == 1 and entries[0][0].kind is Kind.FUTURE
 
 
 _INDEX_NAMES = {

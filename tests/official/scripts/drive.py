@@ -56,7 +56,8 @@ def done(step):
         method, path, form = filled(step["http"])
         path = "".join(path)
         headers = {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
-        return requests.request(method, root + path, data=form, headers=headers).json()["data"]
+        sent = {"json": form} if isinstance(form, list) else {"data": form}
+        return requests.request(method, root + path, headers=headers, **sent).json()["data"]
     method = getattr(kite, step["call"])
     return method(*filled(step.get("args", [])), **filled(step.get("kwargs", {})))
 
