@@ -2,19 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import NamedTuple
 
 from manjha.adapters.kite.feed import Clocks, KiteFeed, Stream
 from manjha.adapters.kite.gateway import KiteGateway, OrderOf
+from manjha.adapters.kite.hooks import PostbackListener
 from manjha.adapters.kite.limits import Limits
 from manjha.adapters.kite.listing import Listing
 from manjha.adapters.kite.mapping import Listed, Names
 from manjha.adapters.kite.observed import Watched
+from manjha.adapters.kite.postback import KitePostback
 from manjha.adapters.kite.rest import KiteRest, Login
 from manjha.adapters.kite.transport import Transport
-from manjha.app.kite_login import LoginNow, secret_store
+from manjha.app.kite_login import LoginNow, app_keys, secret_store
 from manjha.app.kite_time import Times, times_at
 from manjha.app.settings import Settings
 from manjha.domain.errors import SourceError, UsageError
@@ -100,6 +102,17 @@ def feed_of(settings: Settings, kite: AtKite, today: Today, rules: MarketRules, 
     exchanges, now_ns = tuple(dict.fromkeys(places)), kite.times.now_ns
     stream = Stream(settings.kite.stream_url, kite.login.credentials, lambda: is_open(rules, exchanges, now_ns()))
     return KiteFeed(stream, today.watched, Clocks(now_ns, time.monotonic))
+
+
+def postbacks(settings: Settings, account: str, hint: Callable[[str], None]) -> AbstractAsyncContextManager[object]:
+    """Return what listens for postbacks of an account while it is entered; nothing where no port is set.
+
+    Raises `SettingsError` where the app's secret, by which they are checked, is not known.
+    """
+    port = settings.kite.postback_port
+    if port is None:
+        return nullcontext()
+    return PostbackListener(port, KitePostback(app_keys(secret_store(settings)).secret, account), hint)
 
 
 def _places(instruments: Iterable[Instrument]) -> list[Exchange]:

@@ -18,7 +18,7 @@ from manjha.app.bootstrap import (
     kill_switch,
     market_segments,
 )
-from manjha.app.kite_account import AtKite, at_kite, feed_of, gateway_of, todays_names
+from manjha.app.kite_account import AtKite, at_kite, feed_of, gateway_of, postbacks, todays_names
 from manjha.app.live import Broker, remote_session
 from manjha.app.live_checks import clock_line, further_lines, require_account, require_session, today_of
 from manjha.app.loop import Ended, Loop, People
@@ -155,7 +155,8 @@ async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKi
     watcher = AccountWatcher(vitals, words.account, before, _place(settings, kite), end_with_day)
     socket = account_parts.control_socket(settings, words.account)
     loop = Loop(session, feed, People(socket.inbox, kill), watcher, kite.times.clock, follows_clock=True)
-    ended = await run_beside(loop, socket)
+    async with postbacks(settings, words.account, feed.hint):
+        ended = await run_beside(loop, socket)
     if ended is Ended.FEED:
         raise SourceError("the ticker has ended", hint="Start the trader again; it goes on where its journal ends.")
     over = ended is Ended.ASKED and state.ended_day >= today

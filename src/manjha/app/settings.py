@@ -44,12 +44,16 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where Kite is: its API, its stream, its login page, and the port of this machine that a login comes back to."""
+    """Where Kite is: its API, its stream, its login page, and the port of this machine that a login comes back to.
+
+    `postback_port` is where a web server of the user's passes Kite's postbacks on to; None listens for none.
+    """
 
     url: str = "https://api.kite.trade"
     stream_url: str = "wss://ws.kite.trade"
     login_url: str = "https://kite.zerodha.com/connect/login"
     redirect_port: int = 8377
+    postback_port: int | None = None
 
 
 class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
