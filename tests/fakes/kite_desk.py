@@ -68,6 +68,12 @@ class Desk:
         self.said, self.erred = self.capture.readouterr()
         return stop.value.code
 
+    def know(self) -> None:
+        """Let the instruments be known, without any bars."""
+        settings = load_settings({"MANJHA_HOME": str(self.home)})
+        listed = [one.instrument for one in self.exchange.market.listing.all]
+        instrument_book(settings).put(listed, TradingDay(parse_day(DAY) - 10))
+
     def seed(self) -> None:
         """Store the days before the exchange's first one."""
         settings = load_settings({"MANJHA_HOME": str(self.home)})

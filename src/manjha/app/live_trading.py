@@ -21,6 +21,7 @@ from manjha.app.bootstrap import (
 from manjha.app.kite_account import AtKite, at_kite, feed_of, gateway_of, postbacks, todays_names
 from manjha.app.live import Broker, remote_session
 from manjha.app.live_checks import clock_line, further_lines, require_account, require_session, today_of
+from manjha.app.live_history import bring_history, history_until
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.preopen import PreOpen
 from manjha.app.session import Around, Session
@@ -104,6 +105,7 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
     async with at_kite(settings) as kite:
         name = await require_account(kite.rest, words.account)
         claim(home.folder, SIMULATED_KITE if kite.times.at_simulation else KITE)
+        bring_history(settings, words.request, kite.times, say)
         plan = _plan(settings, words, kite)
         say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")
         kept = _Kept(
@@ -170,9 +172,10 @@ def _place(settings: Settings, kite: AtKite) -> str:
 
 def _plan(settings: Settings, words: LiveWords, kite: AtKite) -> LivePlan:
     """Return what is to be traded: what is stored until now is history."""
-    now_ns = kite.times.now_ns()
     spec = plan_backtest(backtest_services(settings), words.request)
     require_session(spec.rules, spec.instruments, today_of(kite.times))
+    intervals = [one.interval for one in (*spec.bars, *spec.further)]
+    until_ns = history_until(spec.rules, spec.instruments, intervals, kite.times.now_ns())
     not_traded = [one.display for one in spec.instruments if not one.is_tradable]
     if len(not_traded) == len(spec.instruments) or words.request.index_proxy:
         raise UsageError(
@@ -181,16 +184,16 @@ def _plan(settings: Settings, words: LiveWords, kite: AtKite) -> LivePlan:
         )
     live = msgspec.structs.replace(
         spec,
-        bars=_closed(spec.bars, now_ns),
-        further=_closed(spec.further, now_ns),
+        bars=_closed(spec.bars, until_ns),
+        further=_closed(spec.further, until_ns),
         controls=control_limits(settings),
         code_version=f"{spec.code_version}+{code_hash()[:HASH_SHOWN]}",
     )
     run = RunId(f"{words.account}-{format_day(today_of(kite.times)).replace('-', '')}")
     origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), run)
-    return LivePlan(live, origin, words.found_as, now_ns)
+    return LivePlan(live, origin, words.found_as, until_ns)
 
 
-def _closed(columns: tuple[BarColumns, ...], now_ns: TsNs) -> tuple[BarColumns, ...]:
-    """Return the bars that have closed."""
-    return tuple(first_bars(one, sum(close <= now_ns for close in one.ts_close_ns)) for one in columns)
+def _closed(columns: tuple[BarColumns, ...], until_ns: TsNs) -> tuple[BarColumns, ...]:
+    """Return the bars that have closed by a moment."""
+    return tuple(first_bars(one, sum(close <= until_ns for close in one.ts_close_ns)) for one in columns)
