@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 GOAL = 300
 SERVE = ["-c", "from manjha.app.cli import main; main()", "exchange", "serve", "--port", "0", "--auto-login"]
-TERMS = ["--day", "2026-11-26", "--at", "10:00", "--no-limits", "--rule", "orders-a-day=off"]
+TERMS = ["--day", "2026-11-26", "--at", "10:00", "--no-limits", "--rule", "orders-a-day=off", "--cash", "1000000000"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -63,6 +63,21 @@ def test_markets_default_day_is_the_last_one_that_is_not_to_come() -> None:
     assert exchange.market.day == parse_day("2026-11-27")
 
 
+def test_users_begin_with_the_money_and_shares_that_are_asked_for() -> None:
+    words = ExchangeWords(cash="5000.50", holdings=("NSE:MANJHA=10@1400.5",), users=("A1", "A2"))
+    _, exchange = exchange_app(load_settings(), words, TODAY)
+    assets = exchange.broker.assets["A2"]
+    assert [purse.net for purse in assets.purses.values()] == [5000_5000, 5000_5000]
+    (row,) = assets.shown_holdings()
+    assert (row["tradingsymbol"], row["quantity"], row["average_price"]) == ("MANJHA", 10, 1400.5)
+
+
+@pytest.mark.parametrize("text", ["MANJHA", "NSE:MANJHA=ten@1", "NSE:MANJHA=10", "NSE:NOBODY=1@1", "NSE:SYNTH 50=1@1"])
+def test_shares_that_cannot_be_held_are_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        exchange_app(load_settings(), ExchangeWords(holdings=(text,)), TODAY)
+
+
 def test_clock_can_begin_with_the_machines() -> None:
     _, exchange = exchange_app(load_settings(), ExchangeWords(clock="now", day="2026-11-26"), TODAY)
     assert exchange.now_ns == at(parse_day("2026-11-26"), parse_clock("11:12:13"))

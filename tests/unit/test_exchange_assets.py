@@ -131,6 +131,8 @@ def test_a_conversion_moves_quantity_money_and_margin() -> None:
     # Four tenths of the cost come back, a fifth of that is held, and losses of margined positions count.
     assert money(trader.exchange)["net"] == pytest.approx(before + cost * 0.4 * 0.8, abs=cost * 0.01)
     convert(trader, Product.MIS, Product.CNC, 4)
+    # Nothing is left of the other row.
+    assert [row["product"] for row in trader.exchange.broker.assets["AB1234"].positions()["net"]] == ["CNC"]
     assert row_of(trader)["quantity"] == 10
     assert row_of(trader)["buy_value"] == pytest.approx(cost)
     assert money(trader.exchange)["net"] == pytest.approx(before)

@@ -9,7 +9,8 @@ import msgspec
 from manjha.domain.bars import MINUTE
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import TradingDay, at, clock_ns, day_of, parse_clock, parse_day
-from manjha.exchange.accounts import App, User
+from manjha.domain.money import parse_cash, parse_px
+from manjha.exchange.accounts import App, Owned, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
 from manjha.exchange.sources import BarDays, DaySource, RecordedDays
@@ -36,6 +37,7 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     `day` is the first trading day ("" for the last one of the calendar that is not in the future), `days` how many
     there are, `clock` the time it begins at ("now" for the machine's). `speed` is times real time, 0 as fast as it
     goes; `paused` lets time pass only by a client's word. `addresses` are further ones that orders may come from.
+    Each user has `cash` rupees in each segment and `holdings` like "NSE:MANJHA=10@1400.50".
 
     The market is the synthetic one, or has these `instruments` with their stored minute bars, or with recorded `ticks`,
     a file each. `rules` are switched as `switches.switched` reads them.
@@ -53,6 +55,8 @@ class ExchangeWords(msgspec.Struct, frozen=True, kw_only=True):
     api_secret: str = API_SECRET
     redirect_url: str = ""
     addresses: Sequence[str] = ()
+    cash: str = "1000000"
+    holdings: Sequence[str] = ()
     auto_login: bool = False
     limits: bool = True
     instruments: Sequence[str] = ()
@@ -132,8 +136,24 @@ def synthetic_days(rules: "MarketRules", words: ExchangeWords, days: Sequence[Tr
 def _founding(rules: "MarketRules", source: DaySource, days: Sequence[TradingDay], words: ExchangeWords) -> Founding:
     app = App(api_key=words.api_key, api_secret=words.api_secret, redirect_url=words.redirect_url)
     app = msgspec.structs.replace(app, addresses=(*app.addresses, *words.addresses))
-    users = [User(user_id=name, name=f"{name} (simulated)") for name in words.users or ("SIM001",)]
+    cash, held = parse_cash(words.cash), tuple(owned(text) for text in words.holdings)
+    users = [
+        User(user_id=name, name=f"{name} (simulated)", cash=cash, commodity_cash=cash, holdings=held)
+        for name in words.users or ("SIM001",)
+    ]
     return Founding(
         rules, source, days, [app], users, words.seed, switched(words.rules), limits=words.limits,
         auto_login=words.auto_login,
     )  # fmt: skip
+
+
+def owned(text: str) -> Owned:
+    """Read shares that are held from before, "NSE:MANJHA=10@1400.50". Raises `UsageError`."""
+    name, _, bought = text.partition("=")
+    exchange, _, symbol = name.partition(":")
+    qty, _, px = bought.partition("@")
+    if not (exchange and symbol and qty.isdecimal() and int(qty) and px):
+        raise UsageError(
+            f"--holding expects EXCHANGE:SYMBOL=QUANTITY@PRICE, was {text!r}", hint="For example NSE:MANJHA=10@1400.50."
+        )
+    return Owned(exchange, symbol, int(qty), parse_px(px))

@@ -6,7 +6,9 @@ Boundary
 brought to a moment by `advance`. Below it: `market` (ticks, standings, the venue that all accounts share), `book`
 (orders and trades of the day, ids), `desk` (place, modify, cancel), `passage` (the way of an order, stage by stage),
 `varieties`, `checks` (what is refused at once), `hours`, `sessions`, `accounts`, `listing`, `limits`, `switches`
-(dated rules), `agenda` (what is due, as plain values), `events` (what others hear of).
+(dated rules), `agenda` (what is due, as plain values), `events` (what others hear of). Parts of every exchange:
+`broker` (who has what: `assets`, of `positions`, `holdings` and `funds`; refuses orders for want of them),
+`calculators`, `quotes`, `candles`, `gtts`, `alerts`.
 
 **Wire**: `calls` (a request and its answer as plain values; `answered` checks session, limits, plan, address), `routes`
 (a module a topic, each with its `ROUTES`, joined in `routes.table`), `wire` (numbers and times), `errors` (the one

@@ -57,7 +57,7 @@ class Wanted(msgspec.Struct, frozen=True):
     left: Operand
     operator: str
     right: Operand
-    items: tuple[Mapping[str, Any], ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
 
     @property
     def watched(self) -> tuple[InstrumentId, ...]:
@@ -116,6 +116,19 @@ class Alerts:
         self.all: dict[str, Alert] = {}
         self._watching: dict[InstrumentId, list[str]] = {}
         exchange.tick_hearers.append(self.take)
+
+    # ---- what is saved
+
+    def state(self) -> list[Alert]:
+        """Return what is restored: all alerts."""
+        return list(self.all.values())
+
+    def restore(self, state: list[Alert]) -> None:
+        """Go on where alerts stopped."""
+        self.all, self._watching = {one.uuid: one for one in state}, {}
+        for one in state:
+            if one.status == ENABLED:
+                self._watch(one)
 
     # ---- what clients ask for
 
@@ -273,14 +286,14 @@ class Alerts:
             raise bad_input(f"Invalid `{side}_tradingsymbol`: it is not listed.")
         return Operand(listed, exchange)
 
-    def _items(self, text: str) -> tuple[Mapping[str, Any], ...]:
+    def _items(self, text: str) -> tuple[dict[str, Any], ...]:
         try:
             items = json.loads(text)["items"]
             return tuple(self._item(number, item, item["params"]) for number, item in enumerate(items, 1))
         except (ValueError, TypeError, KeyError):
             raise bad_input("Invalid `basket`: JSON with items that have params is expected.") from None
 
-    def _item(self, number: int, item: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _item(self, number: int, item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
         listed = self._exchange.market.listing.traded(item["exchange"], item["tradingsymbol"])
         gtt = params.get("gtt") or {}
         if gtt.get("target") or gtt.get("stoploss"):

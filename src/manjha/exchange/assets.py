@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from manjha.domain.charges import ChargeLines
 from manjha.domain.errors import UsageError
 from manjha.domain.events import ContractExpired
@@ -14,7 +16,7 @@ from manjha.engine.handlers.settlement import settlement_value
 from manjha.exchange import holdings, positions
 from manjha.exchange.accounts import User
 from manjha.exchange.events import Traded
-from manjha.exchange.funds import Purse
+from manjha.exchange.funds import Purse, PurseState
 from manjha.exchange.holdings import Holding, Today
 from manjha.exchange.listing import Listed
 from manjha.exchange.market import Market
@@ -30,6 +32,15 @@ _DELIVERED = (Product.CNC, Product.MTF)
 def segment_of(instrument: Instrument) -> str:
     """Return whose ledger an instrument belongs to: commodities have one of their own."""
     return COMMODITY if instrument.exchange is Exchange.MCX else EQUITY
+
+
+class AssetsState(msgspec.Struct):
+    """What a user has, as it is saved."""
+
+    rows: list[tuple[Key, Row]]
+    holdings: dict[InstrumentId, Holding]
+    listed: dict[InstrumentId, Listed]
+    purses: dict[str, PurseState]
 
 
 class Assets:
@@ -94,6 +105,8 @@ class Assets:
         self.purse(listed.instrument).move(key, new, qty)
         value = self.rows[key].take_out(qty, overnight=overnight)
         self.rows.setdefault(Key(key.instrument, new), Row()).put_in(qty, value, overnight=overnight)
+        if self.rows[key] == Row():
+            del self.rows[key]
 
     # ---- the day
 
@@ -171,6 +184,19 @@ class Assets:
 
     def _holding(self, name: InstrumentId) -> Holding:
         return self.holdings.setdefault(name, Holding())
+
+    # ---- what is saved
+
+    def state(self) -> AssetsState:
+        """Return what restored assets go on with."""
+        purses = {name: purse.state() for name, purse in self.purses.items()}
+        return AssetsState(list(self.rows.items()), self.holdings, self.listed, purses)
+
+    def restore(self, state: AssetsState) -> None:
+        """Go on where assets stopped."""
+        self.rows, self.holdings, self.listed = dict(state.rows), state.holdings, state.listed
+        for name, purse in state.purses.items():
+            self.purses[name].restore(purse)
 
     # ---- what is shown
 

@@ -13,7 +13,7 @@ import msgspec
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import format_px
 from manjha.domain.orders import Product, Side
-from manjha.exchange.assets import Assets
+from manjha.exchange.assets import Assets, AssetsState
 from manjha.exchange.errors import Kind, KiteError, bad_input
 from manjha.exchange.events import DayBegan, ExchangeEvent, OrderChanged, Traded
 from manjha.exchange.funds import Prices, Purse, Wish
@@ -52,6 +52,44 @@ class Intent(msgspec.Struct, frozen=True, gc=False):
     order_id: str = ""
 
 
+class Working:
+    """Open orders of one account on one side of one position, oldest first: what each may still trade, in units."""
+
+    def __init__(self, left: dict[str, int] | None = None) -> None:
+        self.left = left or {}
+        self.total = sum(self.left.values())
+
+    def be(self, order_id: str, left: int) -> None:
+        """Take what an order may still trade; 0 takes it away."""
+        self.total += left - self.left.get(order_id, 0)
+        if left:
+            self.left[order_id] = left
+        else:
+            self.left.pop(order_id, None)
+
+    def before(self, order_id: str) -> int:
+        """Return what orders before one may still trade; all of it for one that is not among them."""
+        if order_id not in self.left:
+            return self.total
+        taken = self.total
+        # From the newest: an order that is looked at is mostly among the last.
+        for other, left in reversed(self.left.items()):
+            taken -= left
+            if other == order_id:
+                break
+        return taken
+
+
+class BrokerState(msgspec.Struct):
+    """What the broker keeps, as it is saved; open orders by user, position and side, oldest first."""
+
+    day: TradingDay
+    assets: dict[str, AssetsState]
+    requests: dict[str, tuple[str, dict[str, int]]]
+    working: list[tuple[tuple[str, Key, int], dict[str, int]]]
+    provided: dict[str, Provided]
+
+
 class Broker:
     """Assets by user. It hears of trades and days, and stands on the way of orders. See the package for parts."""
 
@@ -61,12 +99,27 @@ class Broker:
         self.assets: Mapping[str, Assets] = {name: Assets(self._market, user) for name, user in exchange.users.items()}
         self.day = TradingDay(-1)
         self.requests: dict[str, tuple[str, dict[str, int]]] = {}
-        self._working: dict[tuple[str, Key, int], dict[str, int]] = {}
+        self._working: dict[tuple[str, Key, int], Working] = {}
         self._provided: dict[str, Provided] = {}
         exchange.hearers.add(self.hear)
         exchange.passage.risk.append(self.check)
         exchange.passage.change_checks.append(self.check_change)
         exchange.checks.further.append(self.check_early)
+
+    # ---- what is saved
+
+    def state(self) -> BrokerState:
+        """Return what a restored broker goes on with."""
+        assets = {name: one.state() for name, one in self.assets.items()}
+        working = [(key, one.left) for key, one in self._working.items()]
+        return BrokerState(self.day, assets, self.requests, working, self._provided)
+
+    def restore(self, state: BrokerState) -> None:
+        """Go on where a broker of the same users stopped."""
+        self.day, self.requests, self._provided = state.day, state.requests, state.provided
+        for name, one in state.assets.items():
+            self.assets[name].restore(one)
+        self._working = {key: Working(left) for key, left in state.working}
 
     # ---- what is heard
 
@@ -83,14 +136,15 @@ class Broker:
     def _follow(self, order: OrderState) -> None:
         key = (order.user_id, Key(order.listed.id, order.product), int(order.side))
         purse = self.purse(order.user_id, order.listed)
+        working = self._working.setdefault(key, Working())
         if order.is_final or order.status == Status.AMO:
-            self._working.get(key, {}).pop(order.order_id, None)
+            working.be(order.order_id, 0)
             if self._provided.pop(order.order_id, None) is not None:
                 purse.reserve(order.order_id, 0)
             return
-        self._working.setdefault(key, {})[order.order_id] = order.left
+        working.be(order.order_id, order.left)
         provided = self._provided.get(order.order_id)
-        if provided is not None and (provided.terms is not order.terms or provided.filled != order.filled):
+        if provided is not None and (provided.terms != order.terms or provided.filled != order.filled):
             self._provide(order, purse.need(self.wish(_intent(order))) or 0)
 
     def _provide(self, order: OrderState, amount: int) -> None:
@@ -204,12 +258,8 @@ class Broker:
     def _taken(self, intent: Intent) -> int:
         """Return how many units earlier open orders on the same side would trade."""
         key = (intent.user_id, Key(intent.listed.id, intent.product), int(intent.side))
-        taken = 0
-        for order_id, left in self._working.get(key, {}).items():
-            if order_id == intent.order_id:
-                break
-            taken += left
-        return taken
+        working = self._working.get(key)
+        return working.before(intent.order_id) if working is not None else 0
 
     def _holds(self, rule: Rule) -> bool:
         return self._exchange.switches.holds(rule, self._market.day)

@@ -65,6 +65,14 @@ class Candles:
         exchange.tick_hearers.append(self.take)
         exchange.hearers.add(self.hear)
 
+    def state(self) -> dict[InstrumentId, list[Bar]]:
+        """Return what restored candles go on with: the minute bars of today."""
+        return self.today
+
+    def restore(self, state: dict[InstrumentId, list[Bar]]) -> None:
+        """Go on where candles stopped."""
+        self.today = state
+
     def take(self, tick: Tick) -> None:
         """Take a tick of today."""
         bars = self.today.setdefault(tick.instrument, [])

@@ -62,6 +62,36 @@ class Wish(NamedTuple):
     taken: int = 0
 
 
+class HeldState(NamedTuple):
+    """One position as it is saved; what is held in full is known by its product."""
+
+    instrument: InstrumentId
+    product: Product
+    qty: int
+    cost: int
+    realised: int
+    margin: int
+
+
+class PurseState(msgspec.Struct):
+    """All of a purse, as it is saved. Charges of the past are kept as one line."""
+
+    cash: int
+    opening: int
+    realised: int
+    premium: int
+    sold_delivery: int
+    day: TradingDay
+    unsettled: dict[TradingDay, int]
+    positions: list[HeldState]
+    margins: dict[str, int]
+    charged: ChargeLines
+    trades: list[DayTrade]
+    booked: list[tuple[int, ...]]
+    turnover: dict[str, int]
+    reserves: dict[str, int]
+
+
 class Purse:
     """One account's money in one segment. `opening` is the cash that the day began with."""
 
@@ -216,6 +246,38 @@ class Purse:
         for position in list(self.portfolio.open_positions()):
             self._hold(self.margins.instruments[position.key.instrument], position)
 
+    # ---- what is saved
+
+    def state(self) -> PurseState:
+        """Return what a restored purse goes on with."""
+        ledger = self.portfolio.ledger
+        held = [
+            HeldState(one.key.instrument, one.key.product, one.qty, one.cost, one.realised, one.margin)
+            for one in self.portfolio.positions.values()
+        ]
+        return PurseState(
+            ledger.cash, self.opening, self.realised, self.premium, self.sold_delivery, self.margins.day,
+            ledger.settles, held, self.margins.held, ledger.charges(), self.trades, self._booked, self._turnover,
+            self.reserves,
+        )  # fmt: skip
+
+    def restore(self, state: PurseState) -> None:
+        """Go on where a purse stopped."""
+        ledger = self.portfolio.ledger
+        self.opening, self.realised, self.premium = state.opening, state.realised, state.premium
+        self.sold_delivery, self.margins.day, self.margins.held = state.sold_delivery, state.day, state.margins
+        self.trades, self._booked, self._turnover = state.trades, state.booked, state.turnover
+        ledger.cash, ledger.settles, ledger.unsettled = state.cash, state.unsettled, sum(state.unsettled.values())
+        ledger.past_lines = [msgspec.structs.astuple(state.charged)]
+        ledger.day_lines.clear()
+        self.portfolio.positions.clear()
+        for one in state.positions:
+            position = self._position(Key(one.instrument, one.product))
+            position.qty, position.cost = one.qty, one.cost
+            position.realised, position.margin = one.realised, one.margin
+        ledger.margin = sum(one.margin for one in state.positions) + sum(state.margins.values())
+        self.reserves, ledger.reserved = state.reserves, sum(state.reserves.values())
+
     # ---- what is shown
 
     def shown(self) -> dict[str, Any]:
@@ -250,7 +312,10 @@ class Purse:
         }
 
     def held(self) -> MarginBreakdown:
-        """Return the margin of all contracts that are held, in its parts."""
+        """Return the margin of all contracts that are held, in its parts, at the last prices.
+
+        What is blocked is that of the last trade in the underlying, or of the day's beginning.
+        """
         first: dict[str, Instrument] = {}
         for position in self.portfolio.open_positions():
             instrument = self.margins.instruments[position.key.instrument]

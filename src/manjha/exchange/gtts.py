@@ -112,6 +112,19 @@ class Gtts:
         exchange.tick_hearers.append(self.take)
         exchange.agenda.on(GttDue, self._expire)
 
+    # ---- what is saved
+
+    def state(self) -> list[Gtt]:
+        """Return what is restored: all triggers; when they end is on the agenda."""
+        return list(self.all.values())
+
+    def restore(self, state: list[Gtt]) -> None:
+        """Go on where triggers stopped."""
+        self.all, self._armed = {one.number: one for one in state}, {}
+        for one in state:
+            if one.state is State.ACTIVE:
+                self._armed.setdefault(one.listed.id, []).append(one.number)
+
     # ---- what clients ask for
 
     def create(self, form: Mapping[str, str], session: Session, now_ns: TsNs) -> int:

@@ -42,6 +42,11 @@ def serve(
         list[str] | None, typer.Option("--address", help="A further address that orders may come from.")
     ] = None,
     auto_login: Annotated[bool, typer.Option("--auto-login", help="Log in without the form.")] = False,
+    cash: Annotated[str, typer.Option("--cash", help="Rupees of each user, in each of the two segments.")] = "1000000",
+    holding: Annotated[
+        list[str] | None,
+        typer.Option("--holding", help="EXCHANGE:SYMBOL=QUANTITY@PRICE of each user."),
+    ] = None,
     no_limits: Annotated[bool, typer.Option("--no-limits", help="Without rate limits.")] = False,
     rule: Annotated[list[str] | None, typer.Option("--rule", help="NAME=on|off|DATE; may be repeated.")] = None,
 ) -> None:
@@ -61,7 +66,8 @@ def serve(
         day=day, days=days, clock=clock, seed=seed, per_bar=per_bar, speed=speed, paused=paused,
         users=tuple(user or ()), api_key=api_key, api_secret=api_secret, redirect_url=redirect_url,
         auto_login=auto_login, limits=not no_limits, instruments=tuple(instrument or ()), ticks=tuple(ticks or ()),
-        addresses=tuple(address or ()),
+        addresses=tuple(address or ()), cash=cash,
+        holdings=tuple(holding or ()),
         rules={name: word for name, _, word in pairs},
     )  # fmt: skip
     served, made = exchange_app(load_settings(), words, system_clock().now_ns())
