@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from manjha.adapters.files.durable import exclusive, write_whole
+from manjha.adapters.secrets.chained import ChainedSecrets
 from manjha.adapters.secrets.environment import EnvironmentSecrets
 from manjha.adapters.secrets.sealed import SealedFile, new_key
 from manjha.domain.errors import SettingsError, UsageError
@@ -23,14 +24,16 @@ def sealed(path: Path, *keys: str) -> SealedFile:
     return SealedFile(path, keys or (KEY,), write_whole, exclusive)
 
 
-@pytest.fixture(params=["environment", "sealed"])
+@pytest.fixture(params=["environment", "sealed", "chained"])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     """Return what makes a store that has some secrets."""
 
     def make(given: dict[str, str]) -> SecretStore:
         if request.param == "environment":
             return EnvironmentSecrets({f"MANJHA_{name.upper().replace('.', '_')}": given[name] for name in given})
-        store = sealed(tmp_path / "secrets.sealed")
+        store: SecretStore = sealed(tmp_path / "secrets.sealed")
+        if request.param == "chained":
+            store = ChainedSecrets([EnvironmentSecrets({}), store])
         for name, value in given.items():
             store.put(name, value)
         return store
@@ -48,6 +51,20 @@ def test_a_secret_comes_back_as_it_was_given(made: Made) -> None:
 def test_nothing_shows_a_secret(made: Made) -> None:
     store = made({"kite.api_key": "s3cret"})
     assert "s3cret" not in f"{store!r} {store} {store.name} {store.names()}"
+
+
+def test_what_comes_first_in_a_chain_hides_the_rest_and_is_never_covered(tmp_path: Path) -> None:
+    kept = sealed(tmp_path / "secrets.sealed")
+    kept.put("kite.api_key", "old")
+    chain = ChainedSecrets([EnvironmentSecrets({"MANJHA_KITE_API_KEY": "given"}), kept])
+    assert (chain.get("kite.api_key"), chain.names()) == ("given", ["kite.api_key"])
+    with pytest.raises(UsageError, match="would hide"):
+        chain.put("kite.api_key", "new")
+    assert kept.get("kite.api_key") == "old"
+    chain.put("kite.api_secret", "s")
+    assert kept.get("kite.api_secret") == "s"
+    assert chain.delete("kite.api_secret")
+    assert chain.get("kite.api_secret") is None
 
 
 def test_the_environment_is_only_read() -> None:

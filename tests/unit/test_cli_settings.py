@@ -28,7 +28,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     [
         ("[stor]\ncache_mb = 1\n", "Did you mean store?"),
         ("[store]\ncache = 1\n", "Did you mean store.cache_mb?"),
-        ("zzz = 1\n", "Known are rules_file, database_url, account, store, fetch, tasks, risk, notify."),
+        ("zzz = 1\n", "Known are rules_file, database_url, account, store, fetch, kite, tasks, risk, notify."),
         ("store = 1\n", "store is a section"),
         ("[rules_file]\nx = 1\n", "rules_file is a value"),
         ('[store]\ncache_mb = "many"\n', "store.cache_mb must be a whole number of at least 1, was 'many'"),
@@ -37,6 +37,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         ("[fetch]\nburst = true\n", "fetch.burst must be a whole number of at least 1, was True"),
         ('[fetch]\nnse_url = "nse"\n', "fetch.nse_url must be an address like https://example.com, was 'nse'"),
         ("rules_file = 5\n", "rules_file must be a path, was 5"),
+        ('[kite]\nstream_url = "https://x"\n', "kite.stream_url must be an address like wss://example.com"),
         ("[store\n", "cannot be read"),
     ],
 )

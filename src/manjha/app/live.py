@@ -35,11 +35,15 @@ class RemoteMarket(Clearing):
 
 
 class Broker(NamedTuple):
-    """A broker that is elsewhere: the way to it, how long it is waited for, and what happens here by itself."""
+    """A broker that is elsewhere: the way to it, how long it is waited for, and what happens here by itself.
+
+    `refuses` says why nothing need be sent there now (no login), empty for no reason.
+    """
 
     gateway: Gateway
     pace: Pace = Pace()
     market: Callable[[EngineState, RemoteLink], Surroundings] = RemoteMarket
+    refuses: Callable[[], str] = str
 
 
 def remote_session(
@@ -59,7 +63,7 @@ def remote_session(
     journal, segments = storage
     run = open_run(plan, journal, segments, now_ns)
     link = RemoteLink(broker.gateway, run.state, around.tell, around.mono_ns, broker.pace)
-    exchange = Exchange(link, link, broker.market(run.state, link), link.session)
+    exchange = Exchange(link, link, broker.market(run.state, link), session=lambda: broker.refuses() or link.session())
     return session_at(exchange, Opened(plan, run, journal), days, now_ns, around)
 
 

@@ -222,7 +222,7 @@ class Loop:
         until_ns = self._now_ns() + BEAT_NS
         if self._follows_clock:
             until_ns = min(until_ns, self.session.pump.next_ns)
-        await self._pause(max(until_ns - self._now_ns(), 0) / SECOND_NS)
+        await self._pause(self._clock.seconds_until(until_ns))
 
     async def _pause(self, seconds: float) -> None:
         """Let others have their turn, until there is something to do or the time is over."""

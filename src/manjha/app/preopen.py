@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from manjha.app.bootstrap import system_clock
@@ -19,7 +19,10 @@ from manjha.services.checklist import Facts, Line, Verdict, checklist, refusals,
 
 
 class PreOpen:
-    """Looks at everything that a day needs, tells it, and keeps what was found for whoever asks."""
+    """Looks at everything that a day needs, tells it, and keeps what was found for whoever asks.
+
+    `further` gives lines that only this kind of trading has, as of the login at a broker.
+    """
 
     def __init__(
         self,
@@ -28,8 +31,10 @@ class PreOpen:
         tell: Callable[[CallPerson], None],
         *,
         needs_limits: bool = False,
+        further: Callable[[TradingDay], Sequence[Line]] = lambda _day: (),
     ) -> None:
         self._folder, self._say, self._tell, self._needs_limits = folder, say, tell, needs_limits
+        self._further = further
         self._began = system_clock().now_ns() - time.monotonic_ns()
         self.lines: tuple[Line, ...] = ()
 
@@ -37,7 +42,7 @@ class PreOpen:
         """Go through the list for a day; return what is to be applied before it opens. A person is told of refusals."""
         jump = system_clock().now_ns() - time.monotonic_ns() - self._began
         facts = Facts(epoch, shutil.disk_usage(self._folder).free, jump, self._needs_limits)
-        before, self.lines = self.lines, checklist(state, journal, facts, day)
+        before, self.lines = self.lines, (*checklist(state, journal, facts, day), *self._further(day))
         self._say(f"pre-open check for {format_day(day)}: {self.summary}")
         for line in self.lines:
             if not before or line.verdict is not Verdict.OK:

@@ -272,6 +272,9 @@ class RemoteLink:
         except TimeoutError:
             return _Lost(READS, f"no answer within {self._pace.read_s:g} seconds")
         except SourceError as error:
+            if self._is_read:
+                # Once for each time that it begins: the engine tells how long it lasts, and cannot tell why.
+                self._call(READS, f"{error.message}. {error.hint}".rstrip(". "))
             return _Lost(READS, error.message)
         except Exception as error:  # noqa: BLE001 - nothing was seen, whatever it was; reads go on
             self._call(READS, f"the gateway broke: {error!r}")

@@ -16,10 +16,13 @@ PREFIX = "MANJHA_"
 _NEAR = 0.75
 """How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
 _COUNT, _ADDRESS = "a whole number of at least 1", "an address like https://example.com"
+_STREAM = "an address like wss://example.com"
 _PATH, _TEXT, _TEXTS = "a path", "a text", "a list of texts"
 _LEVELS = ("info", "warning", "alarm", "off")
 _LEVEL = "one of " + ", ".join(_LEVELS)
-_NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", "MANJHA_KITE_API_KEY", "MANJHA_KITE_ACCESS_TOKEN"})
+_SECRETS = ("MANJHA_KITE_API_KEY", "MANJHA_KITE_API_SECRET", "MANJHA_KITE_ACCESS_TOKEN", "MANJHA_SEAL_KEY")
+_NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", *_SECRETS})
+_SCHEMES = {_ADDRESS: ("http://", "https://"), _STREAM: ("ws://", "wss://")}
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +41,19 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bse_url: str = "https://www.bseindia.com"
     yahoo_url: str = "https://query1.finance.yahoo.com"
     kite_url: str = "https://api.kite.trade"
+
+
+class KiteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where Kite is: its API, its stream, its login page, and the port of this machine that a login comes back to.
+
+    `postback_port` is where a web server of the user's passes Kite's postbacks on to; None listens for none.
+    """
+
+    url: str = "https://api.kite.trade"
+    stream_url: str = "wss://ws.kite.trade"
+    login_url: str = "https://kite.zerodha.com/connect/login"
+    redirect_port: int = 8377
+    postback_port: int | None = None
 
 
 class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: str = "paper"
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()
+    kite: KiteSettings = KiteSettings()
     tasks: TaskSettings = TaskSettings()
     risk: RiskSettings = RiskSettings()
     notify: NotifySettings = NotifySettings()
@@ -164,7 +181,9 @@ def _expected(key: str, name: str) -> str:
         return _TEXTS if name == "urls" else _LEVEL
     if inner.type is int or int in get_args(inner.type):
         return _COUNT
-    return _ADDRESS if inner.default else _TEXT
+    if not inner.default:
+        return _TEXT
+    return _STREAM if name == "stream_url" else _ADDRESS
 
 
 def _is_one(value: object, expected: str) -> bool:
@@ -177,7 +196,7 @@ def _is_one(value: object, expected: str) -> bool:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if expected == _LEVEL:
         return value in _LEVELS
-    return isinstance(value, str) and (expected != _ADDRESS or value.startswith(("http://", "https://")))
+    return isinstance(value, str) and value.startswith(_SCHEMES.get(expected, ""))
 
 
 def _home(variables: Mapping[str, str]) -> Path:

@@ -1,6 +1,5 @@
 """Puts the sources of history together: address, credentials, client, pace, clock."""
 
-import os
 from functools import partial
 
 from manjha.adapters.exchanges.bse import bse_archive
@@ -10,7 +9,8 @@ from manjha.adapters.kite.history import BURST, PER_MINUTE, KiteHistory
 from manjha.adapters.system.downloads import HttpDownloads
 from manjha.adapters.yahoo.history import YahooHistory
 from manjha.app.bootstrap import market_rules
-from manjha.app.settings import Settings
+from manjha.app.kite_login import API_KEY, saved_login, secret_store
+from manjha.app.settings import FetchSettings, Settings
 from manjha.market.calendar import is_trading_day
 from manjha.ports.clock import Clock
 from manjha.services.rate_limit import TokenBucket
@@ -32,10 +32,18 @@ def yahoo(settings: Settings, clock: Clock) -> YahooHistory:
 
 
 def kite(settings: Settings, clock: Clock) -> KiteHistory:
-    """Return Kite's candles, with the credentials of the environment; settings cannot exceed Kite's own pace."""
-    credentials = os.environ.get("MANJHA_KITE_API_KEY", ""), os.environ.get("MANJHA_KITE_ACCESS_TOKEN", "")
+    """Return Kite's candles, with today's login; settings cannot exceed Kite's own pace."""
+    store = secret_store(settings)
+    login = saved_login(store)
+    credentials = store.get(API_KEY) or "", "" if login is None else login.access_token
     bucket = TokenBucket(clock, min(settings.fetch.per_minute, PER_MINUTE), BURST)
-    return KiteHistory(settings.fetch.kite_url, credentials, HttpDownloads(clock, bucket.take), clock)
+    return KiteHistory(candles_url(settings), credentials, HttpDownloads(clock, bucket.take), clock)
+
+
+def candles_url(settings: Settings) -> str:
+    """Return where Kite's candles are asked for: at an address of their own where one is set, else where Kite is."""
+    own = settings.fetch.kite_url
+    return settings.kite.url if own == FetchSettings().kite_url else own
 
 
 def _daily(settings: Settings, clock: Clock, archive: Archive) -> DailyFiles:

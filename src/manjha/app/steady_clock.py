@@ -5,7 +5,10 @@ A time server, a person or a virtual machine may set the machine's clock to anyw
 
 from collections.abc import Callable
 
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
+
+REAL = 1_000
+"""Thousandths of real time: as fast as everywhere."""
 
 
 class SteadyClock:
@@ -16,16 +19,23 @@ class SteadyClock:
     wall_ns
         The machine's time of day, UTC ns; it may jump.
     mono_ns
-        Nanoseconds that only ever grow, at the same rate.
+        Nanoseconds that only ever grow.
+    thousandths
+        How fast time passes against `mono_ns`: 1000 but where an exchange is followed whose time is made up.
     """
 
-    def __init__(self, wall_ns: Callable[[], TsNs], mono_ns: Callable[[], int]) -> None:
-        self._wall_ns, self._mono_ns = wall_ns, mono_ns
-        self._offset_ns = wall_ns() - mono_ns()
+    def __init__(self, wall_ns: Callable[[], TsNs], mono_ns: Callable[[], int], thousandths: int = REAL) -> None:
+        self._wall_ns, self._mono_ns, self._thousandths = wall_ns, mono_ns, thousandths
+        self._began_ns, self._mono_began_ns = wall_ns(), mono_ns()
 
     def now_ns(self) -> TsNs:
         """Return the present moment."""
-        return TsNs(self._offset_ns + self._mono_ns())
+        passed = self._mono_ns() - self._mono_began_ns
+        return TsNs(self._began_ns + passed * self._thousandths // REAL)
+
+    def seconds_until(self, ts_ns: int) -> float:
+        """Return how many real seconds it is to a moment, 0 where it has come."""
+        return max(ts_ns - self.now_ns(), 0) * REAL / self._thousandths / SECOND_NS
 
     def ahead_ns(self) -> int:
         """Return by how much the machine's clock is ahead of this one; negative where it was set back."""

@@ -24,27 +24,21 @@ from manjha.app.live import far_session
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import paper_session
 from manjha.app.preopen import PreOpen
-from manjha.app.session import Around, Session
+from manjha.app.session import Around
 from manjha.app.settings import Settings
 from manjha.app.steady_clock import SteadyClock
 from manjha.app.teller import Say, Teller
+from manjha.app.traded_where import PAPER, claim
+from manjha.app.watcher import AccountWatcher, Report, report_of
 from manjha.domain.bars import BarColumns
-from manjha.domain.broker import PositionSeen
-from manjha.domain.controls import Status
 from manjha.domain.errors import DataError, UsageError
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, format_day, format_ts
-from manjha.domain.money import Qty, format_cash
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, format_day
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.domain.ticks import Tick
-from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.bars import first_bars
-from manjha.engine.freezing import all_frozen
-from manjha.engine.state import EngineState
 from manjha.market.calendar import trading_days
-from manjha.ports.vitals import Vitals
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
-from manjha.services.checklist import thrown
 from manjha.services.live_runs import LivePlan, finished
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
@@ -73,17 +67,6 @@ class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""
 
 
-class Report(msgspec.Struct, frozen=True):
-    """How trading ended. Money in 1e-4 rupee."""
-
-    ended: str
-    orders: int
-    fills: int
-    equity: int
-    charges: int
-    is_new: bool
-
-
 def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     """Trade an account on paper until the days are over, or until it is asked to stop.
 
@@ -102,10 +85,11 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     if begin is None:
         raise UsageError(
             f"unknown gateway {words.gateway!r}",
-            hint=f"There is {', '.join(filter(None, SESSIONS))}; one to a broker is not there yet.",
+            hint=f"There is {', '.join(filter(None, SESSIONS))}; `--live` trades at the broker.",
         )
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
+    claim(home.folder, PAPER)
     account = AccountId(words.account)
     plan, ticks, models = _plan(settings, words)
     lock = account_parts.leader_lock(str(home.journal), account)
@@ -121,19 +105,19 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         over = finished(plan, journal, segments, max(days, default=words.end))
         if over is not None:
-            return _report(over, "its days are over", is_new=False)
+            return report_of(over, "its days are over", is_new=False)
         session = begin(plan, models, (journal, segments), days, plan.history_until_ns, around)
         state = session.trader.state
         teller.watch(state)
         teller.took_up(session.taken)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
-        watcher = _Watcher(account_parts.vitals(settings, words.account), words.account, before)
+        watcher = AccountWatcher(account_parts.vitals(settings, words.account), words.account, before)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
         clock = SteadyClock(system_clock().now_ns, time.monotonic_ns)
         loop = Loop(session, feed, People(socket.inbox, kill), watcher, clock)
-        ended = asyncio.run(_run(loop, socket))
-        return _report(state, str(ended), is_new=session.is_new)
+        ended = asyncio.run(run_beside(loop, socket))
+        return report_of(state, str(ended), is_new=session.is_new)
     finally:
         notifier.close(PATIENCE_S)
         segments.close()
@@ -141,12 +125,8 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         lock.release()
 
 
-def _report(state: EngineState, ended: str, *, is_new: bool) -> Report:
-    counts = (len(state.book.records), len(state.record_fills))
-    return Report(ended, *counts, int(state.equity()), int(state.portfolio.ledger.charges().total), is_new)
-
-
-async def _run(loop: Loop, socket: ControlSocket) -> Ended:
+async def run_beside(loop: Loop, socket: ControlSocket) -> Ended:
+    """Run a loop, and hear what people ask of it."""
     await socket.open()
     try:
         return await loop.run()
@@ -188,64 +168,3 @@ def _since(columns: BarColumns, from_ns: int) -> BarColumns:
 def _until(columns: BarColumns, from_ns: int) -> BarColumns:
     count = sum(opened < from_ns for opened in columns.ts_open_ns)
     return first_bars(columns, count)
-
-
-class _Watcher:
-    """Leaves vital signs, and tells how the trader stands."""
-
-    def __init__(self, vitals: Vitals, account: str, before: PreOpen) -> None:
-        self._before = before
-        self._vitals = vitals
-        self._account = account
-        self._count = 0
-
-    def beat(self, session: Session, *, ended: bool) -> None:
-        """Leave a heartbeat and a copy of the ledger."""
-        state = session.trader.state
-        self._count += 1
-        now_ns = system_clock().now_ns()
-        positions = list(state.portfolio.open_positions())
-        has_risk = bool(positions) or state.book.open_count > 0
-        desk = state.desk
-        compared = now_ns if desk is not None and desk.is_compared else TsNs(0)
-        self._vitals.beat(Heartbeat(self._count, now_ns, has_risk, compared, ended))
-        held = tuple(PositionSeen(one.key.instrument, one.key.product, Qty(one.qty)) for one in positions)
-        filled = {
-            record.at_broker.broker_id: record.filled
-            for record in state.book.records.values()
-            if record.at_broker is not None and record.at_broker.broker_id
-        }
-        self._vitals.copy(LedgerCopy(now_ns, held, filled))
-
-    def status(self, session: Session) -> Status:
-        """Return how things stand, as names and values."""
-        state = session.trader.state
-        checks: list[dict[str, str | int | bool]] = [
-            {"check": one.name, "is": str(one.verdict), "found": one.found, "remedy": one.remedy}
-            for one in self._before.lines
-        ]
-        positions: list[dict[str, str | int | bool]] = [
-            {
-                "strategy": one.key.strategy,
-                "instrument": one.key.instrument,
-                "product": str(one.key.product),
-                "qty": one.qty,
-            }
-            for one in state.portfolio.open_positions()
-        ]
-        return {
-            "account": self._account,
-            "exchange": "simulated",
-            "strategy": state.origin.strategy,
-            "parameters": ", ".join(f"{name}={value}" for name, value in state.strategy.values.items()),
-            "time": format_ts(session.pump.now_ns),
-            "trading": state.gate.trading_on,
-            "kill switch": thrown(state),
-            "open orders": state.book.open_count,
-            "fills": len(state.record_fills),
-            "equity": format_cash(state.equity()),
-            "frozen": ", ".join(sorted(all_frozen(state))),
-            "pre-open check": self._before.summary,
-            "positions": positions,
-            "checks": checks,
-        }

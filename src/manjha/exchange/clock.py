@@ -29,6 +29,7 @@ class Time:
         # In thousandths, so that moments stay whole numbers.
         self._thousandths = round(speed * 1000)
         self._stands = stands
+        exchange.thousandths = 0 if stands else self._thousandths
         self._is_broken = False
 
     @property

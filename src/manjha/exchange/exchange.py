@@ -98,6 +98,8 @@ class Exchange:
         self.tick_hearers: list[TickHearer] = []
         self.now_ns = TsNs(0)
         self.leapt_ns = 0
+        # How fast its time passes, in thousandths of real time; 0 where it stands or does not wait.
+        self.thousandths = 0
         self.auto_login = founding.auto_login
         self.agenda.on(DayDue, self._day_begins)
         self.agenda.on(AuctionDue, self._auctions_end)

@@ -162,7 +162,7 @@ class KiteFeed:
         self._observer.subscribed(tokens)
         if number == 0:
             # Messages about orders come on every connection; what came while this one was down is lost.
-            self._hint("")
+            self.hint("")
 
     def lost(self, number: int, why: str) -> None:
         """See `link.Listener`."""
@@ -189,14 +189,14 @@ class KiteFeed:
         try:
             message = msgspec.json.decode(data, type=_Message)
             if message.type == "order":
-                self._hint(msgspec.json.decode(message.data, type=_Order).order_id)
+                self.hint(msgspec.json.decode(message.data, type=_Order).order_id)
             elif message.type in ("error", "message"):
                 self._note = f"Kite says: {msgspec.json.decode(message.data)!s:.200}"
         except msgspec.MsgspecError:
             self._observer.counts.broken += 1
 
-    def _hint(self, order_id: str) -> None:
-        """Pass a hint on; where too many wait they all become one that means everything."""
+    def hint(self, order_id: str) -> None:
+        """Pass a hint on, also one that came another way; where too many wait they become one that means everything."""
         if self._hints.full():
             while not self._hints.empty():
                 self._hints.get_nowait()

@@ -51,7 +51,7 @@ class KiteHistory:
         if not key or not token:
             raise UsageError(
                 "Kite needs an api key and today's access token",
-                hint="Set MANJHA_KITE_API_KEY and MANJHA_KITE_ACCESS_TOKEN in the environment.",
+                hint="Run `manjha login`, or set MANJHA_KITE_API_KEY and MANJHA_KITE_ACCESS_TOKEN in the environment.",
             )
         place = urlsplit(base)
         if place.scheme != "https" and place.hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -146,8 +146,8 @@ class KiteHistory:
 
 
 _HINTS = {
-    "TokenException": "An access token lasts until about 6 in the morning: log in with your Kite app and set "
-    "MANJHA_KITE_ACCESS_TOKEN to the new one (`manjha login` comes later).",
+    "TokenException": "An access token lasts until about 6 in the morning: run `manjha login`, or set "
+    "MANJHA_KITE_ACCESS_TOKEN to the new one.",
     "PermissionException": "The app's plan must include historical data, and its static IP be this machine's.",
     "InputException": "Check MANJHA_KITE_API_KEY, the instrument and the span.",
 }

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import NamedTuple
 
 from manjha.domain.errors import SourceError
 from manjha.domain.instrument import Instrument, Kind
@@ -9,6 +10,16 @@ from manjha.domain.moments import format_day
 from manjha.domain.money import RUPEE
 
 Key = tuple[str, ...]
+
+
+class Row(NamedTuple):
+    """An instrument on Kite's list: its token and its trading symbol of today."""
+
+    token: str
+    symbol: str
+
+
+NOT_LISTED = Row("", "")
 
 
 class Listing:
@@ -24,14 +35,21 @@ class Listing:
                 f"Kite's list of instruments lacks {', '.join(sorted(absent))}",
                 hint="Run the same command again later.",
             )
-        self._tokens: dict[Key, str] = {}
+        self._rows: dict[Key, Row] = {}
         for row in rows:
-            token = row["instrument_token"] or ""
+            found = Row(row["instrument_token"] or "", row["tradingsymbol"] or "")
             for key in _keys(row):
-                self._tokens[key] = token
+                self._rows[key] = found
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def token(self, instrument: Instrument) -> str:
         """Return the token of an instrument, empty where Kite does not list it today."""
+        return self.row(instrument).token
+
+    def row(self, instrument: Instrument) -> Row:
+        """Return the row of an instrument; `NOT_LISTED` where Kite does not list it today."""
         wanted: list[Key]
         if instrument.expiry is not None:
             strike = "" if instrument.strike is None else str(int(instrument.strike))
@@ -42,7 +60,7 @@ class Listing:
         else:
             # NSE writes a series other than EQ behind the symbol.
             wanted = [("", instrument.symbol), ("", f"{instrument.symbol}-{instrument.series}")]
-        return next((self._tokens[key] for key in wanted if key in self._tokens), "")
+        return next((self._rows[key] for key in wanted if key in self._rows), NOT_LISTED)
 
 
 def _keys(row: dict[str, str]) -> list[Key]:

@@ -51,6 +51,7 @@ class OrderRow(msgspec.Struct):
     filled_quantity: int = 0
     price: float | None = 0.0
     trigger_price: float | None = 0.0
+    average_price: float | None = 0.0
     order_timestamp: str | None = None
     exchange_timestamp: str | None = None
     exchange_update_timestamp: str | None = None

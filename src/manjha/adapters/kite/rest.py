@@ -109,7 +109,7 @@ class KiteRest:
         return told.body
 
     async def date(self) -> str:
-        """Return the broker's clock, as the header of a cheap answer has it. Raises as `get`."""
+        """Return the broker's time, as the header `Date` of a cheap answer has it. Raises as `get`."""
         told = await self._ask(Request("GET", "/user/profile"), RateClass.OTHER)
         if told.status == 0:
             raise self._refused("/user/profile", told)

@@ -1,5 +1,6 @@
-"""`manjha trade`: paper trading in this process, with a journal that survives it."""
+"""`manjha trade`: on paper, or with real money at Kite; in this process, with a journal that survives it."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +8,9 @@ import typer
 from manjha.app.cli import search_options as options
 
 if TYPE_CHECKING:
-    from manjha.app.trading import Report
+    from manjha.app.settings import Settings
+    from manjha.app.watcher import Report
+    from manjha.services.backtests import BacktestRequest
 
 app = typer.Typer(add_completion=False)
 
@@ -20,6 +23,12 @@ def trade(
     *,
     terms: dict[str, Any],
     account: Annotated[str, typer.Option("--account", help="Whose journal; a paper account has any name.")] = "PAPER",
+    live: Annotated[
+        bool, typer.Option("--live", help="With real money at Kite: the account's id is asked for once more.")
+    ] = False,
+    yes_account: Annotated[
+        str, typer.Option("--yes-account", help="The account's id, instead of typing it when asked.")
+    ] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", help="Ticks made inside each stored bar.", min=4)] = 12,
     speed: Annotated[
@@ -32,12 +41,12 @@ def trade(
 ) -> None:
     """Trade on paper from --from to --to, whose bars are stored and give the ticks; earlier bars are history.
 
-    Everything is simulated. Started again with the same terms it goes on where its journal ends.
+    Everything is simulated, unless --live is given: then today is traded at Kite, by its own ticks, with the orders of
+    the account that is logged in. Started again with the same terms it goes on where its journal ends.
     """
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
     from manjha.app.cli.errors import say
-    from manjha.app.cli.output import print_json
     from manjha.app.requests import make_request
     from manjha.app.settings import load_settings
     from manjha.app.terms import parse_params, parse_span
@@ -46,6 +55,12 @@ def trade(
     from manjha.domain.errors import UsageError
 
     settings = load_settings()
+    if live:
+        report = _live(settings, (account, yes_account), (strategy, tuple(instrument), param or []), terms)
+        _show(report, as_json=json)
+        return
+    if yes_account:
+        raise UsageError("--yes-account is for --live", hint="Leave it out: on paper nothing is at stake.")
     made = strategy_source(settings).find(strategy)(**parse_params(param or []))
     start, end = parse_span(terms.pop("start", ""), terms["end"])
     if start is None or end is None:
@@ -58,22 +73,56 @@ def trade(
         speed=speed, gateway=gateway,
     )  # fmt: skip
     report = run(settings, words, say)
-    if json:
-        print_json(_plain(report))
-    else:
-        print(_in_words(report))
+    _show(report, as_json=json)
 
 
-def _plain(report: "Report") -> dict[str, Any]:
+def _live(
+    settings: "Settings", named: tuple[str, str], chosen: tuple[str, tuple[str, ...], list[str]], terms: dict[str, Any]
+) -> "Report":
+    """Trade at Kite, once the account's id has been given in words."""
+    from manjha.app.bootstrap import strategy_source
+    from manjha.app.cli.backtest import found_again
+    from manjha.app.cli.errors import say
+    from manjha.app.live_trading import LiveWords, trade_live
+    from manjha.app.requests import make_request
+    from manjha.app.terms import parse_params
+    from manjha.domain.errors import UsageError
+
+    account, given = named
+    strategy, instruments, params = chosen
+    if terms["start"] or terms["end"]:
+        raise UsageError("--live trades today", hint="Leave out --from and --to; `manjha data list` shows the history.")
+    made = strategy_source(settings).find(strategy)(**parse_params(params))
+    request: BacktestRequest = make_request(made, instruments, {**terms, "bias_check": False})
+    confirmed = given or _typed(f"Real money. Type the id of the account to trade {account} at {settings.kite.url}: ")
+    words = LiveWords(account=account, request=request, found_as=found_again(strategy), confirmed=confirmed)
+    return trade_live(settings, words, say)
+
+
+def _typed(prompt: str) -> str:
+    """Ask a person; without a terminal there is nobody to ask."""
+    if not sys.stdin.isatty():
+        return ""
+    print(prompt, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _show(report: "Report", *, as_json: bool) -> None:
     import msgspec
 
-    return {"exchange": "simulated", **msgspec.structs.asdict(report)}
+    from manjha.app.cli.output import print_json
+
+    if as_json:
+        print_json(msgspec.structs.asdict(report))
+    else:
+        print(_in_words(report))
 
 
 def _in_words(report: "Report") -> str:
     from manjha.domain.money import format_cash
 
+    place = "the exchange was simulated" if report.exchange == "simulated" else f"traded at {report.exchange}"
     return (
         f"{report.ended}: {report.orders} orders, {report.fills} fills, equity {format_cash(report.equity)}, "
-        f"charges {format_cash(report.charges)}; the exchange was simulated"
+        f"charges {format_cash(report.charges)}; {place}"
     )

@@ -19,6 +19,8 @@ def show(exchange: Exchange, call: Call) -> dict[str, Any]:
     return {
         "simulated": True,
         "now": stamp(exchange.now_ns),
+        "now_ns": exchange.now_ns,
+        "thousandths": exchange.thousandths,
         "day": format_day(exchange.market.day) if exchange.market.day >= 0 else None,
         "orders": len(exchange.book.orders),
         "sessions": len(exchange.sessions.live),

@@ -1,0 +1,119 @@
+"""An account at Kite put together: connections, today's names and tokens, the gateway and the ticker of a run."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import NamedTuple
+
+from manjha.adapters.kite.feed import Clocks, KiteFeed, Stream
+from manjha.adapters.kite.gateway import KiteGateway, OrderOf
+from manjha.adapters.kite.hooks import PostbackListener
+from manjha.adapters.kite.limits import Limits
+from manjha.adapters.kite.listing import Listing
+from manjha.adapters.kite.mapping import Listed, Names
+from manjha.adapters.kite.observed import Watched
+from manjha.adapters.kite.postback import KitePostback
+from manjha.adapters.kite.rest import KiteRest, Login
+from manjha.adapters.kite.transport import Transport
+from manjha.app.kite_login import LoginNow, app_keys, secret_store
+from manjha.app.kite_time import Times, times_at
+from manjha.app.settings import Settings
+from manjha.domain.errors import SourceError, UsageError
+from manjha.domain.instrument import Exchange, Instrument, InstrumentId
+from manjha.market.rules import MarketRules
+from manjha.services.market_hours import is_open
+
+
+class AtKite(NamedTuple):
+    """Kite as one user's app reaches it."""
+
+    rest: KiteRest
+    login: LoginNow
+    times: Times
+
+
+class Today(NamedTuple):
+    """The instruments of a run on Kite's list of today: what orders call them, and whose ticks a token brings."""
+
+    names: Names
+    watched: dict[int, Watched]
+
+
+@asynccontextmanager
+async def at_kite(settings: Settings) -> AsyncIterator[AtKite]:
+    """Give the way to the account whose login is kept, until the end of the block.
+
+    Raises
+    ------
+    SourceError
+        Nobody is logged in, or the login is over.
+    UsageError
+        An address that is not https; see also `kite_time.times_at`.
+    """
+    times = await times_at(settings.kite.url, time.monotonic_ns)
+    login = LoginNow(secret_store(settings), times.now_ns, time.monotonic_ns)
+    why = login.why_not()
+    if why:
+        raise SourceError(why, hint="Run `manjha login`, then the same command again.")
+    orders, reads = Transport(settings.kite.url), Transport(settings.kite.url)
+    limits = Limits(asyncio.get_running_loop().time)
+    try:
+        yield AtKite(KiteRest(orders, reads, Login(login.key, login.token), limits), login, times)
+    finally:
+        await orders.close()
+        await reads.close()
+
+
+async def todays_names(rest: KiteRest, instruments: Sequence[Instrument]) -> Today:
+    """Find instruments on Kite's list of today: names and tokens are never kept longer.
+
+    Raises
+    ------
+    UsageError
+        Kite does not list one of them today, or lists it under a token that is none.
+    SourceError
+        The list cannot be had.
+    """
+    listings = {place: Listing(await rest.dump(f"/instruments/{place}")) for place in _places(instruments)}
+    rows = {one.id: listings[one.exchange].row(one) for one in instruments}
+    missing = [one.display for one in instruments if not rows[one.id].token.isdecimal()]
+    if missing:
+        raise UsageError(
+            f"Kite does not list {', '.join(missing)} today",
+            hint="An expired contract is gone from its list; else bring the exchange's newest list: `manjha data`.",
+        )
+    names: dict[InstrumentId, Listed] = {}
+    watched: dict[int, Watched] = {}
+    for one in instruments:
+        row = rows[one.id]
+        names[one.id] = Listed(str(one.exchange), row.symbol)
+        watched[int(row.token)] = Watched(one.id, one.multiplier)
+    return Today(Names(names, instruments), watched)
+
+
+def gateway_of(kite: AtKite, today: Today, order_of: OrderOf, feed: KiteFeed) -> KiteGateway:
+    """Return the way that orders go; the ticker brings its hints."""
+    return KiteGateway(kite.rest, today.names, order_of, feed.hints)
+
+
+def feed_of(settings: Settings, kite: AtKite, today: Today, rules: MarketRules, places: Iterable[Exchange]) -> KiteFeed:
+    """Return the ticker of a run; `places` say when data must be expected."""
+    exchanges, now_ns = tuple(dict.fromkeys(places)), kite.times.now_ns
+    stream = Stream(settings.kite.stream_url, kite.login.credentials, lambda: is_open(rules, exchanges, now_ns()))
+    return KiteFeed(stream, today.watched, Clocks(now_ns, time.monotonic))
+
+
+def postbacks(settings: Settings, account: str, hint: Callable[[str], None]) -> AbstractAsyncContextManager[object]:
+    """Return what listens for postbacks of an account while it is entered; nothing where no port is set.
+
+    Raises `SettingsError` where the app's secret, by which they are checked, is not known.
+    """
+    port = settings.kite.postback_port
+    if port is None:
+        return nullcontext()
+    return PostbackListener(port, KitePostback(app_keys(secret_store(settings)).secret, account), hint)
+
+
+def _places(instruments: Iterable[Instrument]) -> list[Exchange]:
+    return list(dict.fromkeys(one.exchange for one in instruments))

@@ -1,0 +1,199 @@
+"""Trading with real money put together: an account at Kite, its lock and journal, a strategy, the ticker, the loop.
+
+Nothing in here makes a price or fills an order: where the broker cannot be had, nothing is traded. A simulated exchange
+is traded at in the same way, by its address, and is called one in everything that is shown.
+"""
+
+import asyncio
+import os
+import time
+
+import msgspec
+
+from manjha.app import account_parts
+from manjha.app.bootstrap import (
+    backtest_services,
+    control_limits,
+    journal_to_write,
+    kill_switch,
+    market_segments,
+)
+from manjha.app.kite_account import AtKite, at_kite, feed_of, gateway_of, postbacks, todays_names
+from manjha.app.live import Broker, remote_session
+from manjha.app.live_checks import clock_line, further_lines, require_account, require_session, today_of
+from manjha.app.live_history import bring_history, history_until
+from manjha.app.loop import Ended, Loop, People
+from manjha.app.preopen import PreOpen
+from manjha.app.session import Around, Session
+from manjha.app.settings import Settings
+from manjha.app.teller import Say, Teller
+from manjha.app.traded_where import KITE, SIMULATED_KITE, claim
+from manjha.app.trading import PATIENCE_S, run_beside
+from manjha.app.watcher import AccountWatcher, Report, report_of
+from manjha.domain.bars import BarColumns
+from manjha.domain.errors import InvariantBroken, SourceError, UsageError
+from manjha.domain.moments import TsNs, format_day, format_ts
+from manjha.domain.orders import AccountId, Order, OrderId, Origin, RunId, StrategyId
+from manjha.engine.bars import first_bars
+from manjha.market.calendar import trading_days
+from manjha.ports.journal import Journal
+from manjha.ports.notifier import Notifier
+from manjha.ports.segments import MarketSegments
+from manjha.risk.control_limits import require_live_limits
+from manjha.services.backtests import BacktestRequest, plan_backtest
+from manjha.services.code_hash import code_hash
+from manjha.services.live_runs import LivePlan
+
+DAY_OVER = "the day is over"
+HASH_SHOWN = 16
+"""Letters of the code's hash that the journal has beside the version."""
+
+
+class LiveWords(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user asks for. `confirmed` is the account's id once more, as a person typed it."""
+
+    account: str
+    request: BacktestRequest
+    found_as: str
+    confirmed: str
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What a live trader keeps: its lock is held around it."""
+
+    journal: Journal
+    segments: MarketSegments
+    notifier: Notifier
+
+
+def trade_live(settings: Settings, words: LiveWords, say: Say) -> Report:
+    """Trade an account at Kite until its day is over, or until it is asked to stop. Everything is checked before.
+
+    Raises
+    ------
+    UsageError
+        The account was not confirmed, or is not the one that is logged in; no trading day; an instrument that Kite does
+        not list; the account is traded on paper here, or its last run was another one and still holds something.
+    SettingsError
+        A limit is missing that real money must not be traded without.
+    SourceError
+        Nobody is logged in, or Kite does not answer.
+    AccountHeld
+        Another process trades the account.
+    JournalHalted
+        The journal cannot be written, read or trusted.
+    """
+    if words.confirmed != words.account:
+        raise UsageError(
+            f"expected the id of the account, {words.account}, was {words.confirmed!r}; nothing was sent",
+            hint=f"Type it when asked, or give --yes-account {words.account}.",
+        )
+    require_live_limits(control_limits(settings))
+    home = account_parts.places(settings, words.account)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    account = AccountId(words.account)
+    lock = account_parts.leader_lock(str(home.journal), account)
+    lock.acquire()
+    try:
+        return asyncio.run(_traded(settings, words, say))
+    finally:
+        lock.release()
+
+
+async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
+    account, home = AccountId(words.account), account_parts.places(settings, words.account)
+    async with at_kite(settings) as kite:
+        name = await require_account(kite.rest, words.account)
+        claim(home.folder, SIMULATED_KITE if kite.times.at_simulation else KITE)
+        bring_history(settings, words.request, kite.times, say)
+        plan = _plan(settings, words, kite)
+        say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")
+        kept = _Kept(
+            journal_to_write(str(home.journal), account),
+            market_segments(settings, str(home.journal), account),
+            account_parts.notifier(settings, os.environ),
+        )
+        try:
+            return await _run(settings, (words, plan), kite, kept, say)
+        finally:
+            kept.notifier.close(PATIENCE_S)
+            kept.segments.close()
+            kept.journal.close()
+
+
+async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKite, kept: _Kept, say: Say) -> Report:
+    """Look at everything once more, take the account over, and run the loop."""
+    words, plan = asked
+    spec, today = plan.spec, today_of(kite.times)
+    listed = await todays_names(kite.rest, spec.instruments)
+    teller = Teller(plan.origin.account, spec, say, kept.notifier)
+    kill = kill_switch(settings)
+    lines = further_lines(kite, await clock_line(kite), spec.rules, spec.instruments, today)
+    home = account_parts.places(settings, words.account)
+    before = PreOpen(home.folder, say, teller.call, needs_limits=True, further=lines)
+    around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
+    taken: list[Session] = []
+
+    def order_of(order_id: OrderId) -> Order:
+        if not taken:
+            raise InvariantBroken(f"order {order_id} was changed before its run began")
+        return taken[0].trader.state.book.records[order_id].order
+
+    feed = feed_of(settings, kite, listed, spec.rules, [one.exchange for one in spec.instruments])
+    broker = Broker(gateway_of(kite, listed, order_of, feed), refuses=kite.login.why_not)
+    days = trading_days(spec.rules, today, spec.rules.last)
+    session = remote_session(plan, broker, (kept.journal, kept.segments), days, kite.times.now_ns(), around)
+    taken.append(session)
+    state = session.trader.state
+    teller.watch(state)
+    teller.took_up(session.taken)
+
+    def end_with_day(seen: Session) -> None:
+        # Names and tokens are of today: tomorrow begins with a login and a process of its own.
+        if seen.trader.state.ended_day >= today:
+            loop.stop()
+
+    vitals = account_parts.vitals(settings, words.account)
+    watcher = AccountWatcher(vitals, words.account, before, _place(settings, kite), end_with_day)
+    socket = account_parts.control_socket(settings, words.account)
+    loop = Loop(session, feed, People(socket.inbox, kill), watcher, kite.times.clock, follows_clock=True)
+    async with postbacks(settings, words.account, feed.hint):
+        ended = await run_beside(loop, socket)
+    if ended is Ended.FEED:
+        raise SourceError("the ticker has ended", hint="Start the trader again; it goes on where its journal ends.")
+    over = ended is Ended.ASKED and state.ended_day >= today
+    return report_of(state, DAY_OVER if over else str(ended), is_new=session.is_new, exchange=_place(settings, kite))
+
+
+def _place(settings: Settings, kite: AtKite) -> str:
+    """Say where an account trades."""
+    return f"a simulated exchange at {settings.kite.url}" if kite.times.at_simulation else settings.kite.url
+
+
+def _plan(settings: Settings, words: LiveWords, kite: AtKite) -> LivePlan:
+    """Return what is to be traded: what is stored until now is history."""
+    spec = plan_backtest(backtest_services(settings), words.request)
+    require_session(spec.rules, spec.instruments, today_of(kite.times))
+    intervals = [one.interval for one in (*spec.bars, *spec.further)]
+    until_ns = history_until(spec.rules, spec.instruments, intervals, kite.times.now_ns())
+    not_traded = [one.display for one in spec.instruments if not one.is_tradable]
+    if len(not_traded) == len(spec.instruments) or words.request.index_proxy:
+        raise UsageError(
+            f"{', '.join(not_traded) or 'an index as its future'} cannot be traded",
+            hint="Name a share, a future or an option; an index may stand beside it, to be looked at.",
+        )
+    live = msgspec.structs.replace(
+        spec,
+        bars=_closed(spec.bars, until_ns),
+        further=_closed(spec.further, until_ns),
+        controls=control_limits(settings),
+        code_version=f"{spec.code_version}+{code_hash()[:HASH_SHOWN]}",
+    )
+    run = RunId(f"{words.account}-{format_day(today_of(kite.times)).replace('-', '')}")
+    origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), run)
+    return LivePlan(live, origin, words.found_as, until_ns)
+
+
+def _closed(columns: tuple[BarColumns, ...], until_ns: TsNs) -> tuple[BarColumns, ...]:
+    """Return the bars that have closed by a moment."""
+    return tuple(first_bars(one, sum(close <= until_ns for close in one.ts_close_ns)) for one in columns)

@@ -1,0 +1,115 @@
+"""What is shown of a running trader: vital signs for the sentinel, its state for whoever asks, a report at the end."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from manjha.app.bootstrap import system_clock
+from manjha.app.preopen import PreOpen
+from manjha.app.session import Session
+from manjha.domain.broker import PositionSeen
+from manjha.domain.controls import Status
+from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.money import Qty, format_cash
+from manjha.domain.vitals import Heartbeat, LedgerCopy
+from manjha.engine.freezing import all_frozen
+from manjha.engine.state import EngineState
+from manjha.ports.vitals import Vitals
+from manjha.services.checklist import thrown
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How trading ended, and where it was: `exchange` is "simulated" for paper. Money in 1e-4 rupee."""
+
+    ended: str
+    orders: int
+    fills: int
+    equity: int
+    charges: int
+    is_new: bool
+    exchange: str = "simulated"
+
+
+def report_of(state: EngineState, ended: str, *, is_new: bool, exchange: str = "simulated") -> Report:
+    """Return how trading ended."""
+    counts = (len(state.book.records), len(state.record_fills))
+    charges = int(state.portfolio.ledger.charges().total)
+    return Report(ended, *counts, int(state.equity()), charges, is_new, exchange)
+
+
+class AccountWatcher:
+    """Implements `app.loop.Watcher`: leaves vital signs, and tells how the trader stands.
+
+    Parameters
+    ----------
+    exchange
+        Where it trades, in words.
+    seen
+        Is shown the session once a second.
+    """
+
+    def __init__(
+        self,
+        vitals: Vitals,
+        account: str,
+        before: PreOpen,
+        exchange: str = "simulated",
+        seen: Callable[[Session], None] = lambda _session: None,
+    ) -> None:
+        self._before = before
+        self._vitals = vitals
+        self._account, self._exchange = account, exchange
+        self._seen = seen
+        self._count = 0
+
+    def beat(self, session: Session, *, ended: bool) -> None:
+        """Leave a heartbeat and a copy of the ledger."""
+        self._seen(session)
+        state = session.trader.state
+        self._count += 1
+        now_ns = system_clock().now_ns()
+        positions = list(state.portfolio.open_positions())
+        has_risk = bool(positions) or state.book.open_count > 0
+        desk = state.desk
+        compared = now_ns if desk is not None and desk.is_compared else TsNs(0)
+        self._vitals.beat(Heartbeat(self._count, now_ns, has_risk, compared, ended))
+        held = tuple(PositionSeen(one.key.instrument, one.key.product, Qty(one.qty)) for one in positions)
+        filled = {
+            record.at_broker.broker_id: record.filled
+            for record in state.book.records.values()
+            if record.at_broker is not None and record.at_broker.broker_id
+        }
+        self._vitals.copy(LedgerCopy(now_ns, held, filled))
+
+    def status(self, session: Session) -> Status:
+        """Return how things stand, as names and values."""
+        state = session.trader.state
+        checks: list[dict[str, str | int | bool]] = [
+            {"check": one.name, "is": str(one.verdict), "found": one.found, "remedy": one.remedy}
+            for one in self._before.lines
+        ]
+        positions: list[dict[str, str | int | bool]] = [
+            {
+                "strategy": one.key.strategy,
+                "instrument": one.key.instrument,
+                "product": str(one.key.product),
+                "qty": one.qty,
+            }
+            for one in state.portfolio.open_positions()
+        ]
+        return {
+            "account": self._account,
+            "exchange": self._exchange,
+            "strategy": state.origin.strategy,
+            "parameters": ", ".join(f"{name}={value}" for name, value in state.strategy.values.items()),
+            "time": format_ts(session.pump.now_ns),
+            "trading": state.gate.trading_on,
+            "kill switch": thrown(state),
+            "open orders": state.book.open_count,
+            "fills": len(state.record_fills),
+            "equity": format_cash(state.equity()),
+            "frozen": ", ".join(sorted(all_frozen(state))),
+            "pre-open check": self._before.summary,
+            "positions": positions,
+            "checks": checks,
+        }
