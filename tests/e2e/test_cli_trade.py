@@ -139,7 +139,7 @@ def test_behind_a_gateway_it_trades_the_same_goes_on_and_replays_as_recorded(des
     assert far == here
     assert far["fills"] > 10
     assert desk.trade(*first_day, "--account", "FAR", "--gateway", "simulated") == 0
-    assert json.loads(desk.said) == {**far, "is_new": False}
+    assert json.loads(desk.said) == {**far, "is_new": False, "ended": "its days are over"}
     assert desk("journal", "verify", desk.journal("FAR")) == 0
     assert desk("journal", "replay", desk.journal("FAR"), "--json") == 0
     (run,) = json.loads(desk.said)["runs"]
