@@ -139,7 +139,7 @@ def test_behind_a_gateway_it_trades_the_same_goes_on_and_replays_as_recorded(des
     assert far == here
     assert far["fills"] > 10
     assert desk.trade(*first_day, "--account", "FAR", "--gateway", "simulated") == 0
-    assert json.loads(desk.said) == {**far, "is_new": False}
+    assert json.loads(desk.said) == {**far, "is_new": False, "ended": "its days are over"}
     assert desk("journal", "verify", desk.journal("FAR")) == 0
     assert desk("journal", "replay", desk.journal("FAR"), "--json") == 0
     (run,) = json.loads(desk.said)["runs"]
@@ -270,7 +270,7 @@ def test_a_running_trader_hears_of_the_kill_switch_and_ends_in_order(desk: Desk)
 
 def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(desk: Desk) -> None:
     words = ("trade", "-s", str(desk.strategy), "--instrument", INSTRUMENT, "-i", "15m", "--product", "MIS")
-    call = [sys.executable, "-c", CALL, *words, *DAYS, "--account", "HAND", "--speed", "1000"]
+    call = [sys.executable, "-c", CALL, *words, *DAYS, "--account", "HAND", "--speed", "300"]
     with subprocess.Popen(call, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         until(process.stderr, "pre-open check for 2024-01-30: ")
@@ -278,7 +278,11 @@ def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(de
         hand = ("--account", "HAND", "--instrument", INSTRUMENT, "--side", "BUY", "--product", "MIS")
         assert desk("control", "order", *hand, "--qty", 7, "--key", "mine", "--json") == 0
         first = json.loads(desk.said)
-        until(process.stderr, "order BUY 7 ")
+        until(process.stderr, "  BUY 7 ")
+        assert desk("control", "status", "--account", "HAND", "--json") == 0
+        status = json.loads(desk.said)
+        assert ("MANUAL", 7) in {(one["strategy"], one["qty"]) for one in status["positions"]}
+        assert {one["is"] for one in status["checks"]} <= {"ok", "warn"}
         assert desk("control", "order", *hand, "--qty", 7, "--key", "mine", "--json") == 0
         assert json.loads(desk.said) == first
         assert desk("control", "order", *hand, "--qty", 7, "--limit", "0.01") == 1
@@ -291,10 +295,6 @@ def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(de
         assert "the largest quantity is 1,000,000,000" in desk.erred
         assert desk("control", "end", "--account", "HAND") == 1
         assert "the run still has " in desk.erred
-        assert desk("control", "status", "--account", "HAND", "--json") == 0
-        status = json.loads(desk.said)
-        assert ("MANUAL", 7) in {(one["strategy"], one["qty"]) for one in status["positions"]}
-        assert {one["is"] for one in status["checks"]} <= {"ok", "warn"}
         process.send_signal(signal.SIGTERM)
         process.communicate()
     assert process.returncode == 0
