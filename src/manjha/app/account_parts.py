@@ -61,6 +61,49 @@ def places(settings: Settings, account: str) -> Places:
     return Places(settings.home / "accounts" / account)
 
 
+def journal_of(settings: Settings, account: str) -> str:
+    """Return where an account's journal lies: the database of `journal_url`, else its file.
+
+    Raises `SettingsError` for a `journal_url` that is not PostgreSQL's, and `UsageError` as `places`.
+    """
+    file, url = places(settings, account).journal, settings.journal_url
+    if not url:
+        return str(file)
+    if not url.startswith(("postgresql://", "postgresql+")):
+        # What stands behind the first letters may be a password.
+        raise SettingsError(
+            f"journal_url must be the URL of a PostgreSQL database, begins with {url.partition(':')[0][:20]!r}",
+            hint="Give one like postgresql://user@host/name; without the setting each account has a file.",
+        )
+    return url
+
+
+def journal_to_trade(settings: Settings, account: str) -> str:
+    """Return `journal_of`; raise `SettingsError` where the account has a file too, which a trader would not go on with.
+
+    What that file says is open would be forgotten, and a trader of it would hold another lock.
+    """
+    where, file = journal_of(settings, account), places(settings, account).journal
+    if where != str(file) and file.exists():
+        raise SettingsError(
+            f"journal_url is set, but {account} has a journal in {file}",
+            hint="Leave the setting out to go on with it; or, when nothing of it is open, move it and "
+            "the files beside it away.",
+        )
+    return where
+
+
+def journal_asked(settings: Settings, where: str, account: str) -> tuple[str, str]:
+    """Return the journal that a person asks for, and whose: what was named, else the account's own.
+
+    `account` empty is, with `where`, the only one in it; without, the one of the settings. Raises as `journal_of`.
+    """
+    if where:
+        return where, account
+    account = account or settings.account
+    return journal_of(settings, account), account
+
+
 def leader_lock(journal: str, account: AccountId) -> "LeaderLock":
     """Return the lock of the account whose journal lies here (a file, or a database's URL).
 

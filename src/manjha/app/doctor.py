@@ -7,17 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 from manjha.adapters.kite.listing import Listing
-from manjha.app.account_parts import places
+from manjha.app.account_parts import journal_to_trade
 from manjha.app.bootstrap import control_limits, journal_to_read, kill_switch, market_rules
 from manjha.app.kite_account import AtKite, at_kite
 from manjha.app.kite_login import SEAL_KEY, LoginNow, app_keys, saved_login, secret_store
 from manjha.app.kite_time import times_at
 from manjha.app.live_checks import clock_line, login_line, require_account
 from manjha.app.settings import Settings
-from manjha.domain.errors import ManjhaError
+from manjha.domain.errors import ManjhaError, SettingsError
 from manjha.domain.instrument import Exchange
 from manjha.domain.kill import level_name
 from manjha.domain.moments import TsNs, day_of, format_day
@@ -85,10 +86,17 @@ def _storage(settings: Settings, account: str) -> Looked:
     probe = settings.home / ".doctor"
     probe.write_bytes(b"")
     probe.unlink()
-    journal = places(settings, account).journal if account else None
-    if journal is None or not journal.exists():
+    where = journal_to_trade(settings, account) if account else ""
+    if not where or ("://" not in where and not Path(where).exists()):
         return Looked("storage", Health.OK, f"{settings.home} can be written")
-    opened = journal_to_read(str(journal), account)
+    try:
+        opened = journal_to_read(where, account)
+    except SettingsError as error:
+        if "://" not in where:
+            raise
+        # A database may be there without a journal of this account.
+        remedy = "A new account's journal is made when it trades; if it has traded, correct journal_url"
+        return Looked("storage", Health.WARN, f"{settings.home} can be written; {error.message}", remedy)
     try:
         return Looked(
             "storage", Health.OK, f"{settings.home} can be written; the journal has {opened.head().seq:,} rows"

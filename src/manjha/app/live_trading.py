@@ -92,7 +92,7 @@ def trade_live(settings: Settings, words: LiveWords, say: Say) -> Report:
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
     account = AccountId(words.account)
-    lock = account_parts.leader_lock(str(home.journal), account)
+    lock = account_parts.leader_lock(account_parts.journal_to_trade(settings, account), account)
     lock.acquire()
     try:
         return asyncio.run(_traded(settings, words, say))
@@ -108,9 +108,10 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
         bring_history(settings, words.request, kite.times, say)
         plan = _plan(settings, words, kite)
         say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")
+        where = account_parts.journal_to_trade(settings, account)
         kept = _Kept(
-            journal_to_write(str(home.journal), account),
-            market_segments(settings, str(home.journal), account),
+            journal_to_write(where, account),
+            market_segments(settings, where, account),
             account_parts.notifier(settings, os.environ),
         )
         try:

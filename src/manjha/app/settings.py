@@ -125,12 +125,14 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
 
-    `database_url` is where records are kept; None is the file manjha.db in `home`. `account` is whose orders are sent.
+    `database_url` is where records are kept; None is the file manjha.db in `home`. `journal_url` is the PostgreSQL
+    database of the accounts' journals; None is a file for each. `account` is whose orders are sent.
     """
 
     home: Path = Path()
     rules_file: Path | None = None
     database_url: str | None = None
+    journal_url: str | None = None
     account: str = "paper"
     store: StoreSettings = StoreSettings()
     fetch: FetchSettings = FetchSettings()

@@ -73,9 +73,13 @@ def downgrade(
 
 @app.command()
 def rebuild(
-    where: Annotated[str, typer.Argument(help="The journal's file, or the URL of its database.")],
+    where: Annotated[
+        str, typer.Argument(help="The journal's file, or the URL of its database; else the account's own.")
+    ] = "",
     *,
-    account: Annotated[str, typer.Option("--account", help="Which account's, where a database has several.")] = "",
+    account: Annotated[
+        str, typer.Option("--account", help="Which account's: of several in a database, or of your own.")
+    ] = "",
     goes_on: Annotated[bool, typer.Option("--continue", help="Go on from the row that they have come to.")] = False,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Rows of the journal in one transaction.")] = 2_000,
     json: Json = False,
@@ -83,6 +87,7 @@ def rebuild(
     """Make orders, trades, contract notes, positions and runs of an account anew from its journal."""
     from functools import partial
 
+    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, read_model_reference, unit_of_work
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
@@ -90,7 +95,8 @@ def rebuild(
 
     settings = load_settings()
     make = read_models.follow if goes_on else read_models.rebuild
-    with closing(journal_to_read(where, account)) as journal, closing(unit_of_work(settings)) as work:
+    asked = journal_asked(settings, where, account)
+    with closing(journal_to_read(*asked)) as journal, closing(unit_of_work(settings)) as work:
         reference = read_model_reference(settings)
         with progress_bar() as tell:
             done = make(journal, work, reference, batch=batch, tell=partial(tell, "rows"))

@@ -16,25 +16,28 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The journal of an account: is it whole, what is in it?"
 )
 
-Where = Annotated[str, typer.Argument(help="The journal's file, or the URL of its database.")]
-Account = Annotated[str, typer.Option("--account", help="Which account's, where a database has several.")]
+Where = Annotated[str, typer.Argument(help="The journal's file, or the URL of its database; else the account's own.")]
+Account = Annotated[str, typer.Option("--account", help="Which account's: of several in a database, or of your own.")]
 Segments = Annotated[str, typer.Option("--segments", help="Folder of its market data, where that was moved.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 SHOWN = 20
 
 
 @app.command()
-def verify(where: Where, *, account: Account = "", segments: Segments = "", json: Json = False) -> None:
+def verify(where: Where = "", *, account: Account = "", segments: Segments = "", json: Json = False) -> None:
     """Walk the rows and their market data from first to last and name what is wrong. Exit code 1 if anything is."""
+    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, market_segments
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
     from manjha.services.journals import verified
 
+    settings = load_settings()
+    where, account = journal_asked(settings, where, account)
     journal = journal_to_read(where, account)
     try:
-        found = verified(journal, market_segments(load_settings(), where, journal.head().account, segments))
+        found = verified(journal, market_segments(settings, where, journal.head().account, segments))
     finally:
         journal.close()
     head = found.head
@@ -71,7 +74,7 @@ def verify(where: Where, *, account: Account = "", segments: Segments = "", json
 
 @app.command()
 def replay(
-    where: Where,
+    where: Where = "",
     *,
     account: Account = "",
     segments: Segments = "",
@@ -82,6 +85,7 @@ def replay(
     """Step through what was recorded once more and name the first event that differs. Exit code 1 if one does."""
     from functools import partial
 
+    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, market_rules, market_segments, strategy_source
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
@@ -90,6 +94,7 @@ def replay(
 
     settings = load_settings()
     source, rules = strategy_source(settings), market_rules(settings)
+    where, account = journal_asked(settings, where, account)
     journal = journal_to_read(where, account)
     try:
         stored = market_segments(settings, where, journal.head().account, segments)
@@ -111,21 +116,23 @@ def replay(
 
 @app.command()
 def export(
-    where: Where,
+    where: Where = "",
     *,
     out: Annotated[Path | None, typer.Option("--out", help="File to write; stdout if left out.")] = None,
     after: Annotated[int, typer.Option("--after", min=0, help="Leave out rows up to this number.")] = 0,
     account: Account = "",
 ) -> None:
     """Write the rows as JSON lines, oldest first: exact integers (prices in 1e-4 rupee, moments in UTC ns)."""
+    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read
     from manjha.app.cli.errors import say
+    from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
     from manjha.services.journals import lines_of
 
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent}", hint="Make it, or give --out a file in one that is there.")
-    journal = journal_to_read(where, account)
+    journal = journal_to_read(*journal_asked(load_settings(), where, account))
     count = 0
     try:
         with open(out, "wb") if out is not None else open(sys.stdout.fileno(), "wb", closefd=False) as file:  # noqa: PTH123

@@ -6,7 +6,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Who trades an account?")
 
-Where = Annotated[str, typer.Argument(help="The account's journal: its file, or the URL of its database.")]
+Where = Annotated[str, typer.Argument(help="The journal's file, or the URL of its database; else the account's own.")]
 Account = Annotated[str, typer.Option("--account", help="Id of the account.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 
@@ -19,13 +19,15 @@ afterwards."""
 
 
 @app.command()
-def show(where: Where, account: Account, *, json: Json = False) -> None:
+def show(where: Where = "", *, account: Account, json: Json = False) -> None:
     """Say who holds the account's lock: process, machine, since when."""
-    from manjha.app.account_parts import leader_lock
+    from manjha.app.account_parts import journal_asked, leader_lock
     from manjha.app.cli.output import print_json
+    from manjha.app.settings import load_settings
     from manjha.domain.moments import format_ts
     from manjha.domain.orders import AccountId
 
+    where, _ = journal_asked(load_settings(), where, account)
     found = leader_lock(where, AccountId(account)).holder()
     if json:
         since = format_ts(found.since_ns) if found is not None and found.since_ns else None
@@ -37,18 +39,20 @@ def show(where: Where, account: Account, *, json: Json = False) -> None:
 
 @app.command("take-away")
 def take_away(
-    where: Where,
-    account: Account,
+    where: Where = "",
     *,
+    account: Account,
     confirm: Annotated[str, typer.Option("--confirm", help="The account's id once more; asked for if left out.")] = "",
 ) -> None:
     """Take the account from a process that holds it but is stopped, so that another one can trade it."""
-    from manjha.app.account_parts import leader_lock
+    from manjha.app.account_parts import journal_asked, leader_lock
     from manjha.app.bootstrap import journal_to_read, journal_to_write, system_clock
     from manjha.app.cli.errors import say
+    from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
     from manjha.domain.orders import AccountId, RunId
 
+    where, _ = journal_asked(load_settings(), where, account)
     lock = leader_lock(where, AccountId(account))
     journal_to_read(where, account).close()
     held = lock.holder()

@@ -32,7 +32,7 @@ def up(
 
     The trader is a process of its own; when it dies it is started again and goes on where its journal ends.
     """
-    from manjha.app.cli.demo import FIRST, LAST, demo, demo_home, program
+    from manjha.app.cli.demo import FIRST, LAST, demo, demo_home
     from manjha.app.cli.errors import say
     from manjha.app.settings import load_settings
 
@@ -42,13 +42,29 @@ def up(
     code = _watched(home, day, speed)
     if code:
         raise typer.Exit(code)
-    manjha, account = program(), f"{home}/accounts/{account_of(day)}/journal.db"
-    say(f"\nIts journal, whole and replayed:\n  {manjha} journal verify {account}\n  {manjha} journal replay {account}")
+    told = _journal_words(home, account_of(day))
+    say("\nIts journal, whole and replayed:\n" + "\n".join(f"  {told.format(word)}" for word in ("verify", "replay")))
 
 
 def account_of(day: str) -> str:
     """Return the name of the paper account of a day."""
     return f"DEMO-{day}"
+
+
+def _journal_words(home: "Path", account: str) -> str:
+    """Return what is typed to look at an account's journal, with {} for what is to be done."""
+    import os
+    import shlex
+
+    from manjha.app.account_parts import journal_of
+    from manjha.app.cli.demo import program
+    from manjha.app.settings import load_settings
+
+    where = journal_of(load_settings(os.environ | {"MANJHA_HOME": str(home)}), account)
+    if "://" not in where:
+        return f"{program()} journal {{}} {where}"
+    # Its address may have a password in it, and its market data lie in that home.
+    return f"MANJHA_HOME={shlex.quote(str(home))} {program()} journal {{}} --account {account}"
 
 
 def _watched(home: "Path", day: str, speed: float) -> int:
