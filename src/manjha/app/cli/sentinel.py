@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from manjha.app.sentinel import Sentinel
+    from manjha.app.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -29,7 +30,7 @@ def sentinel(
     It compares with the broker and cancels orders only where the account's broker can be reached from a process of
     its own; on paper the exchange lives in the trader.
     """
-    from manjha.app.account_parts import notifier, sentinel_parts
+    from manjha.app.account_parts import notifier, places, sentinel_parts
     from manjha.app.bootstrap import market_rules
     from manjha.app.cli.errors import say
     from manjha.app.sentinel import Sentinel
@@ -44,11 +45,29 @@ def sentinel(
     tells = notifier(settings, os.environ)
     rules, exchanges = market_rules(settings), [Exchange(name.upper()) for name in names]
     parts = sentinel_parts(settings, account, tells, rules, exchanges)
-    say(f"watching the trader of {account}; ^C ends it")
+    say(f"watching the trader of {account} by {places(settings, account).vitals}; ^C ends it")
+    if parts.vitals.heartbeat() is None:
+        say(_never_seen(settings, account))
     try:
         asyncio.run(_watch(Sentinel(parts)))
     finally:
         tells.close(PATIENCE_S)
+
+
+def _never_seen(settings: "Settings", account: str) -> str:
+    """Say that nothing is watched yet, and which accounts have left a sign of life, as the name may be mistyped."""
+    from manjha.app.account_parts import ACCOUNT_LETTERS, vitals
+
+    folder = settings.home / "accounts"
+    names = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    seen = [
+        name for name in names if not set(name) - ACCOUNT_LETTERS and vitals(settings, name).heartbeat() is not None
+    ]
+    known = f"those of {', '.join(seen)} have" if seen else "nor has any other"
+    return (
+        f"warning: no trader of {account} has ever left a sign of life in {settings.home} ({known}): nothing is "
+        "watched until one begins there; is the account's id right, and MANJHA_HOME the trader's?"
+    )
 
 
 async def _watch(watcher: "Sentinel") -> None:
