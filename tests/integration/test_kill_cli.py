@@ -89,3 +89,31 @@ def test_a_file_that_cannot_be_read_is_told_of(home: Path, capfd: pytest.Capture
     code, out, _ = said(capfd, "kill", "--level", "no-new", "--reason", "why")
     assert code == 0
     assert "in force for everything: flatten" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("sma-cros", "warning: no strategy named 'sma-cros' is known here. Did you mean 'sma-cross'?"),
+        ("SMA-Cross", "Did you mean 'sma-cross'?"),
+        ("zzz", "warning: no strategy named 'zzz' is known here. The switch was thrown"),
+        ("sma-cross", ""),
+        ("MANUAL", ""),
+    ],
+)
+def test_a_strategy_that_nobody_knows_is_stopped_with_a_warning(
+    name: str, says: str, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(capfd, "kill", "--strategy", name, "--reason", "why")
+    assert (code, out.splitlines()[0]) == (0, f"{name}: cancel-all (why)")
+    assert says in err if says else "warning" not in err
+    assert name in (home / "kill.json").read_text()
+
+
+def test_a_strategys_file_that_is_broken_keeps_no_kill_back(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (home / "strategies").mkdir()
+    (home / "strategies" / "broken.py").write_text("1/0\n", encoding="utf-8")
+    code, _, err = said(capfd, "kill", "--strategy", "mine", "--reason", "why")
+    assert code == 0
+    assert "warning: whether there is a strategy 'mine' cannot be looked up" in err
+    assert "mine" in (home / "kill.json").read_text()

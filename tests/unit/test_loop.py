@@ -2,16 +2,23 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from manjha.app.inbox import Inbox
 from manjha.app.loop import KILLS_MAX, REQUESTS_MAX, Loop, People
-from manjha.domain.controls import Answer, Request, StopTrading, ThrowKill
+from manjha.domain.controls import Answer, LiftKill, Request, StopTrading, ThrowKill
+from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import InstrumentId
+from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
 from manjha.domain.money import Px, Qty
+from manjha.domain.orders import MANUAL, StrategyId
 from manjha.domain.ticks import Tick
+from tests.fakes.paper import Paper
+from tests.fakes.tick_runs import random_tick_run
 from tests.fakes.virtual_time import VirtualTime
+from tests.parity.test_paper import plain
 
 ONE, OTHER = InstrumentId("NSE:ONE"), InstrumentId("NSE:OTHER")
 
@@ -103,3 +110,63 @@ def test_too_many_requests_are_refused_but_for_the_kill_switch() -> None:
     refused = [f"k{REQUESTS_MAX + at}" for at in range(3)] + [f"x{KILLS_MAX}"]
     assert sorted(crowd.answers) == sorted(refused)
     assert crowd.answers[refused[0]].refused == f"{REQUESTS_MAX} requests wait for the trader already: ask later"
+
+
+class Switch:
+    """Implements `ports.kill_switch.KillSwitch` in memory, over what a paper account hears of."""
+
+    def __init__(self, events: list[KillSwitched]) -> None:
+        self.events = events
+
+    def throw(self, event: KillSwitched) -> None:
+        self.events.append(event)
+
+    def thrown(self) -> list[KillSwitched]:
+        return self.events
+
+
+def switching(paper: Paper) -> Loop:
+    session = paper.start()
+    clock = VirtualTime(session.pump.now_ns)
+    return Loop(session, None, People(None, Switch(paper.thrown)), None, clock)  # type: ignore[arg-type]
+
+
+def test_a_kill_for_an_instrument_is_for_its_id_whichever_name_was_used() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    loop, one = switching(paper), paper.run.spec.instruments[0]
+    one = msgspec.structs.replace(one, symbol="RENAMED")
+    loop.session.trader.state.instruments[one.id] = one
+    assert (one.id, one.display) == ("NSE:ALPHA", "NSE:RENAMED")
+    for name in (one.display, one.id):
+        answer = loop._done(Request(name, ThrowKill("no-new", "why", "", name), "me"))
+        assert answer.refused == ""
+        assert paper.thrown[-1].scope == Scope(StrategyId(""), one.id)
+    answer = loop._done(Request("by hand", ThrowKill("no-new", "why", MANUAL, one.display), "me"))
+    assert paper.thrown[-1].scope == Scope(MANUAL, one.id)
+    answer = loop._done(Request("off", LiftKill("mended", "", one.display), "me"))
+    assert answer.refused == ""
+    assert (paper.thrown[-1].level, paper.thrown[-1].scope) == (KillLevel.OFF, Scope(StrategyId(""), one.id))
+
+
+def test_a_kill_for_a_name_that_the_run_does_not_know_is_refused_and_says_what_it_has() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    loop, one = switching(paper), paper.run.spec.instruments[0]
+    own = loop.session.trader.state.origin.strategy
+    for control in (ThrowKill("no-new", "why", "", "NSE:TYPO"), LiftKill("why", "", "NSE:TYPO")):
+        refused = loop._done(Request("k", control, "me")).refused
+        assert refused.startswith("NSE:TYPO is not in this run; the run has ")
+        assert one.display in refused
+    for wrong in (ThrowKill("no-new", "why", "typo"), LiftKill("why", "typo")):
+        refused = loop._done(Request("k", wrong, "me")).refused
+        assert refused.startswith("no strategy 'typo' trades in this run; it has ")
+        assert own in refused
+    assert paper.thrown == []
+
+
+def test_what_is_thrown_can_be_lifted_though_the_run_does_not_know_it() -> None:
+    paper = Paper(plain(random_tick_run(3)), "run")
+    loop = switching(paper)
+    scope = Scope(StrategyId("elsewhere"), OTHER)
+    paper.thrown.append(KillSwitched(KillLevel.NO_NEW, scope, "why", "me", TsNs(1)))
+    assert loop._done(Request("k", LiftKill("mended", "elsewhere", OTHER), "me")).refused == ""
+    assert (paper.thrown[-1].level, paper.thrown[-1].scope) == (KillLevel.OFF, scope)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from manjha.app.inbox import Inbox
 from manjha.app.session import Session
 from manjha.app.steady_clock import SteadyClock
-from manjha.app.told import accepted, done_once, ended
+from manjha.app.told import accepted, done_once, ended, scope_of
 from manjha.domain.commands import CallPerson
 from manjha.domain.controls import (
     AcceptDifference,
@@ -31,15 +31,14 @@ from manjha.domain.controls import (
     ThrowKill,
 )
 from manjha.domain.events import KillSwitched, TradingSwitched
-from manjha.domain.instrument import InstrumentId
-from manjha.domain.kill import KillLevel, Scope, level_of
+from manjha.domain.kill import KillLevel, level_of
 from manjha.domain.moments import SECOND_NS, TsNs
-from manjha.domain.orders import StrategyId
 from manjha.domain.ticks import Tick
 from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed
 from manjha.ports.kill_switch import KillSwitch
+from manjha.services.kill_switch import in_force
 
 TURN = 256
 """Ticks of one turn; then others get theirs."""
@@ -347,7 +346,11 @@ class Loop:
 
     def _switch(self, control: ThrowKill | LiftKill, by: str) -> str:
         """Throw or lift the kill switch, in its file and with that in the journal; return why not."""
-        scope = Scope(StrategyId(control.strategy), InstrumentId(control.instrument))
+        state = self.session.trader.state
+        held = state.controls.levels if state.controls is not None else {}
+        scope = scope_of(state, control, (*held, *in_force(self._kill)))
+        if isinstance(scope, str):
+            return scope
         level = KillLevel.OFF if isinstance(control, LiftKill) else level_of(control.level)
         if level is None or (isinstance(control, ThrowKill) and not level):
             return "there is no such level of the kill switch"
