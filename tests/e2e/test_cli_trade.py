@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.bootstrap import bar_store, instrument_book, market_rules, unit_of_work
+from manjha.app.bootstrap import bar_store, instrument_book, journal_to_read, market_rules, unit_of_work
 from manjha.app.cli import main
 from manjha.app.cli.demo import INSTRUMENT
 from manjha.app.cli.errors import HALTED, HELD
 from manjha.app.settings import load_settings
+from manjha.domain.commands import Tripped
 from manjha.domain.moments import parse_day
 from manjha.domain.orders import AccountId, Phase
+from manjha.engine.journaling import value_of
 from manjha.services.synthetic_market import seed_store
 
 STRATEGY = '''
@@ -196,6 +198,47 @@ def test_orders_are_held_to_the_controls_of_the_settings(desk: Desk, monkeypatch
     assert desk.trade(*DAYS, "--account", "TIGHT", "--json") == 0
     report = json.loads(desk.said)
     assert (report["orders"], report["fills"]) == (0, 0)
+
+
+GUARDS: dict[str, tuple[dict[str, int], str]] = {
+    "cooldown": ({"PROTECTIONS_COOLDOWN_S": 3_600}, "cooldown period"),
+    "stop_guard": (
+        {f"PROTECTIONS_STOP_GUARD_{name}": at for name, at in (("TRADES", 1), ("LOOKBACK_S", 99_999), ("PAUSE_S", 60))},
+        "stop-loss guard",
+    ),
+    "low_profit": (
+        {
+            f"PROTECTIONS_LOW_PROFIT_{name}": at
+            for name, at in (("TRADES", 2), ("LOOKBACK_S", 99_999), ("PAUSE_S", 60), ("BELOW", 1_000_000))
+        },
+        "low profit",
+    ),
+    "drawdown": (
+        {
+            f"PROTECTIONS_DRAWDOWN_{name}": at
+            for name, at in (("TRADES", 1), ("LOOKBACK_S", 99_999), ("PAUSE_S", 60), ("FALL", 1))
+        },
+        "max drawdown",
+    ),
+    "strategy": ({"RISK_STRATEGY_LOSS_MAX": 1}, "profit of the day"),
+}
+"""By name: settings, and the control that then acts in the days that are traded."""
+
+
+@pytest.mark.parametrize("name", list(GUARDS))
+def test_protections_and_a_strategys_loss_act_by_the_settings(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    settings, control = GUARDS[name]
+    for variable, value in settings.items():
+        monkeypatch.setenv(f"MANJHA_{variable}", str(value))
+    account = f"GUARD-{name}"
+    cash = ("--cash", "10000") if name == "drawdown" else ()
+    assert desk.trade(*DAYS, *cash, "--account", account, "--json") == 0
+    with closing(journal_to_read(str(desk.journal(account)), account)) as journal:
+        tripped = [value_of(row.entry) for row in journal.of_kind("Tripped")]
+    assert tripped
+    assert {(one.control, one.scope.strategy) for one in tripped if isinstance(one, Tripped)} == {(control, "keen")}
 
 
 def test_wrong_words_are_answered_and_leave_no_journal(desk: Desk) -> None:

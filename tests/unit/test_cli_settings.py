@@ -28,7 +28,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     [
         ("[stor]\ncache_mb = 1\n", "Did you mean store?"),
         ("[store]\ncache = 1\n", "Did you mean store.cache_mb?"),
-        ("zzz = 1\n", "Known are rules_file, database_url, journal_url, account, store, fetch, kite, tasks, risk, notify."),
+        ("zzz = 1\n", "database_url, journal_url, account, store, fetch, kite, tasks, risk, protections, notify."),
         ("store = 1\n", "store is a section"),
         ("[rules_file]\nx = 1\n", "rules_file is a value"),
         ('[store]\ncache_mb = "many"\n', "store.cache_mb must be a whole number of at least 1, was 'many'"),
@@ -36,6 +36,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         ("[fetch]\nburst = 1.5\n", "fetch.burst must be a whole number of at least 1, was 1.5"),
         ("[fetch]\nburst = true\n", "fetch.burst must be a whole number of at least 1, was True"),
         ('[fetch]\nnse_url = "nse"\n', "fetch.nse_url must be an address like https://example.com, was 'nse'"),
+        ("[protections]\nstop_guard_per_instrument = 1\n", "stop_guard_per_instrument must be true or false, was 1"),
         ("rules_file = 5\n", "rules_file must be a path, was 5"),
         ('[kite]\nstream_url = "https://x"\n', "kite.stream_url must be an address like wss://example.com"),
         ("[store\n", "cannot be read"),
@@ -58,6 +59,12 @@ def test_a_wrong_value_of_a_variable_is_corrected_there_and_not_in_the_file(tmp_
     with pytest.raises(SettingsError, match=r"fetch\.burst must be a whole number of at least 1, was 'x'") as caught:
         load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_FETCH_BURST": "x"})
     assert caught.value.hint == "Correct it in MANJHA_FETCH_BURST."
+
+
+@pytest.mark.parametrize(("value", "is_on"), [("true", True), ("false", False)])
+def test_a_switch_is_set_in_a_variable(tmp_path: Path, value: str, is_on: bool) -> None:
+    variables = {"MANJHA_HOME": str(tmp_path), "MANJHA_PROTECTIONS_STOP_GUARD_PER_INSTRUMENT": value}
+    assert load_settings(variables).protections.stop_guard_per_instrument is is_on
 
 
 def test_a_home_that_is_a_file_is_refused_as_that(tmp_path: Path) -> None:

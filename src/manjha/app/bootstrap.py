@@ -312,11 +312,15 @@ def kill_scope(settings: Settings, strategy: str, instrument: str) -> "Scope":
     return Scope(StrategyId(strategy), found)
 
 
-def control_limits(settings: Settings) -> "ControlLimits":
-    """Return the controls of paper and live trading. Raises `SettingsError` and `UsageError` for what cannot be."""
-    from manjha.app.risk_limits import control_limits as from_settings
+def control_limits(settings: Settings, strategy: str = "") -> "ControlLimits":
+    """Return the controls of paper and live trading of a strategy; without one, those that all strategies have.
 
-    return from_settings(settings.risk, lambda name: instrument_book(settings).find(name).id)
+    Raises `SettingsError` and `UsageError` for what cannot be.
+    """
+    from manjha.app.risk_limits import control_limits as from_settings
+    from manjha.domain.orders import StrategyId
+
+    return from_settings(settings, StrategyId(strategy), lambda name: instrument_book(settings).find(name).id)
 
 
 def whoever() -> str:

@@ -187,7 +187,7 @@ def _plan(settings: Settings, words: LiveWords, kite: AtKite) -> LivePlan:
         spec,
         bars=_closed(spec.bars, until_ns),
         further=_closed(spec.further, until_ns),
-        controls=control_limits(settings),
+        controls=control_limits(settings, spec.strategy.name),
         code_version=f"{spec.code_version}+{code_hash()[:HASH_SHOWN]}",
     )
     run = RunId(f"{words.account}-{format_day(today_of(kite.times)).replace('-', '')}")

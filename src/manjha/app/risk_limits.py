@@ -1,21 +1,29 @@
-"""The limits of paper and live trading, from the settings of [risk]."""
+"""The limits of paper and live trading, from the settings of [risk] and [protections]."""
 
 from collections.abc import Callable
 
-from manjha.app.settings import RiskSettings
+from manjha.app.settings import ProtectionSettings, RiskSettings, Settings
+from manjha.domain.errors import SettingsError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS
 from manjha.domain.money import RUPEE, Cash, Qty
+from manjha.domain.orders import StrategyId
 from manjha.risk.control_limits import ControlLimits
 from manjha.risk.governor import RateLimits
 from manjha.risk.profit import ProfitRule
+from manjha.risk.protections import CooldownPeriod, LowProfit, MaxDrawdown, Protection, StopLossGuard
+
+FALL_PPM = 100
+"""Millionths in a hundredth of a per cent."""
 
 
-def control_limits(chosen: RiskSettings, find: Callable[[str], InstrumentId]) -> ControlLimits:
-    """Return the controls that the settings ask for; `find` resolves what people type.
+def control_limits(settings: Settings, strategy: StrategyId, find: Callable[[str], InstrumentId]) -> ControlLimits:
+    """Return the controls that the settings ask for of a strategy; `find` resolves what people type.
 
-    Raises `SettingsError` for a rate that the rules do not allow, and what `find` raises for an unknown instrument.
+    Raises `SettingsError` for a rate that the rules do not allow and for a protection or a profit rule of which a part
+    is missing, and what `find` raises for an unknown instrument.
     """
+    chosen = settings.risk
     names = [name.strip() for name in (chosen.instruments or "").split(",") if name.strip()]
     return ControlLimits(
         allowed=tuple(find(name) for name in names) if names else None,
@@ -40,7 +48,8 @@ def control_limits(chosen: RiskSettings, find: Callable[[str], InstrumentId]) ->
         modifications_max=chosen.modifications_max,
         skipped_stop_ns=chosen.skipped_stop_s * SECOND_NS,
         rate=_rate(chosen),
-        profit=_profit(chosen),
+        profit=_profit(chosen, strategy),
+        protections=_protections(settings.protections),
     )
 
 
@@ -57,16 +66,75 @@ def _rate(chosen: RiskSettings) -> RateLimits:
     )
 
 
-def _profit(chosen: RiskSettings) -> tuple[ProfitRule, ...]:
-    """Return the rule of the account's day, if any part of it is set."""
-    rule = ProfitRule(
+def _profit(chosen: RiskSettings, strategy: StrategyId) -> tuple[ProfitRule, ...]:
+    """Return the rules of the account's day and of the strategy's, each if any part of it is set."""
+    account = ProfitRule(
         stop=_cash(chosen.day_loss_max),
         target=_cash(chosen.day_profit_target),
         lock_at=_cash(chosen.profit_lock_at),
         floor=_cash(chosen.profit_floor),
         trail=_cash(chosen.profit_trail),
     )
-    return (rule,) if rule != ProfitRule() else ()
+    own = ProfitRule(
+        strategy=strategy,
+        stop=_cash(chosen.strategy_loss_max),
+        target=_cash(chosen.strategy_profit_target),
+        lock_at=_cash(chosen.strategy_profit_lock_at),
+        floor=_cash(chosen.strategy_profit_floor),
+        trail=_cash(chosen.strategy_profit_trail),
+    )
+    for name, rule in (("profit", account), ("strategy_profit", own)):
+        if (rule.floor or rule.trail) and not rule.lock_at:
+            raise SettingsError(
+                f"risk.{name}_floor and risk.{name}_trail do nothing without risk.{name}_lock_at",
+                hint=f"Set risk.{name}_lock_at to the profit in rupees from which some is locked in.",
+            )
+    # A rule of no strategy would be one of the account.
+    rules = (account, own) if strategy else (account,)
+    return tuple(rule for rule in rules if rule != ProfitRule(strategy=rule.strategy))
+
+
+def _protections(chosen: ProtectionSettings) -> tuple[Protection, ...]:
+    """Return the protections that are set, each whole."""
+    found: list[Protection] = []
+    if chosen.cooldown_s:
+        found.append(CooldownPeriod(stop_ns=chosen.cooldown_s * SECOND_NS))
+    if _is_set(chosen, "stop_guard"):
+        trades, lookback_ns, stop_ns = _span(chosen, "stop_guard")
+        alone = chosen.stop_guard_per_instrument
+        found.append(StopLossGuard(lookback_ns=lookback_ns, trades=trades, stop_ns=stop_ns, per_instrument=alone))
+    if _is_set(chosen, "low_profit"):
+        trades, lookback_ns, stop_ns = _span(chosen, "low_profit")
+        below = _cash(chosen.low_profit_below)
+        found.append(LowProfit(lookback_ns=lookback_ns, trades=trades, stop_ns=stop_ns, profit=below))
+    if _is_set(chosen, "drawdown"):
+        trades, lookback_ns, stop_ns = _span(chosen, "drawdown")
+        fall = _needed(chosen, "drawdown_fall") * FALL_PPM
+        found.append(MaxDrawdown(lookback_ns=lookback_ns, trades=trades, stop_ns=stop_ns, fall_ppm=fall))
+    return tuple(found)
+
+
+def _is_set(chosen: ProtectionSettings, name: str) -> bool:
+    """Tell whether any setting of a protection is set."""
+    return any(getattr(chosen, one) for one in chosen.__struct_fields__ if one.startswith(f"{name}_"))
+
+
+def _span(chosen: ProtectionSettings, name: str) -> tuple[int, int, int]:
+    """Return of how many trades a protection is, how far it looks back and how long it pauses, in ns."""
+    trades = _needed(chosen, f"{name}_trades")
+    lookback_ns = _needed(chosen, f"{name}_lookback_s") * SECOND_NS
+    return trades, lookback_ns, _needed(chosen, f"{name}_pause_s") * SECOND_NS
+
+
+def _needed(chosen: ProtectionSettings, name: str) -> int:
+    value: int | None = getattr(chosen, name)
+    if value is None:
+        kind = name.rpartition("_")[0].removesuffix("_lookback").removesuffix("_pause")
+        raise SettingsError(
+            f"protections.{name} is not set, but other settings of {kind} are: half a protection protects nothing",
+            hint=f"Set protections.{name} too, or leave out all that begin with {kind}_.",
+        )
+    return value
 
 
 def _cash(rupees: int | None) -> Cash:

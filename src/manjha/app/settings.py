@@ -17,6 +17,7 @@ _NEAR = 0.75
 """How like a known name a wrong one must be to be taken for it: all of them begin with MANJHA_."""
 _COUNT, _ADDRESS = "a whole number of at least 1", "an address like https://example.com"
 _STREAM = "an address like wss://example.com"
+_YES_NO = "true or false"
 _PATH, _TEXT, _TEXTS = "a path", "a text", "a list of texts"
 _LEVELS = ("info", "warning", "alarm", "off")
 _LEVEL = "one of " + ", ".join(_LEVELS)
@@ -65,6 +66,7 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The controls of paper and live trading: `risk.control_limits` and the rate, in whole rupees and seconds.
 
+    `day_` and `profit_` are of the account's profit of a day, `strategy_` of that of each strategy by itself.
     `instruments` is what may be traded, separated by commas. Collars and the jump are in hundredths of a per cent. None
     is no limit; with real money those that have no default must be set.
     """
@@ -81,6 +83,11 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profit_lock_at: int | None = None
     profit_floor: int | None = None
     profit_trail: int | None = None
+    strategy_loss_max: int | None = None
+    strategy_profit_target: int | None = None
+    strategy_profit_lock_at: int | None = None
+    strategy_profit_floor: int | None = None
+    strategy_profit_trail: int | None = None
     orders_day_max: int | None = None
     collar_share: int = 200
     collar_future: int = 200
@@ -103,6 +110,27 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account_per_day: int = 4_500
     reserve: int = 20
     entry_age_s: int = 5
+
+
+class ProtectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pauses that follow from how trades ended: `risk.protections`, in seconds and whole rupees; one of each kind.
+
+    `drawdown_fall` is in hundredths of a per cent of the capital. A protection is off unless its settings are all set.
+    """
+
+    cooldown_s: int | None = None
+    stop_guard_trades: int | None = None
+    stop_guard_lookback_s: int | None = None
+    stop_guard_pause_s: int | None = None
+    stop_guard_per_instrument: bool = False
+    low_profit_trades: int | None = None
+    low_profit_lookback_s: int | None = None
+    low_profit_pause_s: int | None = None
+    low_profit_below: int | None = None
+    drawdown_trades: int | None = None
+    drawdown_lookback_s: int | None = None
+    drawdown_pause_s: int | None = None
+    drawdown_fall: int | None = None
 
 
 class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +167,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kite: KiteSettings = KiteSettings()
     tasks: TaskSettings = TaskSettings()
     risk: RiskSettings = RiskSettings()
+    protections: ProtectionSettings = ProtectionSettings()
     notify: NotifySettings = NotifySettings()
 
 
@@ -181,6 +210,8 @@ def _expected(key: str, name: str) -> str:
     inner = next(one for one in msgspec.structs.fields(type(field.default)) if one.name == name)
     if key == "notify" and name != "pace_s":
         return _TEXTS if name == "urls" else _LEVEL
+    if inner.type is bool:
+        return _YES_NO
     if inner.type is int or int in get_args(inner.type):
         return _COUNT
     if not inner.default:
@@ -194,6 +225,8 @@ def _is_one(value: object, expected: str) -> bool:
             return not isinstance(value, float | bool) and int(str(value)) >= 1
         except ValueError:
             return False
+    if expected == _YES_NO:
+        return isinstance(value, bool) or value in ("true", "false")
     if expected == _TEXTS:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if expected == _LEVEL:

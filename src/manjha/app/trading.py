@@ -150,7 +150,7 @@ def _plan(settings: Settings, words: TradeWords) -> tuple[LivePlan, list[Tick], 
     screened = screen(spec, made)
     parts = {name: tuple(_until(columns, from_ns) for columns in getattr(spec, name)) for name in ("bars", "further")}
     origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), _run_id(words))
-    live = msgspec.structs.replace(spec, **parts, controls=control_limits(settings))
+    live = msgspec.structs.replace(spec, **parts, controls=control_limits(settings, spec.strategy.name))
     plan = LivePlan(live, origin, words.found_as, from_ns)
     models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     return plan, list(each_tick(screened, spec.instruments)), models
