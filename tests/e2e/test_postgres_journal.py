@@ -71,6 +71,13 @@ def test_it_trades_goes_on_and_is_verified_replayed_and_read(
     code, out, _ = said(capfd, "db", "rebuild", "--json")
     assert (code, json.loads(out)) == (0, {"account": ACCOUNT, "from": 0, "reached": rows})
 
+    # As with another home: where it is traded is not known there, and its market data are not either.
+    (tmp_path / "accounts" / ACCOUNT / "traded-at").unlink()
+    for _ in range(2):
+        code, _, erred = trade(capfd, "2024-01-30", "2024-01-31")
+        assert code == 2
+        assert "was begun with another MANJHA_HOME" in erred
+
 
 def test_its_lock_is_the_databases_and_a_file_beside_it_is_not_forgotten(
     url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

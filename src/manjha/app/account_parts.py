@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from manjha.app.bootstrap import system_clock
+from manjha.app.bootstrap import journal_to_read, system_clock
 from manjha.app.settings import Settings
+from manjha.app.traded_where import FILE as TRADED_AT
+from manjha.app.traded_where import claim
 from manjha.domain.errors import SettingsError, UsageError
 from manjha.domain.orders import AccountId
 
@@ -91,6 +93,36 @@ def journal_to_trade(settings: Settings, account: str) -> str:
             "the files beside it away.",
         )
     return where
+
+
+def claim_account(settings: Settings, account: str, traded_at: str) -> None:
+    """Write down where an account is traded. Raises `UsageError` as `require_begun_here` and `traded_where.claim`."""
+    require_begun_here(settings, account)
+    claim(places(settings, account).folder, traded_at)
+
+
+def require_begun_here(settings: Settings, account: str) -> None:
+    """Raise `UsageError` where the account's journal is in a database and was begun with another MANJHA_HOME.
+
+    Its market data are there, and so is the note of where it is traded: paper trading must never go on at a broker.
+    """
+    where = journal_of(settings, account)
+    if "://" not in where or (places(settings, account).folder / TRADED_AT).exists():
+        return
+    try:
+        journal = journal_to_read(where, account)
+    except SettingsError:
+        # No journal of this account; or an address that is none, which whoever opens it to write says again.
+        return
+    try:
+        rows = journal.head().seq
+    finally:
+        journal.close()
+    if rows:
+        raise UsageError(
+            f"the journal of {account} in the database of journal_url was begun with another MANJHA_HOME",
+            hint=f"Trade it with that one, which has its market data; or give {settings.home} another database.",
+        )
 
 
 def journal_asked(settings: Settings, where: str, account: str) -> tuple[str, str]:

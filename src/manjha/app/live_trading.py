@@ -27,7 +27,7 @@ from manjha.app.preopen import PreOpen
 from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
 from manjha.app.teller import Say, Teller
-from manjha.app.traded_where import KITE, SIMULATED_KITE, claim
+from manjha.app.traded_where import KITE, SIMULATED_KITE
 from manjha.app.trading import PATIENCE_S, run_beside
 from manjha.app.watcher import AccountWatcher, Report, report_of
 from manjha.domain.bars import BarColumns
@@ -101,10 +101,11 @@ def trade_live(settings: Settings, words: LiveWords, say: Say) -> Report:
 
 
 async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
-    account, home = AccountId(words.account), account_parts.places(settings, words.account)
+    account = AccountId(words.account)
     async with at_kite(settings) as kite:
         name = await require_account(kite.rest, words.account)
-        claim(home.folder, SIMULATED_KITE if kite.times.at_simulation else KITE)
+        place = SIMULATED_KITE if kite.times.at_simulation else KITE
+        account_parts.claim_account(settings, words.account, place)
         bring_history(settings, words.request, kite.times, say)
         plan = _plan(settings, words, kite)
         say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")

@@ -28,7 +28,7 @@ from manjha.app.session import Around
 from manjha.app.settings import Settings
 from manjha.app.steady_clock import SteadyClock
 from manjha.app.teller import Say, Teller
-from manjha.app.traded_where import PAPER, claim
+from manjha.app.traded_where import PAPER
 from manjha.app.watcher import AccountWatcher, Report, report_of
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import DataError, UsageError
@@ -89,7 +89,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         )
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
-    claim(home.folder, PAPER)
+    account_parts.claim_account(settings, words.account, PAPER)
     account = AccountId(words.account)
     plan, ticks, models = _plan(settings, words)
     where = account_parts.journal_to_trade(settings, account)
