@@ -209,6 +209,16 @@ def test_wrong_words_are_answered_and_leave_no_journal(desk: Desk) -> None:
     assert not desk.journal("WRONG").exists()
 
 
+@pytest.mark.parametrize("day", ["2025-12-28", "2025-12-25", "2023-12-29", "2026-01-01"])
+def test_up_refuses_a_day_that_is_not_traded_before_it_makes_anything(desk: Desk, day: str) -> None:
+    assert desk("up", "--day", day) == 2
+    assert f"{day} is no trading day of the synthetic market, which goes from 2024-01-01 to 2025-12-31" in desk.erred
+    assert not desk.said
+    assert not (desk.folder / "home" / "demo").exists()
+    assert desk("up", "--day", "tomorrow") != 0
+    assert "expected a date like 2026-11-22" in desk.erred
+
+
 @pytest.mark.parametrize("account", ["../other", "a/b", "", ".."])
 def test_an_account_that_is_no_name_is_refused(desk: Desk, account: str) -> None:
     assert desk.trade(*DAYS, "--account", account) == 2
