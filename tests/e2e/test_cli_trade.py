@@ -193,6 +193,31 @@ def test_another_strategy_on_a_flat_account_begins_a_new_run(desk: Desk) -> None
     assert desk("journal", "verify", desk.journal("FLAT")) == 0
 
 
+def test_recorded_ticks_are_the_feed_and_wrong_files_are_refused(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "ticks.csv"
+    rows = [
+        f"2024-01-30 {9 + (15 + at) // 60:02}:{(15 + at) % 60:02}:07,{100 + at % 9}.05,{at + 1}" for at in range(370)
+    ]
+    file.write_text("\n".join(["timestamp,ltp,volume", *rows]) + "\n", encoding="utf-8")
+    day = ("--from", "2024-01-30", "--to", "2024-01-30", "--ticks", file)
+    assert desk.trade(*day, "--account", "RECORDED", "--json") == 0
+    assert json.loads(desk.said)["fills"] > 0
+    assert f"The ticks are recorded ones, of {file}; the exchange is simulated." in desk.erred
+    # Traded is at the prices of the file, which the stored bars never had.
+    assert re.search(rf"BUY \d+ {INSTRUMENT} at 10[0-9]\.", desk.erred)
+    assert desk("journal", "replay", desk.journal("RECORDED")) == 0
+    assert desk.trade(*DAYS, "--ticks", file, "--ticks", file, "--account", "WRONG") == 2
+    assert "expects a file for each of 1 instruments, was given 2" in desk.erred
+    assert desk.trade(*DAYS, "--ticks", tmp_path / "none.csv", "--account", "WRONG") != 0
+    assert "no file or folder" in desk.erred
+    assert desk.trade(*DAYS, "--ticks", desk.strategy, "--account", "WRONG") != 0
+    assert desk.trade("--from", "2024-01-31", "--to", "2024-01-31", "--ticks", file, "--account", "WRONG") != 0
+    assert "the ticks are of 2024-01-30 to 2024-01-30, asked for were 2024-01-31 to 2024-01-31" in desk.erred
+    assert desk.trade("--live", "--ticks", file, "--account", "WRONG") == 2
+    assert "not recorded ones" in desk.erred
+    assert not desk.journal("WRONG").exists()
+
+
 def test_orders_are_held_to_the_controls_of_the_settings(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANJHA_RISK_ORDER_QTY_MAX", "9")
     assert desk.trade(*DAYS, "--account", "TIGHT", "--json") == 0
@@ -250,6 +275,16 @@ def test_wrong_words_are_answered_and_leave_no_journal(desk: Desk) -> None:
     assert desk.trade(*DAYS, "--account", "WRONG", "-s", "no-such-strategy") == 2
     assert "no-such-strategy" in desk.erred
     assert not desk.journal("WRONG").exists()
+
+
+@pytest.mark.parametrize("day", ["2025-12-28", "2025-12-25", "2023-12-29", "2026-01-01"])
+def test_up_refuses_a_day_that_is_not_traded_before_it_makes_anything(desk: Desk, day: str) -> None:
+    assert desk("up", "--day", day) == 2
+    assert f"{day} is no trading day of the synthetic market, which goes from 2024-01-01 to 2025-12-31" in desk.erred
+    assert not desk.said
+    assert not (desk.folder / "home" / "demo").exists()
+    assert desk("up", "--day", "tomorrow") != 0
+    assert "expected a date like 2026-11-22" in desk.erred
 
 
 @pytest.mark.parametrize("account", ["../other", "a/b", "", ".."])

@@ -13,6 +13,7 @@ from manjha.engine.journaling import value_of
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from tests.simulation.control_checkers import CANCEL_ALL, ControlCheckers
+from tests.simulation.data_checkers import DataCheckers
 from tests.simulation.disk import values_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OVER = {"filled", "cancelled", "rejected", "unsent", "written off"}
+ENDED = {"filled", "cancelled"}
+"""What never comes back; what was written off, or thought unsent or refused, may turn up after all."""
 
 
 class Violation(AssertionError):  # noqa: N818 - what it says is which invariant was violated
@@ -45,6 +48,7 @@ class Checkers:
         self.bare: dict[str, int] = {}
         self.arrived_never: set[str] = set()
         self.controls = ControlCheckers(day, self.fail)
+        self.data = DataCheckers(day, self.fail)
 
     def fail(self, invariant: str, what: str) -> None:
         raise Violation(f"INV-{invariant} at {self.day.world.now_ns}: {what}")
@@ -69,6 +73,8 @@ class Checkers:
                 self.fail("01", f"{asked.order.id} is sent a second time")
             self._tag(asked.tag)
         self.controls.sending(process, outgoing)
+        opens = isinstance(asked, SubmitOrder) and self.controls.opens(asked.order)
+        self.data.sending(outgoing, opens=opens)
 
     def _tag(self, tag: str) -> None:
         if len(tag) != 20 or tag[0] != "K" or any(letter not in LETTERS for letter in tag):
@@ -107,6 +113,7 @@ class Checkers:
                 self.fail("17", f"row {row.seq} follows row {self.seen_rows}")
             self.seen_rows = row.seq
             self.controls.row(row)
+            self.data.row(row)
             if row.entry.kind == "Approved.SubmitOrder":
                 value = value_of(row.entry)
                 assert isinstance(value, Approved)
@@ -145,6 +152,8 @@ class Checkers:
             filled = record.filled
             if filled < self.filled.get(order_id, 0):
                 self.fail("08", f"{order_id} was filled {self.filled[order_id]}, now {filled}")
+            if self.phases.get(order_id) in ENDED and record.phase not in OVER:
+                self.fail("08", f"{order_id} was {self.phases[order_id]}, now {record.phase}")
             at = record.at_broker
             if at is not None:
                 really = truth[at.tag].filled if at.tag in truth else 0

@@ -105,7 +105,7 @@ class ControlCheckers:
             return
         if level >= CANCEL_ALL or (level >= NO_NEW and order.purpose == "signal"):
             self.fail("10", f"{order.id} ({order.purpose}) {what} at level {level}")
-        if level >= REDUCE_ONLY and self._opens(order):
+        if level >= REDUCE_ONLY and self.opens(order):
             self.fail("10", f"entry {order.id} {what} at level {level}")
 
     # ---- what leaves
@@ -122,11 +122,12 @@ class ControlCheckers:
         self._killed(order, "is sent")
         self._terms(process, order)
         self._meets(process, order)
-        if self._opens(order):
+        if self.opens(order):
             self._repeated(order)
             self._rejected(order)
 
-    def _opens(self, order: Order) -> bool:
+    def opens(self, order: Order) -> bool:
+        """Tell whether an order surely is an entry."""
         return order.purpose == "signal" and order.decided_ns > self.held_ns.get(order.instrument, 0)
 
     def _rate(self, asked: Any) -> None:
@@ -136,7 +137,7 @@ class ControlCheckers:
             return
         now_ns = self.day.world.now_ns
         self.sends.append(now_ns)
-        is_entry = isinstance(asked, SubmitOrder) and self._opens(asked.order)
+        is_entry = isinstance(asked, SubmitOrder) and self.opens(asked.order)
         for limit, length in ((limits.per_second, SECOND), (limits.per_minute, 60 * SECOND)):
             most = limit - -(-limit * limits.reserve // 100) if is_entry else limit
             count = sum(ns >= now_ns - length + LATE for ns in self.sends)
@@ -152,7 +153,7 @@ class ControlCheckers:
             return
         if order.purpose != "square-off" and (level >= CANCEL_ALL or (level >= NO_NEW and order.purpose == "signal")):
             self.fail("10", f"new terms of {order.id} ({order.purpose}) are sent at level {level}")
-        if self._opens(order):
+        if self.opens(order):
             self._in_collar(process, order, asked.limit)
 
     def _terms(self, process: "Process", order: Order) -> None:
@@ -162,7 +163,7 @@ class ControlCheckers:
             self.fail("09", f"{order.id} is off the tick: {order.limit}, {order.trigger}")
         if order.qty <= 0 or order.qty % instrument.lot or (instrument.freeze and order.qty > instrument.freeze):
             self.fail("09", f"{order.id} is for {order.qty}")
-        if self._opens(order):
+        if self.opens(order):
             self._in_collar(process, order, order.limit)
 
     def _in_collar(self, process: "Process", order: Order, limit: int) -> None:
@@ -213,7 +214,7 @@ class ControlCheckers:
             other = record.order
             if other.id in self.cancels or other.id in controls.cancels_asked:
                 continue
-            if not self._opens(order) and other.purpose != "signal":
+            if not self.opens(order) and other.purpose != "signal":
                 continue
             both = order.limit and placed.limit
             if both and (order.limit - placed.limit) * int(order.side) >= 0:
@@ -236,7 +237,7 @@ class ControlCheckers:
         fresh = [record for order_id, record in state.book.records.items() if order_id not in self.known]
         self.known |= {record.order.id for record in fresh}
         for record in fresh:
-            if record.phase not in OVER and self._opens(record.order):
+            if record.phase not in OVER and self.opens(record.order):
                 self._exposure(process, record.order)
                 before = [one for one in state.book.records.values() if one.phase not in OVER]
                 before = before[: before.index(record) + 1]

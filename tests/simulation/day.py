@@ -64,6 +64,7 @@ def chosen_controls(seed: int) -> ControlLimits | None:
         net_value_max=Cash(rng.choice([0, 40_000]) * RUPEE),
         collar_share=rng.choice([0, 20, 200]),
         collar_min=Px(500),
+        price_age_max_ns=5 * SECOND_NS,
         duplicate_ns=2 * SECOND_NS,
         entries_max=rng.choice([0, 2, 5]),
         rejections_max=rng.choice([0, 3]),
@@ -112,6 +113,10 @@ class Day:
     def spec(self) -> BacktestSpec:
         """Return what the run is made of."""
         return spec_of(Chancer(seed=self.seed % 2**31), *self.bars, limits=LIMITS, controls=self.controls)
+
+    def listed(self) -> Sequence[Instrument]:
+        """Return the exchange's list of instruments, as it is on the day."""
+        return shares()
 
     def controls_of(self, seed: int) -> ControlLimits | None:
         """Return what holds orders back on this day: any of the controls, some tight; on one day in four, none."""

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import Command, Conditions, Outbox, Outgoing, kill_condition, opens_condition, order_of
+from manjha.app.outbox import (
+    Command,
+    Conditions,
+    Outbox,
+    Outgoing,
+    age_condition,
+    kill_condition,
+    opens_condition,
+    order_of,
+)
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
@@ -109,6 +118,7 @@ class Process:
             kill=kill_condition(self.state, lambda: day.kill_file),
             number=self._number,
             opens=opens_condition(self.state),
+            age=age_condition(self.state),
         )
         self.outbox = Outbox(conditions)
         self.trader = Trader(self.state, self.tape, self.outbox, self, lambda: world.now_ns)
@@ -185,13 +195,13 @@ class Process:
     def switch(self, event: KillSwitched) -> None:
         """Be told that the kill switch is thrown or lifted; whoever tells it hears back that it is so."""
         event = msgspec.structs.replace(event, ts_ns=TsNs(self.world.now_ns))
-        self._apply(event)
+        self._hear(event)
         self.day.switched(event)
         self.turn()
 
     def lose_link(self) -> None:
         """Lose the order stream for a moment."""
-        self._apply(LinkLost("order stream", "connection reset", TsNs(self.world.now_ns)))
+        self._hear(LinkLost("order stream", "connection reset", TsNs(self.world.now_ns)))
         self.turn()
 
     # ---- the loop
@@ -205,6 +215,11 @@ class Process:
             self.planned_ns = due_ns
             self.world.at(due_ns, self.alive(self.turn))
         self.day.check(self)
+
+    def _hear(self, event: Event) -> None:
+        """Apply what comes from outside, after all that was due before it, as `app.session` does."""
+        self.trader.advance_to(TsNs(self.world.now_ns))
+        self._apply(event)
 
     def _apply(self, event: Event) -> None:
         self.pump.apply(event)
@@ -344,7 +359,7 @@ class Process:
         ids = {one.broker_id for one in shown}
         is_fresh, self.seen = self.seen <= ids, self.seen | ids
         self.day.checkers.read(self, is_fresh=is_fresh)
-        self._apply(self.reads.event(shown, trades, held, TsNs(self.world.now_ns)))
+        self._hear(self.reads.event(shown, trades, held, TsNs(self.world.now_ns)))
         if self.read_again:
             self.read_again = False
             self._read()

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 SEEDS = int(os.environ.get("SEEDS", "2000"))
 """How many days; `make simulate SEEDS=200000` for a night."""
 PARTS = 20
+ENOUGH = 20
+"""Days from which on the faults and orders of them all are judged."""
 FIRST = int(os.environ.get("FIRST_SEED", "0"))
 
 
@@ -25,8 +27,10 @@ def test_nothing_is_lost_or_doubled_on_days_of_chance(part: int) -> None:
     for seed in range(FIRST + part, FIRST + SEEDS, PARTS):
         lived.add(live(seed))
     assert not lived.failures, lived.report()
-    assert lived.faults > 0
-    assert lived.orders > 0
+    # A day alone may be one without a fault, or without an order; so many together are not.
+    if lived.days >= ENOUGH:
+        assert lived.faults > 0
+        assert lived.orders > 0
 
 
 def test_a_day_is_the_same_when_it_is_lived_again() -> None:

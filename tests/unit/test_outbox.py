@@ -6,7 +6,7 @@ from manjha.app.outbox import DEADLINE_NS, Conditions, Outbox, order_of
 from manjha.domain.commands import Approved, CancelOrder, SubmitOrder
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import Qty
 from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Origin, Product, Purpose, RunId, Side, StrategyId
 
@@ -61,6 +61,22 @@ def test_a_tag_never_leaves_twice() -> None:
     world.box.put(order("2", tag="SAME"), 0)
     with pytest.raises(InvariantBroken, match="a second time"):
         world.leave()
+
+
+@pytest.mark.parametrize(("opens", "held_up_s", "leaves"), [(True, 9, False), (True, 5, True), (False, 9, True)])
+def test_what_opens_does_not_leave_on_prices_of_long_ago(opens: bool, held_up_s: int, leaves: bool) -> None:
+    world = World()
+    world.box = Outbox(
+        Conditions(
+            owner=str, session=str, kill=lambda _: "", number=lambda _: "", opens=lambda _: opens,
+            age=lambda _, now_ns: "decided on prices of long ago" if now_ns > 5 * SECOND_NS else "",
+        )
+    )  # fmt: skip
+    world.box.put(order("1"), 0)
+    # The engine is at the moment of the decision; it is told that it really is later.
+    leaving, vetoed = world.box.ready(0, TsNs(0), held_up_s * SECOND_NS)
+    assert bool(leaving) is leaves
+    assert [one.reason for one in vetoed] == ([] if leaves else ["decided on prices of long ago"])
 
 
 def test_commands_of_an_order_wait_for_each_other() -> None:

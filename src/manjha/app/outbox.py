@@ -1,8 +1,9 @@
 """The only door out: approved commands leave here, each once, or come back as vetoed. It does no I/O itself.
 
 The gate inside `engine.step` decides; the outbox looks only at what may have changed since: kill switch, who owns the
-account, the broker's session, how long ago the decision was written down, and whether as many orders leave as were
-intended. An order's commands go one after the other; orders go beside each other, a bounded number of them.
+account, the broker's session, how long ago the decision was made and when it was written down, and whether as many
+orders leave as were intended. An order's commands go one after the other; orders go beside each other, a bounded number
+of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrd
 from manjha.domain.errors import InvariantBroken, JournalHalted
 from manjha.domain.events import KillSwitched, SendVetoed
 from manjha.domain.kill import level_name
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import OrderId, Purpose
 from manjha.engine.state import EngineState
 from manjha.risk.controlled_gate import is_less
@@ -37,6 +38,12 @@ def _none(now_ns: int) -> str:
     return ""
 
 
+def _never_old(command: Command, now_ns: int) -> str:
+    """Object to nothing."""
+    del command, now_ns
+    return ""
+
+
 class Outgoing(msgspec.Struct, frozen=True):
     """A command that may be sent now; `broker_id` is empty for a new order.
 
@@ -54,7 +61,8 @@ class Conditions(msgspec.Struct, kw_only=True):
 
     `owner`: whether this process still owns the account. `session`: whether the broker listens. `kill`: whether a
     command may go by the kill switch (see `kill_condition`). `number` gives the broker's number of an order. `opens`
-    tells whether a command opens a position or adds to one (see `opens_condition`).
+    tells whether a command opens a position or adds to one (see `opens_condition`). `age` is asked of those, with the
+    time that it is now: whether what they rest on is too old (see `age_condition`).
     """
 
     owner: Callable[[], str]
@@ -62,6 +70,7 @@ class Conditions(msgspec.Struct, kw_only=True):
     kill: Callable[[Command], str]
     number: Callable[[OrderId], str]
     opens: Callable[[Command], bool]
+    age: Callable[[Command, int], str] = _never_old
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -96,10 +105,11 @@ class Outbox:
         """Let the next command of an order go: the one before has its outcome."""
         self._busy.discard(order_id)
 
-    def ready(self, now_ns: int, event_ns: TsNs) -> tuple[list[Outgoing], list[SendVetoed]]:
+    def ready(self, now_ns: int, event_ns: TsNs, real_ns: int = 0) -> tuple[list[Outgoing], list[SendVetoed]]:
         """Return what is to leave now and what may not, cancels first; each is then out of the box.
 
-        `now_ns` is by the clock of `put`, `event_ns` the time of the engine.
+        `now_ns` is by the clock of `put`, `event_ns` the time of the engine; `real_ns` is what time it really is, where
+        that is known and the engine is behind.
         """
         queue, self._waiting = sorted(self._waiting, key=_goes_last), []
         leaving, vetoed = list[Outgoing](), list[SendVetoed]()
@@ -109,7 +119,7 @@ class Outbox:
             if order_id in self._busy:
                 self._waiting.append(one)
                 continue
-            why = self._objection(one, now_ns)
+            why = self._objection(one, now_ns, max(event_ns, real_ns))
             if why:
                 vetoed.append(SendVetoed(order_id, *_kind(one.command), why, event_ns))
             elif not self._has_room(one):
@@ -135,13 +145,13 @@ class Outbox:
         self.sent += 1
         return Outgoing(command, objection=partial(self._last_objection, one))
 
-    def _objection(self, one: _Waiting, now_ns: int) -> str:
+    def _objection(self, one: _Waiting, now_ns: int, real_ns: int) -> str:
         asked, conditions = one.command.command, self._conditions
         why = conditions.owner() or conditions.session()
         if why:
             return why
         if isinstance(asked, SubmitOrder):
-            why = _late(one, now_ns)
+            why = _late(one, now_ns) or self._aged(one.command, real_ns)
             if why:
                 return why
         elif not conditions.number(asked.order_id):
@@ -149,6 +159,9 @@ class Outbox:
         if self._is_ending and conditions.opens(one.command):
             return "the trader is ending: only what closes or cancels still leaves"
         return conditions.kill(one.command)
+
+    def _aged(self, command: Command, real_ns: int) -> str:
+        return self._conditions.age(command, real_ns) if self._conditions.opens(command) else ""
 
     def _last_objection(self, one: _Waiting, now_ns: int) -> str:
         """Look once more at what was on its way to the network: who was held up there may have been overtaken."""
@@ -192,6 +205,23 @@ def _late(one: _Waiting, now_ns: int) -> str:
     if late <= DEADLINE_NS:
         return ""
     return f"decided {late // 1_000_000} ms ago; it had to leave within {DEADLINE_NS // 1_000_000}"
+
+
+def age_condition(state: EngineState) -> Callable[[Command, int], str]:
+    """Return what tells whether an order was decided too long ago: by one who was held up, on prices of then.
+
+    The limit is the controls' of the age of a price; the gate, which knows the time of the engine alone, cannot tell.
+    """
+
+    def old(command: Command, now_ns: int) -> str:
+        asked, controls = command.command, state.controls
+        most = controls.limits.price_age_max_ns if controls is not None else 0
+        if not most or not isinstance(asked, SubmitOrder) or now_ns - asked.order.decided_ns <= most:
+            return ""
+        age = (now_ns - asked.order.decided_ns) // SECOND_NS
+        return f"decided on prices of {age} s ago; they may be {most // SECOND_NS} s old"
+
+    return old
 
 
 def opens_condition(state: EngineState) -> Callable[[Command], bool]:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from manjha.app.outbox import Conditions, Outbox, kill_condition, opens_condition
+from manjha.app.outbox import Conditions, Outbox, age_condition, kill_condition, opens_condition
 from manjha.app.preopen import CheckedDays
 from manjha.app.trader import Link, Trader
 from manjha.domain.commands import CallPerson
@@ -207,7 +207,11 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
 
     kill = kill_condition(state, around.thrown)
     opens = opens_condition(state)
-    outbox = Outbox(Conditions(owner=owner, session=exchange.session, kill=kill, number=number, opens=opens))
+    outbox = Outbox(
+        Conditions(
+            owner=owner, session=exchange.session, kill=kill, number=number, opens=opens, age=age_condition(state)
+        )
+    )
     trader = Trader(state, run.tape, outbox, exchange.link, around.mono_ns)
 
     def take(event: Event) -> list[object]:

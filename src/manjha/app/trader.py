@@ -95,6 +95,7 @@ class Trader:
         self._link = link
         self._mono_ns = mono_ns
         self._pump: Pump | None = None
+        self._real_ns = 0
 
     def drive(self, pump: Pump) -> None:
         """Be told who owns the order of time."""
@@ -113,6 +114,7 @@ class Trader:
         One who was held up hears first how late it is: what is overdue happens in its order of time, and leaves now.
         """
         state, late_ns = self.state, ts_ns - self.pump.now_ns
+        self._real_ns = ts_ns
         if state.controls is not None and late_ns > LATE_NS and min(self.pump.next_ns, ts_ns) < ts_ns - LATE_NS:
             self.pump.apply(TimerFired(RATE_TIMER, ts_ns))
         self.pump.advance_to(ts_ns)
@@ -145,7 +147,7 @@ class Trader:
 
     def leave(self, now_ns: TsNs) -> Iterator[Event]:
         """Send what may be sent now, and yield what has come of it at once; a veto is an event too."""
-        leaving, vetoed = self._outbox.ready(self._mono_ns(), now_ns)
+        leaving, vetoed = self._outbox.ready(self._mono_ns(), now_ns, self._real_ns)
         yield from vetoed
         for outgoing in leaving:
             for event in self._link.send(outgoing, now_ns):

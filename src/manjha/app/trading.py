@@ -1,6 +1,6 @@
 """Paper trading put together: an account, its lock and journal, a strategy, a feed, and the loop that runs them.
 
-The exchange is simulated, and so are ticks that are made inside stored bars; both are said to the user.
+The exchange is simulated, and so are ticks that are made inside stored bars; recorded ones are not. All is said.
 """
 
 import asyncio
@@ -40,6 +40,7 @@ from manjha.market.calendar import trading_days
 from manjha.research.tick_drive import each_tick, screen
 from manjha.services.backtests import BacktestRequest, plan_backtest
 from manjha.services.live_runs import LivePlan, finished
+from manjha.services.tick_runs import recorded_ticks
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.synthetic_ticks import ticks_within
 
@@ -54,6 +55,7 @@ SESSIONS = {"": paper_session, "simulated": far_session}
 class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored.
 
+    `ticks` are files of recorded ticks, one an instrument in their order; without them ticks are made inside the bars.
     `gateway` is behind which one the exchange is; empty for an exchange that answers at once.
     """
 
@@ -63,6 +65,7 @@ class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     start: TradingDay
     end: TradingDay
     per_bar: int = PER_BAR
+    ticks: tuple[str, ...] = ()
     speed: float = 60.0
     gateway: str = ""
 
@@ -136,18 +139,22 @@ async def run_beside(loop: Loop, socket: ControlSocket) -> Ended:
 
 
 def _plan(settings: Settings, words: TradeWords) -> tuple[LivePlan, list[Tick], VenueModels]:
-    spec = plan_backtest(backtest_services(settings), words.request)
+    services = backtest_services(settings)
+    spec = plan_backtest(services, words.request)
     if spec.sessions_from_data:
         raise UsageError("paper trading takes its sessions from the calendar", hint="Leave out sessions_from_data.")
     from_ns = TsNs(words.start * DAY_NS - IST_OFFSET_NS)
     coming = [_since(columns, from_ns) for columns in spec.bars]
-    if not any(len(columns) for columns in coming):
+    if not words.ticks and not any(len(columns) for columns in coming):
         raise DataError(
             f"no bars are stored from {format_day(words.start)} to {format_day(words.end)}",
             hint="`manjha data list` shows what there is; `manjha demo` makes a synthetic market.",
         )
-    made = [ticks_within(columns, spec.seed, words.per_bar) for columns in coming]
-    screened = screen(spec, made)
+    if words.ticks:
+        given = recorded_ticks(words.ticks, services.read_ticks, spec, (words.start, words.end))
+    else:
+        given = [ticks_within(columns, spec.seed, words.per_bar) for columns in coming]
+    screened = screen(spec, given)
     parts = {name: tuple(_until(columns, from_ns) for columns in getattr(spec, name)) for name in ("bars", "further")}
     origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), _run_id(words))
     live = msgspec.structs.replace(spec, **parts, controls=control_limits(settings, spec.strategy.name))

@@ -9,7 +9,7 @@ import numpy as np
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import Instrument
-from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, day_of
+from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, day_of, format_day
 from manjha.domain.ticks import TickColumns
 from manjha.engine.bars import first_bars
 from manjha.research.backtest import BacktestSpec, Driver, Run
@@ -41,7 +41,7 @@ def over_ticks(asked: Sequence[str], read: TickReader | None) -> Run:
             ticks, note = _synthetic(asked, spec)
             from_ns = 0
         else:
-            ticks, note = _recorded(asked, read, spec), f"ticks from {', '.join(asked)}"
+            ticks, note = recorded_ticks(asked, read, spec), f"ticks from {', '.join(asked)}"
             from_ns = day_of(min(each.ts_ns[0] for each in ticks if len(each))) * DAY_NS - IST_OFFSET_NS
         parts = {
             name: tuple(_before(columns, from_ns) for columns in getattr(spec, name)) for name in ("bars", "further")
@@ -62,7 +62,14 @@ def _synthetic(asked: Sequence[str], spec: BacktestSpec) -> tuple[list[TickColum
     return ticks, f"ticks are synthetic: {text} inside each bar, by chance of seed {spec.seed}"
 
 
-def _recorded(asked: Sequence[str], read: TickReader | None, spec: BacktestSpec) -> list[TickColumns]:
+def recorded_ticks(
+    asked: Sequence[str], read: TickReader | None, spec: BacktestSpec, days: tuple[int, int] | None = None
+) -> list[TickColumns]:
+    """Return the ticks of a file for each instrument of a run.
+
+    Raises `UsageError` for another number of files; `DataError` for no tick in them, or one outside the first and last
+    of `days`.
+    """
     if read is None or len(asked) != len(spec.instruments):
         raise UsageError(
             f"--ticks expects a file for each of {len(spec.instruments)} instruments, was given {len(asked)}",
@@ -71,6 +78,14 @@ def _recorded(asked: Sequence[str], read: TickReader | None, spec: BacktestSpec)
     ticks = [read(Path(text), instrument) for text, instrument in zip(asked, spec.instruments, strict=True)]
     if not any(len(each) for each in ticks):
         raise DataError(f"no tick in {', '.join(asked)}", hint="docs/formats.md says what a file of ticks looks like.")
+    if days is not None:
+        found = [day_of(each.ts_ns[at]) for each in ticks if len(each) for at in (0, len(each) - 1)]
+        if min(found) < days[0] or max(found) > days[1]:
+            raise DataError(
+                f"the ticks are of {format_day(min(found))} to {format_day(max(found))}, "
+                f"asked for were {format_day(days[0])} to {format_day(days[1])}",
+                hint="Give --from and --to the days of the ticks.",
+            )
     return ticks
 
 

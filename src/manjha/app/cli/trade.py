@@ -31,6 +31,9 @@ def trade(
     ] = "",
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", help="Ticks made inside each stored bar.", min=4)] = 12,
+    ticks: Annotated[
+        list[str] | None, typer.Option("--ticks", help="A file of recorded ticks, one an instrument in their order.")
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.", min=0, max=1_000_000)
     ] = 60.0,
@@ -41,8 +44,9 @@ def trade(
 ) -> None:
     """Trade on paper from --from to --to, whose bars are stored and give the ticks; earlier bars are history.
 
-    Everything is simulated, unless --live is given: then today is traded at Kite, by its own ticks, with the orders of
-    the account that is logged in. Started again with the same terms it goes on where its journal ends.
+    Everything is simulated, but for ticks that are given by --ticks, unless --live is given: then today is traded at
+    Kite, by its own ticks, with the orders of the account that is logged in. Started again with the same terms it goes
+    on where its journal ends.
     """
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
@@ -56,6 +60,8 @@ def trade(
 
     settings = load_settings()
     if live:
+        if ticks:
+            raise UsageError("--live trades the ticks of Kite, not recorded ones", hint="Leave out --ticks, or --live.")
         report = _live(settings, (account, yes_account), (strategy, tuple(instrument), param or []), terms)
         _show(report, as_json=json)
         return
@@ -70,8 +76,10 @@ def trade(
     request = make_request(made, tuple(instrument), {**terms, "bias_check": False})
     words = TradeWords(
         account=account, request=request, found_as=found_again(strategy), start=start, end=end, per_bar=per_bar,
-        speed=speed, gateway=gateway,
+        speed=speed, gateway=gateway, ticks=tuple(ticks or ()),
     )  # fmt: skip
+    if ticks:
+        say(f"The ticks are recorded ones, of {', '.join(ticks)}; the exchange is simulated.")
     report = run(settings, words, say)
     _show(report, as_json=json)
 

@@ -36,6 +36,7 @@ def up(
     from manjha.app.cli.errors import say
     from manjha.app.settings import load_settings
 
+    _require_traded(day, FIRST, LAST)
     demo(seed=seed, start=FIRST, end=LAST, json=False)
     home = demo_home(load_settings(), seed, FIRST, LAST)
     say(f"\nTrading {STRATEGY} on {INSTRUMENT} on paper, {day} at {speed:g} times real time; ^C stops it ...")
@@ -44,6 +45,22 @@ def up(
         raise typer.Exit(code)
     told = _journal_words(home, account_of(day))
     say("\nIts journal, whole and replayed:\n" + "\n".join(f"  {told.format(word)}" for word in ("verify", "replay")))
+
+
+def _require_traded(day: str, first: str, last: str) -> None:
+    """Refuse a day that the synthetic market does not trade, before anything is made or run."""
+    from manjha.app.bootstrap import market_rules
+    from manjha.app.settings import load_settings
+    from manjha.domain.errors import UsageError
+    from manjha.domain.moments import parse_day
+    from manjha.market.calendar import trading_days
+
+    days = trading_days(market_rules(load_settings()), parse_day(first), parse_day(last))
+    if parse_day(day) not in days:
+        raise UsageError(
+            f"{day} is no trading day of the synthetic market, which goes from {first} to {last}",
+            hint=f"Give --day a day on which the exchange trades, like {DAY}.",
+        )
 
 
 def account_of(day: str) -> str:
