@@ -79,11 +79,6 @@ FAILURES: dict[str, str] = {
     "F76": "the kill switch while orders are under way",
 }
 LATER: dict[str, str] = {
-    "F15": "comes with the Kite gateway",
-    "F58": "comes with the Kite feed",
-    "F59": "comes with the Kite feed",
-    "F60": "comes with the Kite feed",
-    "F64": "comes with the Kite feed",
     "F72": "comes with models",
     "F75": "comes with the API",
 }
