@@ -174,7 +174,7 @@ def addresses_in_locks(root: Path) -> list[str]:
         f"{place}: {what} in a lock or its configuration"
         for place, what in _matches(root, _ADDRESS)
         if _LOCK_FILE.search(place.rsplit(":", 1)[0])
-        and not re.search(r"opencollective|sponsor|patreon|tidelift|/funding/|feross\.org/support", what)
+        and not re.search(r"opencollective|/sponsors/|patreon|tidelift", what)
     ]
 
 
