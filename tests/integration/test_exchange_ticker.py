@@ -40,7 +40,7 @@ def test_an_official_ticker_decodes_what_the_exchange_sends(client: str) -> None
     exchange = an_exchange()
     share, index, other = (token(exchange, f"NSE:{name}") for name in ("MANJHA", "SYNTH 50", "PATANG"))
     modes = {"full": [share, index], "ltp": [other]}
-    with on_a_socket(exchange) as root, ticking(client, given(exchange, root, modes=modes, ticks=3)) as ticker:
+    with on_a_socket(exchange) as root, ticking(client, given(exchange, root, modes=modes)) as ticker:
         ticks = {tick["instrument_token"]: tick for tick in ticker.heard()["ticks"]}
     assert set(ticks) == {share, index, other}
     assert (ticks[share]["mode"], ticks[share]["tradable"]) == ("full", True)
@@ -60,7 +60,7 @@ def test_an_official_ticker_decodes_what_the_exchange_sends(client: str) -> None
 def test_an_official_ticker_hears_of_orders(client: str) -> None:
     exchange = an_exchange()
     with on_a_socket(exchange) as root:
-        wanted = given(exchange, root, modes={"ltp": [token(exchange, "NSE:MANJHA")]}, ticks=1, orders=1)
+        wanted = given(exchange, root, modes={"ltp": [token(exchange, "NSE:MANJHA")]}, orders=1)
         with ticking(client, wanted) as ticker:
             ticker.connected()
             fields = form(order_type="MARKET", price=None, market_protection=-1)
@@ -74,7 +74,7 @@ def test_an_official_ticker_hears_of_orders(client: str) -> None:
 def test_a_wrong_login_is_refused_at_the_handshake() -> None:
     exchange = an_exchange()
     with on_a_socket(exchange) as root:
-        wanted = given(exchange, root, modes={}, ticks=1) | {"access_token": "wrong"}
+        wanted = given(exchange, root, modes={}) | {"access_token": "wrong"}
         with ticking("python", wanted) as ticker:
             heard = ticker.heard()
         query = urlencode({"api_key": KEY, "access_token": "wrong"})
@@ -118,7 +118,7 @@ def test_our_own_feed_takes_ticks_and_hints_from_the_exchange() -> None:
 def test_a_connection_ends_with_its_login() -> None:
     exchange = an_exchange()
     with on_a_socket(exchange) as root:
-        wanted = given(exchange, root, modes={}, ticks=1)
+        wanted = given(exchange, root, modes={})
         with ticking("python", wanted) as ticker:
             ticker.connected()
             post(root, "/simulation/end-sessions", {})

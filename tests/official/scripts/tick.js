@@ -14,8 +14,11 @@ function end() {
   process.stdout.write(JSON.stringify(heard), () => process.exit(0));
 }
 
+// A subscription is answered in another mode first: what counts is each instrument in the mode that was asked for.
 function enough() {
-  if (heard.ticks.length >= told.ticks && heard.orders.length >= told.orders) end();
+  const seen = ([mode, tokens]) =>
+    tokens.every((token) => heard.ticks.some((tick) => tick.instrument_token === token && tick.mode === mode));
+  if (Object.entries(told.modes).every(seen) && heard.orders.length >= told.orders) end();
 }
 
 ticker.on("connect", () => {
