@@ -11,7 +11,7 @@ from manjha.domain.bars import Bar
 from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, at, date_from_day, parse_clock
 from manjha.domain.money import RUPEE, Px, Qty, format_px
 from manjha.domain.ticks import TickColumns
-from manjha.exchange import calls, candles
+from manjha.exchange import calls, candles, streams
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.routes.table import ROUTES
@@ -25,11 +25,12 @@ def asked(exchange: Exchange, method: str, path: str, query: Mapping[str, Any] |
     """Ask for a path of the table whose variable parts are in `more`, by a session of a given app."""
     route = next(one for one in ROUTES if (one.method, one.path) == (method, path))
     key = more.pop("key", "key")
-    body = msgspec.json.encode(more.pop("body")) if "body" in more else b""
+    body = msgspec.json.encode(more.pop("body")) if "body" in more else more.pop("raw", b"")
+    form = more.pop("form", {})
     session = session_of(exchange, key=key)
     words = {name: list(value) if isinstance(value, list) else [str(value)] for name, value in (query or {}).items()}
     call = calls.Call(
-        method=method, path=more, query=words, body=body, authorization=f"token {key}:{session.access_token}",
+        method=method, path=more, query=words, form=form, body=body, authorization=f"token {key}:{session.access_token}",
         address="127.0.0.1",
     )  # fmt: skip
     return calls.answered(exchange, route, call)
@@ -262,3 +263,14 @@ def test_what_the_calculators_do_not_take(told: Any) -> None:
     with pytest.raises(KiteError) as refused:
         asked(an_exchange(), "POST", "/margins/orders", body=told)
     assert refused.value.kind is Kind.INPUT
+
+
+def test_json_that_is_nested_without_end_is_refused() -> None:
+    exchange, nested = an_exchange(), "[" * 20_000
+    with pytest.raises(KiteError, match="parse the JSON"):
+        asked(exchange, "POST", "/margins/orders", raw=nested.encode())
+    with pytest.raises(KiteError, match="JSON is expected"):
+        asked(exchange, "POST", "/gtt/triggers", form={"type": "single", "condition": nested, "orders": nested})
+    stream = exchange.streams.join("key", session_of(exchange).access_token)
+    exchange.streams.take(stream, nested[: streams.MESSAGE_MAX])
+    assert "could not be read" in stream.texts[-1]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from manjha.adapters.kite.rest import Envelope
+from manjha.adapters.kite.rest import UNREADABLE, Envelope
 from manjha.adapters.kite.transport import LOCAL, Request, Transport
 from manjha.app.bootstrap import system_clock
 from manjha.app.steady_clock import REAL, SteadyClock
@@ -74,7 +74,7 @@ async def _simulation(url: str) -> _Shown | None:
         raise SourceError(f"nothing answers at {url}: {told.words}", hint="Start it, or correct kite.url.")
     try:
         shown = msgspec.json.decode(msgspec.json.decode(told.body, type=Envelope).data, type=_Shown)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return shown if told.status == OK and shown.simulated else None
 

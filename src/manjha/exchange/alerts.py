@@ -290,7 +290,7 @@ class Alerts:
         try:
             items = json.loads(text)["items"]
             return tuple(self._item(number, item, item["params"]) for number, item in enumerate(items, 1))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise bad_input("Invalid `basket`: JSON with items that have params is expected.") from None
 
     def _item(self, number: int, item: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -109,5 +109,5 @@ def json_body(call: Call) -> Any:
     """Return what a JSON body holds. Raises `KiteError`."""
     try:
         return msgspec.json.decode(call.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise bad_input("Couldn't parse the JSON body.") from None

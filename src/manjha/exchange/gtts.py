@@ -305,7 +305,7 @@ def _order(leg: Leg, listed: Listed) -> dict[str, Any]:
 def _json(form: Mapping[str, str], name: str) -> Any:
     try:
         return json.loads(text_of(form, name), parse_float=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise bad_input(f"Invalid `{name}`: JSON is expected.") from None
 
 

@@ -105,7 +105,7 @@ class Streams:
         """Do what a client asks; what is no message of the protocol is passed over, as by the broker."""
         try:
             asked = msgspec.json.decode(text[:MESSAGE_MAX], type=_Asked)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             stream.texts.append(_text("error", "The message could not be read."))
             return
         if asked.a == "subscribe":

@@ -3,8 +3,8 @@
 import msgspec
 
 from manjha.adapters.kite.limits import RateClass
-from manjha.adapters.kite.mapping import OrderRow, px_of
-from manjha.adapters.kite.rest import VERSION, Envelope, KiteRest
+from manjha.adapters.kite.mapping import OrderRow, cash_of
+from manjha.adapters.kite.rest import UNREADABLE, VERSION, Envelope, KiteRest
 from manjha.adapters.kite.transport import Request, Transport
 from manjha.domain.errors import SourceError
 from manjha.domain.money import Cash
@@ -76,7 +76,7 @@ async def profile_of(transport: Transport, key: str, token: str) -> Profile:
         if told.status == OK and envelope.status == "success":
             return msgspec.json.decode(envelope.data, type=Profile)
         why = told.words or envelope.message or f"status {told.status}"
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         why = f"an answer that cannot be read, status {told.status}"
     raise SourceError(f"Kite shows no profile: {why}", hint="Run `manjha login` again.")
 
@@ -105,4 +105,4 @@ async def funds(rest: KiteRest) -> list[Funds]:
 def _funds(segment: str, ledger: _Ledger) -> Funds:
     available = ledger.available
     amounts = (ledger.net, available.cash, available.collateral, available.intraday_payin, ledger.utilised.debits)
-    return Funds(segment, *(Cash(px_of(amount)) for amount in amounts))
+    return Funds(segment, *(cash_of(amount) for amount in amounts))

@@ -12,6 +12,7 @@ import msgspec
 from manjha.adapters.kite.link import TOKENS_MAX, Around, Link, Pace
 from manjha.adapters.kite.observed import Counts, Observer, Watched
 from manjha.adapters.kite.packets import PacketReader, warm
+from manjha.adapters.kite.rest import UNREADABLE
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import TsNs
 from manjha.domain.ticks import Tick
@@ -192,7 +193,7 @@ class KiteFeed:
                 self.hint(msgspec.json.decode(message.data, type=_Order).order_id)
             elif message.type in ("error", "message"):
                 self._note = f"Kite says: {msgspec.json.decode(message.data)!s:.200}"
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             self._observer.counts.broken += 1
 
     def hint(self, order_id: str) -> None:

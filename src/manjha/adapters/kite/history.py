@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from manjha.adapters.kite.listing import Listing
+from manjha.adapters.kite.rest import UNREADABLE
 from manjha.domain.bars import DAY, format_interval
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.instrument import Exchange, Instrument
@@ -135,7 +136,7 @@ class KiteHistory:
         """Say what Kite says, by its type of error (KITE_CONNECT_V3 section 3.5), without key and token."""
         try:
             refusal = msgspec.json.decode(reply.body, type=_Refusal)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             refusal = _Refusal()
         words = refusal.message
         for secret in self._secrets:
@@ -161,7 +162,7 @@ def _is_empty(body: bytes) -> bool:
     """Tell whether a reply is whole and has no candle; what is wrong with another is said by its reader."""
     try:
         return not msgspec.json.decode(body, type=_Answer).data.candles
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return False
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
-from manjha.adapters.kite.rest import VERSION, Envelope
+from manjha.adapters.kite.rest import UNREADABLE, VERSION, Envelope
 from manjha.adapters.kite.transport import Request, Told, Transport
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import HOUR_NS, TsNs, at, clock_ns, day_of
@@ -195,7 +195,7 @@ def _session_of(told: Told) -> _Answered:
         if told.status == OK and envelope.status == "success":
             return msgspec.json.decode(envelope.data, type=_Answered)
         why = told.words or envelope.message or f"status {told.status}"
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         why = f"an answer that cannot be read, status {told.status}"
     raise SourceError(
         f"Kite gives no session: {why}", hint="Run `manjha login` again; a token is good once, for minutes."

@@ -4,7 +4,6 @@ Prices come as JSON numbers with the noise of a float, and go out as exact decim
 offset. Instruments are known by exchange and symbol of the day; what is not on our list keeps Kite's own name.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from manjha.domain.commands import ModifyOrder
 from manjha.domain.errors import SourceError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import IST, SECOND_NS, TsNs
-from manjha.domain.money import Px, Qty, format_px
+from manjha.domain.money import CASH_MAX, PX_MAX, QTY_MAX, Cash, Px, Qty, format_px
 from manjha.domain.orders import FillId, Order, OrderType, Product, Side, Variety
 
 AUTOMATIC_PROTECTION = "-1"
@@ -201,9 +200,10 @@ def order_seen(row: OrderRow, names: Names, source: Source = Source.BOOK) -> Ord
         reason = f"{row.status}: {reason}".rstrip(": ")
     stamp = row.exchange_update_timestamp or row.exchange_timestamp or row.order_timestamp
     return OrderSeen(
-        row.order_id, _tag(row), instrument, _side(row.transaction_type), Qty(row.quantity * units),
-        _order_type(row.order_type), _product(row.product), status, Qty(row.filled_quantity * units), moment(stamp),
-        source, px_of(row.price), px_of(row.trigger_price), reason, by_broker=_RMS in (row.placed_by or "").upper(),
+        row.order_id, _tag(row), instrument, _side(row.transaction_type), _qty(row.quantity, units),
+        _order_type(row.order_type), _product(row.product), status, _qty(row.filled_quantity, units), moment(stamp),
+        source, _at_least(0, px_of(row.price)), _at_least(0, px_of(row.trigger_price)), reason,
+        by_broker=_RMS in (row.placed_by or "").upper(),
     )  # fmt: skip
 
 
@@ -212,8 +212,8 @@ def trade_seen(row: TradeRow, names: Names) -> TradeSeen:
     instrument = names.id_of(row.exchange, row.tradingsymbol)
     return TradeSeen(
         FillId(f"{row.exchange}-{row.trade_id}-{row.order_id}"), row.order_id, instrument, _side(row.transaction_type),
-        Qty(row.quantity * names.units(instrument)), px_of(row.average_price), _product(row.product),
-        moment(row.fill_timestamp or row.exchange_timestamp),
+        _qty(row.quantity, names.units(instrument), least=1), _at_least(1, px_of(row.average_price)),
+        _product(row.product), moment(row.fill_timestamp or row.exchange_timestamp),
     )  # fmt: skip
 
 
@@ -226,14 +226,41 @@ def positions_seen(rows: Iterable[PositionRow], holdings: Iterable[HoldingRow], 
     for one in holdings:
         key = (names.id_of(one.exchange, one.tradingsymbol), _product(one.product))
         held[key] = held.get(key, 0) + one.quantity + one.t1_quantity
-    return [PositionSeen(instrument, product, Qty(qty)) for (instrument, product), qty in held.items() if qty]
+    return [
+        PositionSeen(instrument, product, _qty(qty, 1, least=-QTY_MAX))
+        for (instrument, product), qty in held.items()
+        if qty
+    ]
 
 
 def px_of(rupees: float | None) -> Px:
     """Return a JSON number in 1e-4 rupee: the nearest price, which takes a float's noise away. Raises `SourceError`."""
-    if rupees is not None and not math.isfinite(rupees):
+    scaled = (rupees or 0.0) * _TICKS
+    # What is no number is in no order with others.
+    if not -PX_MAX <= scaled <= PX_MAX:
         raise SourceError(f"a price was expected of Kite, not {rupees}", hint=_READ)
-    return Px(round((rupees or 0.0) * _TICKS))
+    return Px(round(scaled))
+
+
+def cash_of(rupees: float) -> Cash:
+    """Return a JSON number that is an amount in 1e-4 rupee, as `px_of` returns a price. Raises `SourceError`."""
+    scaled = rupees * _TICKS
+    if not -CASH_MAX <= scaled <= CASH_MAX:
+        raise SourceError(f"an amount was expected of Kite, not {rupees}", hint=_READ)
+    return Cash(round(scaled))
+
+
+def _at_least(least: int, px: Px) -> Px:
+    if px < least:
+        raise SourceError(f"a price was expected of Kite, not {format_px(px)}", hint=_READ)
+    return px
+
+
+def _qty(count: int, units: int, *, least: int = 0) -> Qty:
+    """Return a quantity of Kite's in our units. Raises `SourceError` for one that no exchange takes."""
+    if not least <= count * units <= QTY_MAX:
+        raise SourceError(f"a quantity was expected of Kite, not {count!s:.40}", hint=_READ)
+    return Qty(count * units)
 
 
 def moment(text: str | None) -> TsNs:

@@ -10,6 +10,8 @@ from collections import Counter, OrderedDict
 
 import msgspec
 
+from manjha.adapters.kite.rest import UNREADABLE
+
 BODY_MAX = 16_384
 """Bytes: eight times what a postback has."""
 REMEMBERED = 10_000
@@ -40,7 +42,7 @@ class KitePostback:
             return self._no("too large")
         try:
             message = msgspec.json.decode(body, type=_Postback)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return self._no("unreadable")
         if not hmac.compare_digest(message.checksum.encode(), self._proof(message).encode()):
             return self._no("forged")

@@ -15,6 +15,8 @@ from manjha.ports.gateway import LastLook
 T = TypeVar("T")
 Fields = Mapping[str, str]
 VERSION = "3"
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What bytes raise that are no JSON of the kind that is expected: the last is of JSON nested without end."""
 
 
 class Envelope(msgspec.Struct):
@@ -128,7 +130,7 @@ class KiteRest:
             if envelope.status != "success":
                 raise self._refused(path, told)
             return msgspec.json.decode(envelope.data, type=found)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise SourceError(f"Kite's answer to {path} is not what it should be: {error}", hint=_LATER) from None
 
     def _refused(self, path: str, told: Told) -> SourceError:
@@ -153,7 +155,7 @@ def _answer(told: Told, secrets: tuple[str, str]) -> Answer:
         kind, words = envelope.error_type or "", envelope.message or ""
         if told.status == OK and envelope.status == "success":
             number = msgspec.json.decode(envelope.data, type=_Placed).order_id
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         words = words or "an answer that cannot be read"
     for secret in secrets:
         words = words.replace(secret, "…") if secret else words

@@ -8,9 +8,9 @@ import asyncio
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 from urllib.parse import urlsplit
 
 import httptools
@@ -25,6 +25,8 @@ BODY_MAX = 256 * 2**20
 """Bytes of an answer: ten times today's whole list of instruments, unpacked."""
 IDLE_MAX = 20.0
 """Seconds after which an idle connection is not used any more: the other side may be about to close it."""
+FIRST_WHOLE = 200
+"""Answers of a lower status say that one is to come."""
 _CHUNK = 1 << 16
 
 
@@ -60,35 +62,66 @@ class Told(NamedTuple):
 
 
 class _Answer:
-    """Receives what httptools finds in an answer."""
+    """Receives what httptools finds in an answer; what only announces one (100 to 199) is passed over."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.parts: list[bytes] = []
         self.size = 0
+        self.status = 0
         self.is_whole = self.is_kept = False
         self.parser = httptools.HttpResponseParser(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if not self.is_whole:
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, part: bytes) -> None:
+        if self.is_whole:
+            return
         self.size += len(part)
         if self.size > BODY_MAX:
             raise _BadAnswer(f"an answer of more than {BODY_MAX // 2**20} MB")
         self.parts.append(part)
 
+    def on_message_begin(self) -> None:
+        # What follows a whole answer answers nothing: on this connection nobody can be believed any more.
+        self.is_kept = False
+
     def on_message_complete(self) -> None:
+        if self.is_whole:
+            return
+        if self.parser.get_status_code() < FIRST_WHOLE:
+            self.headers.clear()
+            return
         # Asked any later, it is about the next answer.
         self.is_whole, self.is_kept = True, self.parser.should_keep_alive()
+        self.status = self.parser.get_status_code()
 
 
 class _BadAnswer(Exception):  # noqa: N818 - it says what the answer is
     """An answer that is none."""
 
 
+class _Reader(asyncio.StreamReader):
+    """Knows how many bytes came that nobody has read yet."""
+
+    unread = 0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        """Take bytes that came."""
+        self.unread += len(bytes(data))
+        super().feed_data(data)
+
+    async def read(self, n: int = -1) -> bytes:
+        """Return what came, as soon as something did."""
+        part = await super().read(n)
+        self.unread -= len(part)
+        return part
+
+
 class _Connection(NamedTuple):
-    reader: asyncio.StreamReader
+    reader: _Reader
     writer: asyncio.StreamWriter
 
 
@@ -186,13 +219,19 @@ class Transport:
         oldest = time.monotonic() - IDLE_MAX
         while self._idle:
             since, found = self._idle.pop()
-            if since >= oldest and not found.reader.at_eof() and not found.writer.is_closing():
+            # What came while nothing was asked would be taken for the answer to what is asked next.
+            is_quiet = not found.reader.unread and not found.reader.at_eof()
+            if since >= oldest and is_quiet and not found.writer.is_closing():
                 return found
             found.writer.transport.abort()
         return None
 
     async def _opened(self) -> _Connection:
-        return _Connection(*await asyncio.open_connection(self._host, self._port, ssl=self._tls, limit=_CHUNK))
+        loop = asyncio.get_running_loop()
+        reader = _Reader(limit=_CHUNK, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, self._host, self._port, ssl=self._tls)
+        return _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def _bytes_of(self, request: Request, headers: Mapping[str, str]) -> bytes:
         lines = [f"{request.method} {request.target} HTTP/1.1", f"Host: {self._named}", "Accept-Encoding: gzip"]
@@ -216,7 +255,7 @@ async def _received(reader: asyncio.StreamReader, written: int) -> tuple[Told, b
     if answer.headers.get("content-encoding", "").lower() == "gzip":
         body = _unpacked(body)
     kind, date = answer.headers.get("content-type", ""), answer.headers.get("date", "")
-    return Told(written, answer.parser.get_status_code(), body, kind, date), answer.is_kept
+    return Told(written, answer.status, body, kind, date), answer.is_kept
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -146,7 +146,7 @@ class ControlSocket:
                 frame = await reader.readexactly(length)
             try:
                 asked = msgspec.json.decode(frame, type=Request)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 await _write(writer, Answer("", refused=f"this is no request: {error}"))
                 continue
             await _write(writer, await self._answered(msgspec.structs.replace(asked, by=by), writer))
