@@ -30,8 +30,8 @@ def asked(exchange: Exchange, method: str, path: str, query: Mapping[str, Any] |
     session = session_of(exchange, key=key)
     words = {name: list(value) if isinstance(value, list) else [str(value)] for name, value in (query or {}).items()}
     call = calls.Call(
-        method=method, path=more, query=words, form=form, body=body, authorization=f"token {key}:{session.access_token}",
-        address="127.0.0.1",
+        method=method, path=more, query=words, form=form, body=body,
+        authorization=f"token {key}:{session.access_token}", address="127.0.0.1",
     )  # fmt: skip
     return calls.answered(exchange, route, call)
 
@@ -271,6 +271,7 @@ def test_json_that_is_nested_without_end_is_refused() -> None:
         asked(exchange, "POST", "/margins/orders", raw=nested.encode())
     with pytest.raises(KiteError, match="JSON is expected"):
         asked(exchange, "POST", "/gtt/triggers", form={"type": "single", "condition": nested, "orders": nested})
-    stream = exchange.streams.join("key", session_of(exchange).access_token)
-    exchange.streams.take(stream, nested[: streams.MESSAGE_MAX])
+    ticker = streams.Streams(exchange)
+    stream = ticker.join("key", session_of(exchange).access_token)
+    ticker.take(stream, nested)
     assert "could not be read" in stream.texts[-1]
