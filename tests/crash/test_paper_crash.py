@@ -33,7 +33,10 @@ SPEED = "20000"
 LINES = 8
 """As many lines are waited for, at most, before a kill; each tells of an order, a fill or a session."""
 
-pytestmark = pytest.mark.slow
+PER_KILL_S = 12
+"""Seconds that a kill may take, all in all, on a machine that does other things too."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + PER_KILL_S * KILLS)]
 
 
 @pytest.fixture
