@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from manjha.adapters.kite.listener import Listener
 from manjha.adapters.kite.postback import BODY_MAX
-from manjha.domain.errors import UsageError
 from manjha.ports.hook_receiver import HookReceiver
 
 HEAD_MAX = 8_192
@@ -28,27 +28,23 @@ class PostbackListener:
     """
 
     def __init__(self, port: int, receiver: HookReceiver, hint: Callable[[str], None]) -> None:
-        self.port = port
+        otherwise = "set kite.postback_port to another, or leave it out: postbacks are optional"
+        self._listener = Listener(port, self._serve, otherwise, HEAD_MAX)
         self._receiver = receiver
         self._hint = hint
-        self._server: asyncio.Server | None = None
         self._open = 0
 
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._listener.port
+
     async def __aenter__(self) -> "PostbackListener":
-        try:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=HEAD_MAX)
-        except OSError as error:
-            raise UsageError(
-                f"nothing can listen on port {self.port}: {error.strerror}",
-                hint="Free it, or set kite.postback_port to another, or leave it out: postbacks are optional.",
-            ) from None
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        await self._listener.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+    async def __aexit__(self, *error: object) -> None:
+        await self._listener.__aexit__(*error)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import msgspec
 
+from manjha.adapters.kite.listener import Listener
 from manjha.adapters.kite.rest import UNREADABLE, VERSION, Envelope
 from manjha.adapters.kite.transport import Request, Told, Transport
 from manjha.domain.errors import SourceError, UsageError
@@ -27,6 +28,8 @@ WAIT_S = 300.0
 """How long a person has to log in."""
 _TOKEN_MAX = 64
 _HEAD_MAX = 8_192
+_READ_MAX = 1 << 16
+"""Bytes of a request: a browser sends all the cookies that it has for this machine."""
 _STATE = "manjha"
 
 
@@ -126,27 +129,23 @@ class TokenCatcher:
     """
 
     def __init__(self, port: int, state: str) -> None:
-        self.port = port
+        otherwise = "log in with `--paste` and the address that the browser ends at"
+        self._listener = Listener(port, self._serve, otherwise, _READ_MAX)
         self._state = state
-        self._server: asyncio.Server | None = None
         self._found: asyncio.Future[str] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._listener.port
 
     async def __aenter__(self) -> "TokenCatcher":
         self._found = asyncio.get_running_loop().create_future()
-        try:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        except OSError as error:
-            raise UsageError(
-                f"nothing can listen on port {self.port}: {error.strerror}",
-                hint="Free it, or log in with `--paste` and the address that the browser ends at.",
-            ) from None
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        await self._listener.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+    async def __aexit__(self, *error: object) -> None:
+        await self._listener.__aexit__(*error)
 
     async def caught(self, patience: float = WAIT_S) -> str:
         """Return the request token. Raises `SourceError` where none came in time, or the login failed."""
