@@ -71,7 +71,14 @@ def main(folder: str, name: str, count: int) -> None:
         raise SystemExit(f"{name}: on_bar and columns give different results")
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     ratios = {way: each / cpu["by hand"] for way, each in cpu.items()}
-    row = {"workload": name, "bars": count, "cpu": cpu["kernel"], "by_way": cpu, "times_by_hand": ratios, "warm_start": warm_start}
+    row = {
+        "workload": name,
+        "bars": count,
+        "cpu": cpu["kernel"],
+        "by_way": cpu,
+        "times_by_hand": ratios,
+        "warm_start": warm_start,
+    }
     print(json.dumps(row | {"rss_mb": rss, "result": told(name, outcome)}))
 
 
