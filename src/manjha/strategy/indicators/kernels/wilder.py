@@ -101,9 +101,31 @@ def _atr(value: float, run: int, length: int, weight: float, true_range: float) 
     return value, value if run >= length else math.nan
 
 
+# Bars after the warm-up are smoothed two at a time: from the value before a pair, `value`, both follow, so that a
+# processor waits for one step in two. `ahead` is what the first bar of a pair adds; the second one needs it again.
+
+
 def atr_init(scale: float, length: int) -> State:
-    """f: last close, value, weight, scale; i: length, run of finite bars."""
-    return np.array([0.0, 0.0, 1.0 / length, scale]), np.array([length, 0], dtype=np.int64)
+    """f: last close, value, weight, scale, ahead; i: length, run of finite bars."""
+    return np.array([0.0, 0.0, 1.0 / length, scale, 0.0]), np.array([length, 0], dtype=np.int64)
+
+
+@njit
+def _second(value: float, keep: float, ahead: float, part: float) -> float:
+    """Return the value after a pair of bars, from the one before it and what both add."""
+    return fma(value, keep * keep, fma(ahead, keep, part))
+
+
+@njit
+def _atr_smoothed(f: Floats, place: int, true_range: float) -> float:
+    """Take a bar after the warm-up, the `place`-th from 1."""
+    keep, part = 1.0 - f[2], true_range * f[2]
+    if place % 2:
+        f[4] = part
+        return fma(f[1], keep, part)
+    value: float = _second(f[1], keep, f[4], part)
+    f[1] = value
+    return value
 
 
 @njit
@@ -112,26 +134,32 @@ def atr_update(f: Floats, i: Ints, high: float, low: float, close: float) -> flo
     if not math.isfinite(high + low + close):
         f[1], i[1] = 0.0, 0
         return math.nan
-    out = math.nan
-    if i[1] > 0:
-        f[1], out = _atr(f[1], i[1], i[0], f[2], _range(f[0], high, low) / f[3])
-    f[0] = close
-    i[1] += 1
+    out, run = math.nan, i[1]
+    if run > i[0]:
+        out = _atr_smoothed(f, run - i[0], _range(f[0], high, low) / f[3])
+    elif run > 0:
+        f[1], out = _atr(f[1], run, i[0], f[2], _range(f[0], high, low) / f[3])
+    f[0], i[1] = close, run + 1
     return out
 
 
 @njit
-def _atr_block(f: Floats, i: Ints, bars: Outs, out: Floats, scale: float) -> bool:
-    """Add bars after the warm-up. False, and no change, if not all are finite: such a one leaves `seen` so."""
+def _atr_pairs(f: Floats, i: Ints, bars: Outs, out: Floats, scale: float) -> bool:
+    """Add pairs of bars after the warm-up. False, and no change, if not all are finite: such a one leaves `seen` so."""
     high, low, close = bars
     last, value, weight, seen = f[0], f[1], f[2], 0.0
     keep = 1.0 - weight
-    for t in range(len(out)):
-        top, floor = float(high[t]), float(low[t])
-        value = fma(value, keep, _range(last, top, floor) / scale * weight)
-        last = float(close[t])
+    for pair in range(len(out) // 2):
+        t = 2 * pair
+        top, floor, middle = float(high[t]), float(low[t]), float(close[t])
+        ahead = _range(last, top, floor) / scale * weight
+        seen += top + floor + middle
+        top, floor, last = float(high[t + 1]), float(low[t + 1]), float(close[t + 1])
+        part = _range(middle, top, floor) / scale * weight
         seen += top + floor + last
-        out[t] = value
+        out[t] = fma(value, keep, ahead)
+        value = _second(value, keep, ahead, part)
+        out[t + 1] = value
     if not math.isfinite(seen):
         return False
     f[0], f[1] = last, value
@@ -140,19 +168,25 @@ def _atr_block(f: Floats, i: Ints, bars: Outs, out: Floats, scale: float) -> boo
 
 
 @njit
+def _atr_block(f: Floats, i: Ints, bars: Outs, out: Floats) -> bool:
+    """Add bars as `_atr_pairs`. Of a scale known to be one, no division is left."""
+    return _atr_pairs(f, i, bars, out, 1.0) if f[3] == 1.0 else _atr_pairs(f, i, bars, out, f[3])
+
+
+@njit
 def atr_fold(f: Floats, i: Ints, high: Floats, low: Floats, close: Floats, out: Floats) -> None:
-    """Add many bars, one by one in the warm-up or where a bar is not finite."""
-    for start in range(0, len(close), _ROWS):
-        stop = min(start + _ROWS, len(close))
+    """Add many bars; one by one in the warm-up, in mid-pair, or where a bar is not finite."""
+    start, n = 0, len(close)
+    while start < n:
+        stop = min(start + _ROWS, start + (n - start) // 2 * 2)
         there = slice(start, stop)
-        bars = (high[there], low[there], close[there])
-        done = False
-        if i[1] > i[0]:
-            # Of a scale known to be one, no division is left.
-            done = _atr_block(f, i, bars, out[there], 1.0) if f[3] == 1.0 else _atr_block(f, i, bars, out[there], f[3])
-        if not done:
+        begins = i[1] > i[0] and (i[1] - i[0]) % 2 == 1 and stop > start
+        if not begins:
+            stop = start + 1
+        if not begins or not _atr_block(f, i, (high[there], low[there], close[there]), out[there]):
             for t in range(start, stop):
                 out[t] = atr_update(f, i, float(high[t]), float(low[t]), float(close[t]))
+        start = stop
 
 
 def true_range_init(scale: float) -> State:
