@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from manjha.app.bootstrap import journal_to_read, journal_to_write
 from manjha.app.cli import main
 from manjha.app.cli.demo import INSTRUMENT
 from manjha.services.synthetic_market import seed_store
@@ -234,6 +235,21 @@ def test_a_journal_without_a_run_says_so(desk: Desk) -> None:
     SqlJournal(f"sqlite:///{desk.folder / 'other.db'}", AccountId("AB1234")).close()
     assert desk("journal", "replay", desk.folder / "other.db") == 2
     assert "the journal holds no recorded run" in desk.erred
+
+
+def test_a_run_that_died_before_anything_happened_is_told_and_passed_over(desk: Desk) -> None:
+    journal = journal_to_read(str(desk.journal), "")
+    rows, head = list(journal.rows()), journal.head()
+    journal.close()
+    again = journal_to_write(str(desk.folder / "again.db"), head.account)
+    again.begin(rows[0].run)
+    again.append([row.entry for row in (rows[0], *rows)])
+    again.close()
+    shutil.copytree(desk.segments, desk.folder / "again.db.segments")
+    assert desk("journal", "replay", desk.folder / "again.db") == 0
+    assert re.search(r"^run bt\w{10}, row 1: it ended before anything happened in it$", desk.erred, re.MULTILINE)
+    assert re.match(r"run bt\w{10} of .*: as recorded", desk.said)
+    assert len(state_of(desk.said)) == 64
 
 
 def test_a_run_that_is_refused_leaves_nothing(desk: Desk) -> None:

@@ -21,7 +21,6 @@ from manjha.domain.events import (
 )
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId, Origin, RunId
-from manjha.domain.segments import MarketWritten
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column
 from manjha.engine.closing import Closed, GrowingBars
@@ -37,7 +36,7 @@ from manjha.research.growing_run import prepare_growing
 from manjha.services.carried import sends_before
 from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import SNAPSHOT_EVERY, Recorder, go_on_recording, open_recorder
-from manjha.services.replays import Recorded, recorded_runs
+from manjha.services.replays import Recorded, is_bare, recorded_runs
 from manjha.services.taking_up import TakenUp, take_up
 from manjha.strategy.interface import Strategy
 
@@ -179,7 +178,7 @@ def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns:
         The journal does not do its part, or what it has cannot be read.
     """
     runs = recorded_runs(journal)
-    if runs and not _has_ended(journal, runs[-1]) and not _is_bare(journal, runs[-1]):
+    if runs and not _has_ended(journal, runs[-1]) and not is_bare(journal, runs[-1]):
         last = runs[-1]
         differs = _differs(in_force(journal, last, plan.spec.strategy), plan.terms)
         if not differs:
@@ -303,11 +302,6 @@ def _never_there(value: SubmitAnswered | SendVetoed) -> bool:
 
 def _has_ended(journal: Journal, run: Recorded) -> bool:
     return any(row.seq > run.first for row in journal.of_kind(RunEnded.__name__, newest_first=True))
-
-
-def _is_bare(journal: Journal, run: Recorded) -> bool:
-    """Tell whether a process died before anything happened in its run: there is nothing to go on with then."""
-    return all(row.entry.kind == MarketWritten.__name__ for row in journal.rows(run.first))
 
 
 def _differs(before: RunBegun, now: RunBegun) -> str:

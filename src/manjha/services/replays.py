@@ -60,6 +60,16 @@ def recorded_runs(journal: Journal) -> list[Recorded]:
     return [Recorded(seq, after - 1, terms) for (seq, terms), after in zip(begun, following[: len(begun)], strict=True)]
 
 
+def is_bare(journal: Journal, run: Recorded) -> bool:
+    """Tell whether a process died before anything happened in its run: there is nothing to go on with, or to replay."""
+    for row in journal.rows(run.first):
+        if row.seq > run.last:
+            break
+        if row.entry.kind != MarketWritten.__name__:
+            return False
+    return True
+
+
 class Replays:
     """Replays the runs of a journal. `find` returns a strategy by what the terms of its run call it."""
 

@@ -87,10 +87,11 @@ def replay(
 
     from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, market_rules, market_segments, strategy_source
+    from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
-    from manjha.services.replays import Replays, recorded_runs
+    from manjha.services.replays import Replays, is_bare, recorded_runs
 
     settings = load_settings()
     source, rules = strategy_source(settings), market_rules(settings)
@@ -102,8 +103,12 @@ def replay(
         runs = recorded_runs(journal)
         if not runs:
             raise UsageError("the journal holds no recorded run", hint="`manjha backtest --journal PATH` records one.")
+        lived = [run for run in runs if not is_bare(journal, run)]
+        for run in runs:
+            if run not in lived:
+                say(f"run {run.terms.origin.run}, row {run.first:,}: it ended before anything happened in it")
         with progress_bar() as tell:
-            found = [replays.replay(run, partial(tell, "replay"), from_snapshot=from_snapshot) for run in runs]
+            found = [replays.replay(run, partial(tell, "replay"), from_snapshot=from_snapshot) for run in lived]
     finally:
         journal.close()
     if json:
