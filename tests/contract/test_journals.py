@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from manjha.adapters.sql.journal import SqlJournal
@@ -47,8 +48,6 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
 
 def own_schema(url: str) -> str:
-    import psycopg
-
     name = f"journal_{next(NUMBERS)}"
     with psycopg.connect(url) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
@@ -143,3 +142,22 @@ def test_ten_thousand_rows_are_one_chain(opened: Open) -> None:
         journal.append([entry(first + at) for at in range(1_000)])
     assert list(faults(journal.rows(), journal.head())) == []
     assert [row.seq for row in journal.rows(after=9_990)] == list(range(9_991, 10_001))
+
+
+@pytest.mark.slow
+def test_who_reads_postgres_may_take_time_between_rows(durable_postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("manjha.adapters.sql.journal.STOPPED_MS", 50)
+    monkeypatch.setattr("manjha.adapters.sql.journal.READ_AT_ONCE", 1)
+    journal = SqlJournal(own_schema(durable_postgres), ACCOUNT)
+    journal.begin(RUN)
+    journal.append([entry(number) for number in range(3)])
+    for number in (1, 2):
+        journal.keep(Snapshot(number, "d", b"s"))
+    with psycopg.connect(durable_postgres) as other:
+        for read in (journal.rows, journal.snapshots):
+            found = []
+            for one in read():
+                other.execute("SELECT pg_sleep(0.2)")
+                found.append(one.seq)
+            assert found in ([1, 2, 3], [2, 1])
+    journal.close()

@@ -181,6 +181,10 @@ class Campaign:
             file.flush()
             return msgspec.json.decode(file.readline())
 
+    def has_read(self) -> None:
+        """Return when the broker has read what had been sent to it by now; it takes sockets in turn."""
+        self._asked("orders")
+
     def _said(self, command: str) -> list[str]:
         """Ask `manjha journal` about the journal; return what it has to say against it."""
         code, said = self.command("journal", command, self.where, "--account", self.account)

@@ -51,6 +51,8 @@ class Succession:
         """Let the leader be stopped, overtaken by a stand-by, and go on to its end."""
         old, starter, campaign = self.leader, self.leads, self.campaign
         where = self._stop(old)
+        # On a busy machine it may come late to what has left in time, and would take it for the next one's.
+        campaign.has_read()
         self.leads, self.stands_by = self.stands_by, starter
         account = campaign.account
         code, said = campaign.command("leader", "take-away", campaign.where, "--account", account, "--confirm", account)

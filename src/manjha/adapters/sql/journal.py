@@ -158,7 +158,7 @@ class SqlJournal:
     def _rows(self, asked: Select[Any]) -> Iterator[Row]:
         asked = asked.where(JOURNAL.c.account == self._account)
         with (
-            self._reading() as connection,
+            self._leafing() as connection,
             connection.execution_options(yield_per=READ_AT_ONCE).execute(asked) as result,
         ):
             # In the order of the table's columns: by name costs as much as everything else here.
@@ -180,7 +180,7 @@ class SqlJournal:
         """Yield the snapshots that are kept, newest first."""
         table = SNAPSHOTS.c
         asked = select(SNAPSHOTS).where(table.account == self._account).order_by(table.seq.desc())
-        with self._reading() as connection, connection.execution_options(yield_per=1).execute(asked) as result:
+        with self._leafing() as connection, connection.execution_options(yield_per=1).execute(asked) as result:
             for found in result:
                 yield Snapshot(found.seq, found.digest, bytes(found.payload))
 
@@ -271,6 +271,14 @@ class SqlJournal:
     def _reading(self) -> Iterator[Connection]:
         """Give a connection that keeps no writer waiting."""
         with self._working("be read"), self._engine.connect().execution_options(reads=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _leafing(self) -> Iterator[Connection]:
+        """Give a connection to read piece by piece: whoever asks may take its time between two of them."""
+        with self._reading() as connection:
+            if not self._is_sqlite:
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield connection
 
     @contextmanager
