@@ -64,7 +64,10 @@ class Succession:
             self.leader = self.began(self.leads)
             return
         if code:
+            # The account is still the stopped one's: no stand-by could begin.
             self.faults.append(f"`leader take-away` ended with {code}: {said}")
+            self.leads, self.stands_by = starter, self.leads
+            return
         self.leader = self.began(self.leads)
         self.leads.has_ended(self.rng.uniform(0.1, AWAY_S))
         goes_on_ns = time.monotonic_ns()
@@ -95,7 +98,7 @@ def is_stopped(pid: int) -> bool:
     """Tell whether a process is stopped, as the kernel says it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -87,10 +87,10 @@ class SqlLeaderLock:
             if found is None:
                 return None
             # The second number is how long to wait for its end, in ms: it may be in the middle of something.
-            asked = text("SELECT pg_terminate_backend(:backend, 5000)")
+            asked = text("SELECT pg_terminate_backend(:backend, 10000)")
             if not connection.execute(asked, {"backend": found.backend}).scalar():
                 raise SettingsError(
-                    f"the session of {_read(found).display} did not end within 5 s",
+                    f"the session of {_read(found).display} did not end within 10 s",
                     hint="Ask who runs the database to end it.",
                 )
         return _read(found)
