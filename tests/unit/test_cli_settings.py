@@ -28,7 +28,10 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
     [
         ("[stor]\ncache_mb = 1\n", "Did you mean store?"),
         ("[store]\ncache = 1\n", "Did you mean store.cache_mb?"),
-        ("zzz = 1\n", "database_url, journal_url, account, store, fetch, kite, tasks, risk, protections, notify."),
+        (
+            "zzz = 1\n",
+            "database_url, journal_url, account, store, fetch, kite, tasks, risk, protections, notify, stream.",
+        ),
         ("store = 1\n", "store is a section"),
         ("[rules_file]\nx = 1\n", "rules_file is a value"),
         ('[store]\ncache_mb = "many"\n', "store.cache_mb must be a whole number of at least 1, was 'many'"),

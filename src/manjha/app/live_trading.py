@@ -7,55 +7,61 @@ is traded at in the same way, by its address, and is called one in everything th
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
 
+from manjha.adapters.kite.feed import KiteFeed
 from manjha.app import account_parts
 from manjha.app.bootstrap import (
-    backtest_services,
     control_limits,
     journal_to_write,
     kill_switch,
     market_segments,
 )
-from manjha.app.kite_account import AtKite, at_kite, feed_of, gateway_of, postbacks, todays_names
+from manjha.app.kite_account import AtKite, Today, at_kite, feed_of, gateway_of, postbacks, todays_names
 from manjha.app.live import Broker, remote_session
-from manjha.app.live_checks import clock_line, further_lines, require_account, require_session, today_of
-from manjha.app.live_history import bring_history, history_until
+from manjha.app.live_checks import clock_line, further_lines, require_account, today_of
+from manjha.app.live_history import bring_history
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.preopen import PreOpen
 from manjha.app.session import Around, Session
 from manjha.app.settings import Settings
+from manjha.app.streamed_trading import HealthTold, streamed_feed
+from manjha.app.streams import nats_stream
 from manjha.app.teller import Say, Teller
+from manjha.app.todays_plan import plan_of_today
 from manjha.app.traded_where import KITE, SIMULATED_KITE
 from manjha.app.trading import PATIENCE_S, run_beside
 from manjha.app.watcher import AccountWatcher, Report, report_of
-from manjha.domain.bars import BarColumns
 from manjha.domain.errors import InvariantBroken, SourceError, UsageError
-from manjha.domain.moments import TsNs, format_day, format_ts
-from manjha.domain.orders import AccountId, Order, OrderId, Origin, RunId, StrategyId
-from manjha.engine.bars import first_bars
+from manjha.domain.moments import format_ts
+from manjha.domain.orders import AccountId, Order, OrderId
 from manjha.market.calendar import trading_days
+from manjha.ports.feed import Feed
 from manjha.ports.journal import Journal
 from manjha.ports.notifier import Notifier
 from manjha.ports.segments import MarketSegments
 from manjha.risk.control_limits import require_live_limits
-from manjha.services.backtests import BacktestRequest, plan_backtest
-from manjha.services.code_hash import code_hash
+from manjha.services.backtests import BacktestRequest
 from manjha.services.live_runs import LivePlan
 
 DAY_OVER = "the day is over"
-HASH_SHOWN = 16
-"""Letters of the code's hash that the journal has beside the version."""
 
 
 class LiveWords(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks for. `confirmed` is the account's id once more, as a person typed it."""
+    """What a user asks for. `confirmed` is the account's id once more, as a person typed it.
+
+    `stream` is the NATS server from which the ticks are taken; empty for the ticker of this process.
+    """
 
     account: str
     request: BacktestRequest
     found_as: str
     confirmed: str
+    stream: str = ""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -64,6 +70,22 @@ class _Kept(msgspec.Struct, frozen=True):
     journal: Journal
     segments: MarketSegments
     notifier: Notifier
+
+
+class _Fed(NamedTuple):
+    """Today's names, the ticker that brings news of orders, and where ticks come from: that one, or a stream."""
+
+    listed: Today
+    ticker: KiteFeed
+    ticks: Feed
+
+
+class _Asked(NamedTuple):
+    """What is to be traded, and on what."""
+
+    words: LiveWords
+    plan: LivePlan
+    fed: _Fed
 
 
 def trade_live(settings: Settings, words: LiveWords, say: Say) -> Report:
@@ -107,7 +129,7 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
         place = SIMULATED_KITE if kite.times.at_simulation else KITE
         account_parts.claim_account(settings, words.account, place)
         bring_history(settings, words.request, kite.times, say)
-        plan = _plan(settings, words, kite)
+        plan = plan_of_today(settings, words.account, words.request, words.found_as, kite.times)
         say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")
         where = account_parts.journal_to_trade(settings, account)
         kept = _Kept(
@@ -116,18 +138,40 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
             account_parts.notifier(settings, os.environ),
         )
         try:
-            return await _run(settings, (words, plan), kite, kept, say)
+            async with _fed(settings, words.stream, kite, plan) as fed:
+                return await _run(settings, _Asked(words, plan, fed), kite, kept, say)
         finally:
             kept.notifier.close(PATIENCE_S)
             kept.segments.close()
             kept.journal.close()
 
 
-async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKite, kept: _Kept, say: Say) -> Report:
-    """Look at everything once more, take the account over, and run the loop."""
-    words, plan = asked
-    spec, today = plan.spec, today_of(kite.times)
+@asynccontextmanager
+async def _fed(settings: Settings, address: str, kite: AtKite, plan: LivePlan) -> AsyncIterator[_Fed]:
+    """Give the ticks of a run until the end of the block.
+
+    News of orders are the account's own affair: where ticks come from a stream, a connection without instruments
+    brings them, so that neither who publishes nor what carries it can keep them from the trader.
+    """
+    spec = plan.spec
     listed = await todays_names(kite.rest, spec.instruments)
+    exchanges = [one.exchange for one in spec.instruments]
+    watched = listed._replace(watched={}) if address else listed
+    ticker = feed_of(settings, kite, watched, spec.rules, exchanges)
+    ticks: Feed = ticker
+    if address:
+        ticks = await streamed_feed(settings, nats_stream(settings, address), spec.instruments, kite.times)
+    try:
+        yield _Fed(listed, ticker, ticks)
+    finally:
+        await ticks.close()
+        await ticker.close()
+
+
+async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say: Say) -> Report:
+    """Look at everything once more, take the account over, and run the loop."""
+    words, plan, (listed, ticker, feed) = asked
+    spec, today = plan.spec, today_of(kite.times)
     teller = Teller(plan.origin.account, spec, say, kept.notifier)
     kill = kill_switch(settings)
     lines = further_lines(kite, await clock_line(kite), spec.rules, spec.instruments, today)
@@ -141,8 +185,7 @@ async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKi
             raise InvariantBroken(f"order {order_id} was changed before its run began")
         return taken[0].trader.state.book.records[order_id].order
 
-    feed = feed_of(settings, kite, listed, spec.rules, [one.exchange for one in spec.instruments])
-    broker = Broker(gateway_of(kite, listed, order_of, feed), refuses=kite.login.why_not)
+    broker = Broker(gateway_of(kite, listed, order_of, ticker), refuses=kite.login.why_not)
     days = trading_days(spec.rules, today, spec.rules.last)
     session = remote_session(plan, broker, (kept.journal, kept.segments), days, kite.times.now_ns(), around)
     taken.append(session)
@@ -150,16 +193,20 @@ async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKi
     teller.watch(state)
     teller.took_up(session.taken)
 
-    def end_with_day(seen: Session) -> None:
+    health = HealthTold(feed, say)
+
+    def look(seen: Session) -> None:
+        if words.stream:
+            health(seen)
         # Names and tokens are of today: tomorrow begins with a login and a process of its own.
         if seen.trader.state.ended_day >= today:
             loop.stop()
 
     vitals = account_parts.vitals(settings, words.account)
-    watcher = AccountWatcher(vitals, words.account, before, _place(settings, kite), end_with_day)
+    watcher = AccountWatcher(vitals, words.account, before, _place(settings, kite), look)
     socket = account_parts.control_socket(settings, words.account)
     loop = Loop(session, feed, People(socket.inbox, kill), watcher, kite.times.clock, follows_clock=True)
-    async with postbacks(settings, words.account, feed.hint):
+    async with postbacks(settings, words.account, ticker.hint):
         ended = await run_beside(loop, socket)
     if ended is Ended.FEED:
         raise SourceError("the ticker has ended", hint="Start the trader again; it goes on where its journal ends.")
@@ -170,32 +217,3 @@ async def _run(settings: Settings, asked: tuple[LiveWords, LivePlan], kite: AtKi
 def _place(settings: Settings, kite: AtKite) -> str:
     """Say where an account trades."""
     return f"a simulated exchange at {settings.kite.url}" if kite.times.at_simulation else settings.kite.url
-
-
-def _plan(settings: Settings, words: LiveWords, kite: AtKite) -> LivePlan:
-    """Return what is to be traded: what is stored until now is history."""
-    spec = plan_backtest(backtest_services(settings), words.request)
-    require_session(spec.rules, spec.instruments, today_of(kite.times))
-    intervals = [one.interval for one in (*spec.bars, *spec.further)]
-    until_ns = history_until(spec.rules, spec.instruments, intervals, kite.times.now_ns())
-    not_traded = [one.display for one in spec.instruments if not one.is_tradable]
-    if len(not_traded) == len(spec.instruments) or words.request.index_proxy:
-        raise UsageError(
-            f"{', '.join(not_traded) or 'an index as its future'} cannot be traded",
-            hint="Name a share, a future or an option; an index may stand beside it, to be looked at.",
-        )
-    live = msgspec.structs.replace(
-        spec,
-        bars=_closed(spec.bars, until_ns),
-        further=_closed(spec.further, until_ns),
-        controls=control_limits(settings, spec.strategy.name),
-        code_version=f"{spec.code_version}+{code_hash()[:HASH_SHOWN]}",
-    )
-    run = RunId(f"{words.account}-{format_day(today_of(kite.times)).replace('-', '')}")
-    origin = Origin(AccountId(words.account), StrategyId(spec.strategy.name), run)
-    return LivePlan(live, origin, words.found_as, until_ns)
-
-
-def _closed(columns: tuple[BarColumns, ...], until_ns: TsNs) -> tuple[BarColumns, ...]:
-    """Return the bars that have closed by a moment."""
-    return tuple(first_bars(one, sum(close <= until_ns for close in one.ts_close_ns)) for one in columns)

@@ -21,7 +21,10 @@ _YES_NO = "true or false"
 _PATH, _TEXT, _TEXTS = "a path", "a text", "a list of texts"
 _LEVELS = ("info", "warning", "alarm", "off")
 _LEVEL = "one of " + ", ".join(_LEVELS)
-_SECRETS = ("MANJHA_KITE_API_KEY", "MANJHA_KITE_API_SECRET", "MANJHA_KITE_ACCESS_TOKEN", "MANJHA_SEAL_KEY")
+_SECRETS = (
+    "MANJHA_KITE_API_KEY", "MANJHA_KITE_API_SECRET", "MANJHA_KITE_ACCESS_TOKEN", "MANJHA_SEAL_KEY",
+    "MANJHA_STREAM_TOKEN", "MANJHA_STREAM_USER", "MANJHA_STREAM_PASSWORD", "MANJHA_STREAM_CREDS",
+)  # fmt: skip
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", *_SECRETS})
 _SCHEMES = {_ADDRESS: ("http://", "https://"), _STREAM: ("ws://", "wss://")}
 
@@ -61,6 +64,18 @@ class TaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ray_address` is the Ray cluster that searches run on; "local" starts one here. None is this machine without."""
 
     ray_address: str | None = None
+
+
+class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The stream of ticks: `url` is the NATS server, `name` the stream there.
+
+    It keeps `keep_hours` and `keep_mb` megabytes at most, the oldest give way.
+    """
+
+    url: str | None = None
+    name: str = "manjha"
+    keep_hours: int = 72
+    keep_mb: int = 2048
 
 
 class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,6 +184,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     risk: RiskSettings = RiskSettings()
     protections: ProtectionSettings = ProtectionSettings()
     notify: NotifySettings = NotifySettings()
+    stream: StreamSettings = StreamSettings()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -214,7 +230,7 @@ def _expected(key: str, name: str) -> str:
         return _YES_NO
     if inner.type is int or int in get_args(inner.type):
         return _COUNT
-    if not inner.default:
+    if not inner.default or key == "stream":
         return _TEXT
     return _STREAM if name == "stream_url" else _ADDRESS
 

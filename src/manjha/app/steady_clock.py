@@ -33,6 +33,11 @@ class SteadyClock:
         passed = self._mono_ns() - self._mono_began_ns
         return TsNs(self._began_ns + passed * self._thousandths // REAL)
 
+    @property
+    def second_ns(self) -> int:
+        """How much time passes in a second of the machine's."""
+        return SECOND_NS * self._thousandths // REAL
+
     def seconds_until(self, ts_ns: int) -> float:
         """Return how many real seconds it is to a moment, 0 where it has come."""
         return max(ts_ns - self.now_ns(), 0) * REAL / self._thousandths / SECOND_NS

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("manjha.app.cli.orders", "The day's orders of the account at Kite."),
     "positions": ("manjha.app.cli.positions", "What the account at Kite holds."),
     "funds": ("manjha.app.cli.funds", "The money of the account at Kite."),
+    "feed": ("manjha.app.cli.feed", "Publish Kite's ticks, so that one connection serves many processes."),
     "exchange": ("manjha.app.cli.exchange", "A simulated exchange that official Kite clients can trade on."),
     "bias-check": ("manjha.app.cli.bias", "Does a strategy, an indicator or a feature look ahead?"),
     "sweep": ("manjha.app.cli.sweep", "Try every combination of parameters, or a sample of them."),

@@ -40,13 +40,17 @@ def trade(
     gateway: Annotated[
         str, typer.Option("--gateway", help="`simulated`: the exchange is as a network away, and answers later.")
     ] = "",
+    stream: Annotated[
+        str, typer.Option("--stream", help="Today's ticks from a stream: a NATS server, or `here` for the ticker.")
+    ] = "",
     json: options.Json = False,
 ) -> None:
     """Trade on paper from --from to --to, whose bars are stored and give the ticks; earlier bars are history.
 
     Everything is simulated, but for ticks that are given by --ticks, unless --live is given: then today is traded at
-    Kite, by its own ticks, with the orders of the account that is logged in. Started again with the same terms it goes
-    on where its journal ends.
+    Kite, by its own ticks, with the orders of the account that is logged in. With --stream the ticks of either come
+    from what `manjha feed serve` publishes, as they happen. Started again with the same terms it goes on where its
+    journal ends.
     """
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
@@ -62,12 +66,20 @@ def trade(
     if live:
         if ticks:
             raise UsageError("--live trades the ticks of Kite, not recorded ones", hint="Leave out --ticks, or --live.")
-        report = _live(settings, (account, yes_account), (strategy, tuple(instrument), param or []), terms)
+        report = _live(settings, (account, yes_account, stream), (strategy, tuple(instrument), param or []), terms)
         _show(report, as_json=json)
         return
+    if stream and (ticks or gateway or terms["start"] or terms["end"]):
+        raise UsageError(
+            "--stream trades today, on ticks as they happen", hint="Leave out --from, --to, --ticks and --gateway."
+        )
     if yes_account:
         raise UsageError("--yes-account is for --live", hint="Leave it out: on paper nothing is at stake.")
     made = strategy_source(settings).find(strategy)(**parse_params(param or []))
+    if stream:
+        request = make_request(made, tuple(instrument), {**terms, "bias_check": False})
+        _show(_streamed(settings, (account, found_again(strategy), stream), request), as_json=json)
+        return
     start, end = parse_span(terms.pop("start", ""), terms["end"])
     if start is None or end is None:
         raise UsageError(
@@ -84,9 +96,20 @@ def trade(
     _show(report, as_json=json)
 
 
+def _streamed(settings: "Settings", named: tuple[str, str, str], request: "BacktestRequest") -> "Report":
+    """Trade on paper on today's ticks."""
+    from manjha.app.cli.errors import say
+    from manjha.app.streamed_trading import StreamedWords, trade_streamed
+
+    account, found_as, address = named
+    words = StreamedWords(account=account, request=request, found_as=found_as, address=address)
+    return trade_streamed(settings, words, say)
+
+
 def _live(
-    settings: "Settings", named: tuple[str, str], chosen: tuple[str, tuple[str, ...], list[str]], terms: dict[str, Any]
-) -> "Report":
+    settings: "Settings", named: tuple[str, str, str], chosen: tuple[str, tuple[str, ...], list[str]],
+    terms: dict[str, Any],
+) -> "Report":  # fmt: skip
     """Trade at Kite, once the account's id has been given in words."""
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
@@ -96,14 +119,18 @@ def _live(
     from manjha.app.terms import parse_params
     from manjha.domain.errors import UsageError
 
-    account, given = named
+    account, given, stream = named
     strategy, instruments, params = chosen
+    if stream == "here":
+        raise UsageError("--live takes the ticker in this process anyway", hint="Leave out --stream.")
     if terms["start"] or terms["end"]:
         raise UsageError("--live trades today", hint="Leave out --from and --to; `manjha data list` shows the history.")
     made = strategy_source(settings).find(strategy)(**parse_params(params))
     request: BacktestRequest = make_request(made, instruments, {**terms, "bias_check": False})
     confirmed = given or _typed(f"Real money. Type the id of the account to trade {account} at {settings.kite.url}: ")
-    words = LiveWords(account=account, request=request, found_as=found_again(strategy), confirmed=confirmed)
+    words = LiveWords(
+        account=account, request=request, found_as=found_again(strategy), confirmed=confirmed, stream=stream
+    )  # fmt: skip
     return trade_live(settings, words, say)
 
 

@@ -1,0 +1,1 @@
+"""Streams of ticks over NATS JetStream. Needs the extra `stream`."""
