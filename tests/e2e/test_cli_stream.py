@@ -1,5 +1,6 @@
 """One ticker, many processes: an exchange on a socket, `feed serve`, a NATS server, and traders that take it up."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,12 +12,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manjha.app.bootstrap import journal_to_read, market_segments
+from manjha.app.bootstrap import (
+    bar_store,
+    instrument_book,
+    journal_to_read,
+    market_rules,
+    market_segments,
+    tick_reader,
+)
 from manjha.app.cli.errors import OK, SOURCE, USAGE
+from manjha.app.recording import tick_days
 from manjha.app.settings import load_settings
 from manjha.app.watcher import Report
+from manjha.domain.bars import MINUTE
+from manjha.domain.moments import MINUTE_NS, parse_day
 from manjha.domain.orders import AccountId
+from manjha.engine.bars import bars_from_ticks, sessions_of
 from manjha.services.replays import market_of, recorded_runs
+from tests.fakes.exchanges import DAY
 from tests.fakes.kite_desk import ACCOUNT, Desk, a_desk, with_limits
 from tests.fakes.nats_server import NatsServer, a_nats_server
 
@@ -111,6 +124,22 @@ class Stage:
             segments.close()
             journal.close()
 
+    def bars(self, account: str) -> dict[int, tuple[int, ...]]:
+        """Open, high, low, close and volume of each minute that an account's trader has made of its ticks, by open."""
+        settings = load_settings({"MANJHA_HOME": str(self.desk.home)})
+        share = instrument_book(settings).find("NSE:MANJHA")
+        where = str(self.desk.home / "accounts" / account / "journal.db")
+        journal, segments = journal_to_read(where, account), market_segments(settings, where, AccountId(account))
+        try:
+            ticks = market_of(journal, segments, recorded_runs(journal)[0]).ticks[share.id]
+        finally:
+            segments.close()
+            journal.close()
+        sessions = sessions_of(market_rules(settings), share, parse_day(DAY), parse_day(DAY))
+        made = bars_from_ticks(ticks, MINUTE, sessions)
+        rows = zip(made.open, made.high, made.low, made.close, made.volume, strict=True)
+        return dict(zip(made.ts_open_ns, rows, strict=True))
+
     def end_all(self) -> None:
         for one in self._running:
             if one.process.poll() is None:
@@ -195,3 +224,70 @@ def test_a_live_trader_takes_the_stream_up_and_hears_of_its_orders_by_itself(sta
     assert "stream of ticks: connected" in live.erred
     assert msgspec.json.decode(live.said, type=Report).exchange.startswith("a simulated exchange at http://127.0.0.1:")
     assert publisher.end() == OK
+
+
+@pytest.mark.timeout(500)
+def test_what_a_recorder_keeps_replays_on_paper_with_the_same_bars(stage: Stage) -> None:
+    publisher = stage.serve()
+    recorder = stage.run("recorder", "data", "record", "--stream", stage.nats.url, "--json")
+    trader = stage.trade("PAPER1")
+    trader.until("it trades", partial(trades_twice, trader))
+    assert trader.end() == OK, trader.erred
+    assert publisher.end() == OK, publisher.erred
+    # It ends by itself, with the publisher.
+    assert recorder.process.wait(60) == OK, recorder.erred
+    (day,) = json.loads(recorder.said)
+    assert day["rows"] > 20
+    assert {one["why"] for one in day["missing"]} <= {"before the recording began", "the publisher was not connected"}
+
+    settings = load_settings({"MANJHA_HOME": str(stage.desk.home)})
+    share = instrument_book(settings).find("NSE:MANJHA")
+    recorded = tick_days(settings).read(parse_day(DAY), [share.id])
+    assert recorded is not None
+    # The trader has seen what was recorded: the same prices and quantities in the same order.
+    kept = list(zip(recorded[0].px, recorded[0].volume, strict=True))
+    seen = stage.ticks("PAPER1")
+    assert overlap(kept, seen)[0] == overlap(kept, seen)[1]
+
+    stored = bar_store(settings).read(share.id, MINUTE, recorded[0].ts_ns[0] - MINUTE_NS, recorded[0].ts_ns[-1])
+    assert len(stored) == day["bars"] >= 3
+    # Recorded here, its file, and what the server still has: three ways to the same bars, and so to the same trades.
+    equities = set()
+    days = ("--from", DAY, "--to", DAY, "--speed", "0")
+    file = str(stage.desk.home / "ticks" / f"{DAY}.csv")
+    for at, words in enumerate((("--ticks", "recorded"), ("--ticks", file), ("--stream", stage.nats.url))):
+        account = f"AGAIN{at}"
+        again = stage.run(
+            account, "trade", "--account", account, "-s", str(stage.folder / "restless.py"), "--instrument",
+            "NSE:MANJHA", "-i", "1m", "--product", "MIS", "--json", *words, *days,
+        )  # fmt: skip
+        assert again.process.wait(90) == OK, again.erred
+        equities.add(msgspec.json.decode(again.said, type=Report).equity)
+        bars = stage.bars(account)
+        whole = [bars[ts_ns] for ts_ns in stored.ts_open_ns]
+        assert whole == list(zip(stored.open, stored.high, stored.low, stored.close, stored.volume, strict=True))
+    assert len(equities) == 1
+
+
+@pytest.mark.timeout(400)
+def test_without_a_server_a_ticker_of_its_own_serves_a_trader_and_a_recorder(stage: Stage) -> None:
+    trader = stage.trade("PAPER1", "--stream", "here")
+    trader.until("it trades", partial(trades_twice, trader))
+    assert trader.end() == OK, trader.erred
+    recorder = stage.run("recorder", "data", "record", "--stream", "here", "--instrument", "NSE:MANJHA", "--json")
+    path = stage.desk.home / "ticks" / f"{DAY}.csv"
+    recorder.until("ticks are kept", lambda: path.exists() and path.read_bytes().count(b"\n") > 10)
+    second = stage.run("second", "data", "record", "--stream", "here", "--instrument", "NSE:MANJHA")
+    assert second.process.wait(60) == USAGE
+    assert "another process records into" in second.erred
+    assert recorder.end() == OK, recorder.erred
+    (day,) = json.loads(recorder.said)
+    assert day["rows"] == path.read_bytes().count(b"\n") - 1
+    # A simulated exchange trades on what was recorded, as on any file of ticks.
+    settings = load_settings({"MANJHA_HOME": str(stage.desk.home)})
+    share = instrument_book(settings).find("NSE:MANJHA")
+    read = tick_reader(market_rules(settings), instrument_book(settings))(path, share)
+    recorded = tick_days(settings).read(parse_day(DAY), [share.id])
+    assert recorded is not None
+    for field in ("ts_ns", "px", "volume"):
+        assert list(getattr(read, field)) == list(getattr(recorded[0], field))

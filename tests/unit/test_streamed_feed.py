@@ -109,6 +109,7 @@ def test_two_feeds_give_the_ticks_of_one_publisher(stage: Stage) -> None:
     stage.run(story())
 
 
+@pytest.mark.failure("F58")
 def test_a_publisher_that_falls_silent_and_one_that_is_cut_off_are_told(stage: Stage) -> None:
     async def story() -> None:
         source, feed = Scripted(stage.time, [], ends=False), stage.feed()
@@ -128,6 +129,7 @@ def test_a_publisher_that_falls_silent_and_one_that_is_cut_off_are_told(stage: S
     stage.run(story())
 
 
+@pytest.mark.failure("F60")
 def test_what_is_old_is_kept_out_and_its_quantity_counts_with_the_next(stage: Stage) -> None:
     async def story() -> None:
         feed, found = stage.feed(), list[Tick]()
@@ -163,6 +165,7 @@ def test_nobody_believes_a_publisher_that_was_replaced(stage: Stage) -> None:
     stage.run(story())
 
 
+@pytest.mark.failure("F53")
 def test_ticks_that_nobody_takes_are_joined_and_never_more_than_the_bound(stage: Stage) -> None:
     async def story() -> None:
         feed = stage.feed(limit=2)

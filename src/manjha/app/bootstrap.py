@@ -153,11 +153,14 @@ def tick_reader(rules: "MarketRules", book: "InstrumentBook") -> "TickReader":
 
     def read(path: "Path", instrument: Instrument) -> "TickColumns":
         from manjha.adapters.files.archives import Archives
+        from manjha.adapters.files.tick_days import is_recorded, recorded_columns
         from manjha.adapters.formats.ticks import read_ticks
         from manjha.ports.market_data import ImportHints
 
         hints = ImportHints(instrument=instrument.display)
         for name, data in Archives().open_all([path]):
+            if is_recorded(data):
+                return recorded_columns(data, [instrument.id])[0]
             for ticks in read_ticks(data, name, hints, session_clock(rules, book)):
                 return msgspec.structs.replace(ticks, instrument=instrument.id)
         raise DataError(f"no file in {path}", hint="Give the file itself.")

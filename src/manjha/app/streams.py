@@ -91,16 +91,29 @@ async def stream_here(
 ) -> AsyncIterator[Callable[[], TickStream]]:
     """Publish Kite's ticks in this process until the end of the block; give who makes ways to the stream."""
     kept = Kept(system_clock().now_ns)
-    stream = InProcessStream(kept)
+    stream, body = InProcessStream(kept), asyncio.current_task()
     await stream.open()
     publisher = await _publisher(settings, kite, instruments, stream)
+    until_ns = last_close(settings, instruments, kite.times) + AFTER_CLOSE_NS
+    loop = asyncio.get_running_loop()
+    ends = loop.call_later(kite.times.clock.seconds_until(until_ns), publisher.stop)
     running = asyncio.create_task(publisher.run())
+
+    def ended(task: "asyncio.Task[Published]") -> None:
+        # Who takes the stream up would wait for ever.
+        if not task.cancelled() and task.exception() is not None and body is not None:
+            body.cancel()
+
+    running.add_done_callback(ended)
     try:
+        await publisher.begun.wait()
         yield lambda: InProcessStream(kept)
     finally:
+        ends.cancel()
         publisher.stop()
-        with suppress(asyncio.CancelledError):
-            await running
+        await asyncio.wait([running])
+        if running.exception() is not None:
+            running.result()
 
 
 def named(settings: Settings, names: Iterable[str]) -> tuple[Instrument, ...]:

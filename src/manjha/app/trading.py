@@ -24,6 +24,7 @@ from manjha.app.live import far_session
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import paper_session
 from manjha.app.preopen import PreOpen
+from manjha.app.recording import RECORDED, recorded_columns, streamed_columns
 from manjha.app.session import Around
 from manjha.app.settings import Settings
 from manjha.app.steady_clock import SteadyClock
@@ -55,7 +56,8 @@ SESSIONS = {"": paper_session, "simulated": far_session}
 class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks for. `start` and `end` are the days that are traded, of bars that are stored.
 
-    `ticks` are files of recorded ticks, one an instrument in their order; without them ticks are made inside the bars.
+    `ticks` are files of recorded ticks, one an instrument in their order, or `recorded` for those that were recorded
+    here; `stream` is a server that still has them. Without either, ticks are made inside the bars.
     `gateway` is behind which one the exchange is; empty for an exchange that answers at once.
     """
 
@@ -66,6 +68,7 @@ class TradeWords(msgspec.Struct, frozen=True, kw_only=True):
     end: TradingDay
     per_bar: int = PER_BAR
     ticks: tuple[str, ...] = ()
+    stream: str = ""
     speed: float = 60.0
     gateway: str = ""
 
@@ -145,12 +148,17 @@ def _plan(settings: Settings, words: TradeWords) -> tuple[LivePlan, list[Tick], 
         raise UsageError("paper trading takes its sessions from the calendar", hint="Leave out sessions_from_data.")
     from_ns = TsNs(words.start * DAY_NS - IST_OFFSET_NS)
     coming = [_since(columns, from_ns) for columns in spec.bars]
-    if not words.ticks and not any(len(columns) for columns in coming):
+    if not words.ticks and not words.stream and not any(len(columns) for columns in coming):
         raise DataError(
             f"no bars are stored from {format_day(words.start)} to {format_day(words.end)}",
             hint="`manjha data list` shows what there is; `manjha demo` makes a synthetic market.",
         )
-    if words.ticks:
+    days = range(words.start, words.end + 1)
+    if words.stream:
+        given = streamed_columns(settings, words.stream, spec.instruments, days)
+    elif words.ticks == (RECORDED,):
+        given = recorded_columns(settings, spec.instruments, days)
+    elif words.ticks:
         given = recorded_ticks(words.ticks, services.read_ticks, spec, (words.start, words.end))
     else:
         given = [ticks_within(columns, spec.seed, words.per_bar) for columns in coming]

@@ -36,7 +36,9 @@ class PublisherTimes(NamedTuple):
 
 
 class Publisher:
-    """Owns a feed and says on a stream what comes from it. Use it inside one event loop, once.
+    """Owns a feed and says on a stream what comes from it; `begun` is set once others find it there.
+
+    Use it inside one event loop, once.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ class Publisher:
         self._news = asyncio.Event()
         self._epoch = self._number = self._beats = self._ticks = 0
         self._is_over = self._is_due = False
+        self.begun = asyncio.Event()
 
     def stop(self) -> None:
         """Ask it to end, after it has said what waits."""
@@ -69,6 +72,7 @@ class Publisher:
         await self._require_alone()
         self._began = msgspec.structs.replace(self._began, at_ns=self._times.now_ns())
         self._epoch = await self._stream.publish([(f"began {self._times.mono_ns()} {self._began.at_ns}", self._began)])
+        self.begun.set()
         tasks = [asyncio.create_task(self._take()), asyncio.create_task(self._remind())]
         try:
             while not (self._is_over or tasks[0].done()):

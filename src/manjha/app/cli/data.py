@@ -1,4 +1,4 @@
-"""`manjha data`: import, fetch, list, gaps, verify, export."""
+"""`manjha data`: import, fetch, list, gaps, verify, export, record."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -193,6 +193,38 @@ def export(
         print_json({"file": str(out), "instrument": found.id, "adjustment": state, "rows": len(bars)})
     else:
         print(f"{len(bars):,} {state} bars of {found.display} written to {out}")
+
+
+@app.command()
+def record(
+    *,
+    stream: Annotated[
+        str, typer.Option("--stream", help="NATS server, or `here` for the ticker in this process; else stream.url.")
+    ] = "",
+    instrument: Annotated[
+        list[str] | None, typer.Option("--instrument", help="With --stream here; may be repeated.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="Of its place in the stream: one recorder each.")] = "recorder",
+    json: Json = False,
+) -> None:
+    """Record a stream of ticks, and their minute bars into the store, until the publisher ends or ^C.
+
+    Nothing is acknowledged before it is durable: killed at any moment, it goes on where it was. What is missing stands
+    in the record beside each day's file in MANJHA_HOME/ticks.
+    """
+    from manjha.app.cli.data_output import print_recorded, recorded_json
+    from manjha.app.cli.errors import say
+    from manjha.app.cli.output import print_json
+    from manjha.app.recording import record_ticks
+    from manjha.app.settings import load_settings
+    from manjha.app.streams import address_of
+
+    settings = load_settings()
+    done = record_ticks(settings, address_of(settings, stream), instrument or (), name, say)
+    if json:
+        print_json(recorded_json(done))
+    else:
+        print_recorded(done)
 
 
 def _interval(text: str) -> "Interval":

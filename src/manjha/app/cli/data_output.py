@@ -24,6 +24,7 @@ from manjha.services.reports import (
     SeriesView,
     Step,
 )
+from manjha.services.tick_recorder import DayDone
 
 _SHOWN = 10
 _NEXT_TRADING_DAY = 4
@@ -47,6 +48,38 @@ def print_files(reports: Sequence[FileReport], named: Callable[[InstrumentId], s
     _print_problems(reports)
     for report in reports:
         _print_remarks(report, named)
+
+
+def print_recorded(days: Sequence[DayDone]) -> None:
+    """Write one line a day that was recorded, and below it what is missing of it."""
+    headers = ("day", "ticks", "kept out", "bars", "torn", "conflicts", "until", "missing")
+    print_table(
+        headers,
+        [
+            (
+                format_day(one.record.day), one.record.rows, sum(one.record.kept_out.values()), one.bars,
+                one.record.torn, one.conflicting, _clock(one.record.last.at_ns if one.record.last else 0),
+                len(one.record.missing),
+            )
+            for one in days
+        ],
+    )  # fmt: skip
+    for one in days:
+        for part in one.record.missing[:_SHOWN]:
+            say(f"missing {format_day(one.record.day)} {_clock(part.from_ns)} to {_clock(part.until_ns)}: {part.why}")
+
+
+def recorded_json(days: Sequence[DayDone]) -> list[dict[str, Any]]:
+    """Return days that were recorded as names and values, moments in nanoseconds."""
+    return [
+        {**msgspec.to_builtins(one.record), "day": format_day(one.record.day), "bars": one.bars,
+         "conflicting": one.conflicting}
+        for one in days
+    ]  # fmt: skip
+
+
+def _clock(ts_ns: int) -> str:
+    return format_clock(clock_ns(ts_ns)) if ts_ns else "-"
 
 
 def _notes(reports: Sequence[FileReport]) -> list[tuple[str, int]]:

@@ -32,7 +32,7 @@ def trade(
     param: Annotated[list[str] | None, typer.Option("-p", "--param", help="name=value; may be repeated.")] = None,
     per_bar: Annotated[int, typer.Option("--ticks-per-bar", help="Ticks made inside each stored bar.", min=4)] = 12,
     ticks: Annotated[
-        list[str] | None, typer.Option("--ticks", help="A file of recorded ticks, one an instrument in their order.")
+        list[str] | None, typer.Option("--ticks", help="A file of ticks an instrument, in their order; or `recorded`.")
     ] = None,
     speed: Annotated[
         float, typer.Option("--speed", help="Times real time; 0 is as fast as it goes.", min=0, max=1_000_000)
@@ -41,7 +41,7 @@ def trade(
         str, typer.Option("--gateway", help="`simulated`: the exchange is as a network away, and answers later.")
     ] = "",
     stream: Annotated[
-        str, typer.Option("--stream", help="Today's ticks from a stream: a NATS server, or `here` for the ticker.")
+        str, typer.Option("--stream", help="Ticks from a stream: a NATS server, or `here` for the ticker of now.")
     ] = "",
     json: options.Json = False,
 ) -> None:
@@ -69,14 +69,16 @@ def trade(
         report = _live(settings, (account, yes_account, stream), (strategy, tuple(instrument), param or []), terms)
         _show(report, as_json=json)
         return
-    if stream and (ticks or gateway or terms["start"] or terms["end"]):
+    has_days = bool(terms["start"] or terms["end"])
+    if stream and (ticks or (gateway and not has_days) or (stream == "here" and has_days)):
         raise UsageError(
-            "--stream trades today, on ticks as they happen", hint="Leave out --from, --to, --ticks and --gateway."
+            "--stream gives the ticks itself: of today as they happen, or with --from and --to what a server still has",
+            hint="Leave out --ticks; --gateway is for days of the past, `here` for today.",
         )
     if yes_account:
         raise UsageError("--yes-account is for --live", hint="Leave it out: on paper nothing is at stake.")
     made = strategy_source(settings).find(strategy)(**parse_params(param or []))
-    if stream:
+    if stream and not has_days:
         request = make_request(made, tuple(instrument), {**terms, "bias_check": False})
         _show(_streamed(settings, (account, found_again(strategy), stream), request), as_json=json)
         return
@@ -88,10 +90,10 @@ def trade(
     request = make_request(made, tuple(instrument), {**terms, "bias_check": False})
     words = TradeWords(
         account=account, request=request, found_as=found_again(strategy), start=start, end=end, per_bar=per_bar,
-        speed=speed, gateway=gateway, ticks=tuple(ticks or ()),
+        speed=speed, gateway=gateway, ticks=tuple(ticks or ()), stream=stream,
     )  # fmt: skip
-    if ticks:
-        say(f"The ticks are recorded ones, of {', '.join(ticks)}; the exchange is simulated.")
+    if ticks or stream:
+        say(f"The ticks are recorded ones, of {', '.join(ticks or [stream])}; the exchange is simulated.")
     report = run(settings, words, say)
     _show(report, as_json=json)
 
