@@ -270,6 +270,27 @@ def test_what_a_recorder_keeps_replays_on_paper_with_the_same_bars(stage: Stage)
 
 
 @pytest.mark.timeout(400)
+def test_a_publisher_and_a_trader_that_are_killed_are_started_again_and_go_on(stage: Stage) -> None:
+    publisher = stage.serve()
+    trader = stage.trade("PAPER1")
+    trader.until("it trades", partial(trades_twice, trader))
+    publisher.end(signal.SIGKILL)
+    trader.until("a person is called", lambda: "nothing is heard of the publisher" in trader.erred)
+    publisher = stage.serve()
+    trader.until("ticks come again", lambda: trader.erred.count("stream of ticks: connected") == 2)
+    before = trader.erred.count(" at 1")
+    trader.until("it trades on", lambda: trader.erred.count(" at 1") >= before + 2)
+
+    trader.end(signal.SIGKILL)
+    again = stage.trade("PAPER1")
+    again.until("it trades on", partial(trades_twice, again))
+    assert "taken up from" in again.erred
+    assert again.end() == OK, again.erred
+    assert not msgspec.json.decode(again.said, type=Report).is_new
+    assert publisher.end() == OK
+
+
+@pytest.mark.timeout(400)
 def test_without_a_server_a_ticker_of_its_own_serves_a_trader_and_a_recorder(stage: Stage) -> None:
     trader = stage.trade("PAPER1", "--stream", "here")
     trader.until("it trades", partial(trades_twice, trader))

@@ -32,3 +32,25 @@ def test_up_refuses_a_day_that_is_not_traded_before_it_makes_anything(desk: Desk
 @pytest.mark.parametrize("account", ["../other", "a/b", "", ".."])
 def test_an_account_that_is_no_name_is_refused(desk: Desk, account: str) -> None:
     assert desk.trade(*DAYS, "--account", account) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--stream", "here", *DAYS), "--stream gives the ticks itself"),
+        (("--stream", "nats://127.0.0.1:1", "--ticks", "recorded"), "--stream gives the ticks itself"),
+        (
+            ("--stream", "nats://127.0.0.1:1", "--from", "", "--to", "", "--gateway", "simulated"),
+            "gives the ticks itself",
+        ),
+        (("--live", "--stream", "here"), "--live takes the ticker in this process anyway"),
+        (("--stream", "nats://10.1.2.3:4222", *DAYS), "a server elsewhere needs TLS"),
+        (("--ticks", "recorded", *DAYS), "nothing was recorded from 2024-01-30 to 2024-01-31"),
+    ],
+)
+def test_streams_asked_for_wrongly_are_answered_and_leave_no_journal(
+    desk: Desk, words: tuple[str, ...], said: str
+) -> None:
+    assert desk.trade("--account", "WRONG", *words) == 2
+    assert said.lower() in desk.erred.lower()
+    assert not desk.journal("WRONG").exists()

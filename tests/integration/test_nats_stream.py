@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import itertools
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from manjha.adapters.nats.stream import Keeping, NatsStream
 from manjha.app.settings import load_settings
 from manjha.app.streams import address_of, nats_stream
 from manjha.domain.errors import SettingsError, SourceError, UsageError
-from manjha.domain.moments import SECOND_NS, TsNs
+from manjha.domain.moments import SECOND_NS, TsNs, ist_datetime
 from manjha.domain.money import Px, Qty
 from manjha.domain.streams import TickSeen
 from manjha.services.streamed_feed import StreamedFeed
@@ -173,6 +175,15 @@ def test_a_feed_says_that_its_server_is_gone_and_goes_on_when_it_is_back(server:
     opened(NatsStream(Server(server.url)), story)
 
 
+def test_a_stream_that_somebody_took_away_is_made_again(server: NatsServer) -> None:
+    async def story(stream: NatsStream) -> None:
+        await stream.publish(keyed([seen(1)]))
+        await stream._link.jetstream.delete_stream("manjha")
+        assert await stream.publish(keyed([seen(2)], first=1)) == 1
+
+    opened(NatsStream(Server(server.url)), story)
+
+
 def test_the_oldest_give_way_where_a_stream_is_full(server: NatsServer) -> None:
     async def story(stream: NatsStream) -> None:
         await stream.publish(keyed([seen(at) for at in range(2_000)]))
@@ -211,3 +222,41 @@ def test_without_nats_py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
 
 def _modules(package: str, library: str) -> Sequence[str]:
     return [name for name in list(sys.modules) if name == library or name.startswith((package, f"{library}."))]
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate of this machine's address, signed by itself, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a stream of a test")])
+    now = ist_datetime(TsNs(1_767_225_600 * SECOND_NS))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now.replace(year=now.year + 50))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
+
+
+def test_a_server_is_reached_by_tls_and_only_with_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    words = ("--tls", "--tlscert", str(certificate), "--tlskey", str(key))
+    with a_nats_server(tmp_path, *words) as running:
+        url = running.url.replace("nats://", "tls://")
+        opened(NatsStream(Server(url, tls=ssl.create_default_context(cafile=str(certificate)))), _says_one)
+        assert "certificate" in refusal(url).lower()

@@ -6,8 +6,8 @@ Everything but the exchange is as in live trading: bars and timers follow the cl
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 
@@ -88,34 +88,41 @@ def trade_streamed(settings: Settings, words: StreamedWords, say: Say) -> Report
     JournalHalted
         The journal cannot be written, read or trusted.
     """
-    home = account_parts.places(settings, words.account)
-    home.folder.mkdir(parents=True, exist_ok=True)
-    account_parts.claim_account(settings, words.account, PAPER)
-    account = AccountId(words.account)
+    account_parts.places(settings, words.account)
+    return asyncio.run(_traded(settings, words, say))
+
+
+async def _traded(settings: Settings, words: StreamedWords, say: Say) -> Report:
+    instruments = named(settings, words.request.instruments)
+    async with _stream(settings, words.address, instruments) as (stream, times):
+        feed = await streamed_feed(settings, stream, instruments, times)
+        try:
+            bring_history(settings, words.request, times, say)
+            plan = plan_of_today(settings, words.account, words.request, words.found_as, times)
+            say(f"Ticks of {settings.kite.url} from the stream at {words.address}; the exchange is simulated.")
+            with _held(settings, plan.origin.account) as storage:
+                return await _run(settings, plan, (feed, times), storage, say)
+        finally:
+            await feed.close()
+
+
+@contextmanager
+def _held(settings: Settings, account: AccountId) -> Iterator[tuple[Journal, MarketSegments]]:
+    """Hold an account that is traded on paper, and give its journal and market data."""
+    account_parts.places(settings, account).folder.mkdir(parents=True, exist_ok=True)
+    account_parts.claim_account(settings, account, PAPER)
     where = account_parts.journal_to_trade(settings, account)
     lock = account_parts.leader_lock(where, account)
     lock.acquire()
     try:
         journal, segments = journal_to_write(where, account), market_segments(settings, where, account)
         try:
-            return asyncio.run(_traded(settings, words, (journal, segments), say))
+            yield journal, segments
         finally:
             segments.close()
             journal.close()
     finally:
         lock.release()
-
-
-async def _traded(
-    settings: Settings, words: StreamedWords, storage: tuple[Journal, MarketSegments], say: Say
-) -> Report:
-    instruments = named(settings, words.request.instruments)
-    async with _stream(settings, words.address, instruments) as (stream, times):
-        feed = await streamed_feed(settings, stream, instruments, times)
-        bring_history(settings, words.request, times, say)
-        plan = plan_of_today(settings, words.account, words.request, words.found_as, times)
-        say(f"Ticks of {settings.kite.url} from the stream at {words.address}; the exchange is simulated.")
-        return await _run(settings, plan, (feed, times), storage, say)
 
 
 @asynccontextmanager
@@ -192,4 +199,3 @@ async def _run(
         return report_of(state, DAY_OVER if over else str(ended), is_new=session.is_new)
     finally:
         notifier.close(PATIENCE_S)
-        await feed.close()

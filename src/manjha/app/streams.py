@@ -77,11 +77,15 @@ async def serve_feed(settings: Settings, names: Sequence[str], address: str, say
         until_ns = last_close(settings, instruments, kite.times) + AFTER_CLOSE_NS
         until = format_ts(until_ns)[:19]
         say(f"Publishing {len(instruments)} instruments of {settings.kite.url} until {until}; ^C ends it.")
-        ends = asyncio.create_task(_stopped(publisher, kite.times, until_ns))
+        beside = [
+            asyncio.create_task(_stopped(publisher, kite.times, until_ns)),
+            asyncio.create_task(_told(stream, publisher, say)),
+        ]
         try:
             return await publisher.run()
         finally:
-            ends.cancel()
+            for task in beside:
+                task.cancel()
             await stream.close()
 
 
@@ -146,6 +150,17 @@ async def _publisher(
         times.clock.second_ns,
     )  # fmt: skip
     return Publisher(stream, feed, began, PublisherTimes(times.now_ns, time.monotonic_ns))
+
+
+async def _told(stream: TickStream, publisher: Publisher, say: Say) -> None:
+    """Say when the way to the stream or to the exchange is lost, and when it is back."""
+    said = {"stream": "", "ticker": ""}
+    while True:
+        for what, note in (("stream", stream.link.note), ("ticker", publisher.health().note)):
+            if note != said[what]:
+                said[what] = note
+                say(f"{what}: {note or 'connected'}")
+        await asyncio.sleep(1)
 
 
 async def _stopped(publisher: Publisher, times: Times, until_ns: int) -> None:

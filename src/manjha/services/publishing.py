@@ -9,7 +9,7 @@ import msgspec
 from manjha.domain.errors import UsageError
 from manjha.domain.moments import TsNs, format_ts
 from manjha.domain.streams import MISSED_BEATS, Beat, Began, Message, TickSeen, WaitingTicks
-from manjha.ports.feed import Feed
+from manjha.ports.feed import Feed, FeedHealth
 from manjha.ports.tick_stream import TickStream
 
 WAITING_MAX = 65_536
@@ -58,6 +58,10 @@ class Publisher:
         """Ask it to end, after it has said what waits."""
         self._is_over = True
         self._news.set()
+
+    def health(self) -> FeedHealth:
+        """Return how its own feed is doing."""
+        return self._feed.health()
 
     async def run(self) -> Published:
         """Publish until it is asked to stop, or the feed ends.

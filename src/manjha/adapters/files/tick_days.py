@@ -82,10 +82,12 @@ class TickDays:
         if not record.size:
             self._write(HEADER)
             sync_folder(self._folder)
-        found = list(_ticks(kept)) if record.rows else []
-        for one in found:
-            self._totals[one.tick.instrument] = self._totals.get(one.tick.instrument, 0) + one.tick.volume
-        return iter(found)
+        if not record.rows:
+            return iter(())
+        frame = _frame(kept)
+        last = frame.group_by("id").agg(pl.col("volume").last())
+        self._totals = {InstrumentId(name): int(total) for name, total in last.iter_rows()}
+        return _ticks(frame)
 
     def append(self, ticks: Iterable[RecordedTick]) -> None:
         """Write ticks; see the port."""
@@ -165,9 +167,9 @@ def recorded_columns(data: bytes, instruments: Sequence[InstrumentId]) -> list[T
     return found
 
 
-def _ticks(data: bytes) -> Iterator[RecordedTick]:
+def _ticks(frame: pl.DataFrame) -> Iterator[RecordedTick]:
     totals: dict[str, int] = {}
-    for name, ts_ns, px, total, seq in _frame(data).select("id", "ts_ns", "px", "volume", "seq").iter_rows():
+    for name, ts_ns, px, total, seq in frame.select("id", "ts_ns", "px", "volume", "seq").iter_rows():
         traded = total - totals.get(name, 0)
         totals[name] = total
         yield RecordedTick(seq, Tick(InstrumentId(name), TsNs(ts_ns), Px(px), Qty(traded)))

@@ -53,6 +53,13 @@ class NatsStream:
     async def open(self) -> None:
         """Connect, and make the stream where there is none; see the port."""
         await self._link.open()
+        try:
+            await self._ensure()
+        except (APIError, *_LATER) as error:
+            raise self._failed("cannot be had", error) from None
+
+    async def _ensure(self) -> None:
+        """See to it that the stream is there, and keeps what it should."""
         kept = self._keeping
         wanted = StreamConfig(
             name=kept.name, subjects=[f"{kept.name}.>"], storage=StorageType.FILE, discard=DiscardPolicy.OLD,
@@ -63,9 +70,7 @@ class NatsStream:
             if (found.max_age, found.max_bytes) != (wanted.max_age, wanted.max_bytes):
                 await self._js.update_stream(wanted)
         except NotFoundError:
-            await self._made(wanted)
-        except (APIError, *_LATER) as error:
-            raise self._failed("was not found", error) from None
+            await self._js.add_stream(wanted)
 
     async def publish(self, messages: Sequence[tuple[str, Message]]) -> int:
         """Say messages until they are kept; see the port."""
@@ -80,6 +85,9 @@ class NatsStream:
                     if self._link.is_closed:
                         raise SourceError(f"the stream at {self._link.place} was closed") from None
                     await asyncio.sleep(AGAIN_S)
+                    with suppress(APIError, *_LATER):
+                        # Somebody may have taken it away.
+                        await self._ensure()
                 except APIError as error:
                     raise self._failed("takes nothing", error) from None
         return last
@@ -159,12 +167,6 @@ class NatsStream:
             f"the stream {self._keeping.name!r} at {self._link.place} {what}: {why or type(error).__name__}",
             hint="Look at the NATS server: its log, its disk, and what it allows to this user.",
         )
-
-    async def _made(self, wanted: StreamConfig) -> None:
-        try:
-            await self._js.add_stream(wanted)
-        except (APIError, *_LATER) as error:
-            raise self._failed("cannot be made", error) from None
 
     async def _kept(self, batch: Sequence[tuple[str, Message]]) -> int:
         """Send messages and wait until the server has kept all of them; return the last one's number."""
