@@ -10,7 +10,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.streams import Beat, Began, LinkState, Message, Streamed, TickSeen
 
-KEPT_MAX = 1_000_000
+KEPT_MAX = 100_000
 """Messages that are kept; the oldest give way."""
 TAKEN_MAX = 512
 QUIET_S = 1.0
