@@ -155,6 +155,18 @@ def test_a_place_goes_on_where_it_was_acknowledged(opens: Opens) -> None:
     lived(opens, story)
 
 
+def test_a_stream_has_one_identity_whoever_asks(opens: Opens) -> None:
+    async def story(stream: TickStream) -> None:
+        other = opens()
+        await other.open()
+        await stream.publish(keyed([seen(1)]))
+        assert await stream.identity() == await other.identity() != ""
+        if other is not stream:
+            await other.close()
+
+    lived(opens, story)
+
+
 def test_a_stream_that_is_closed_ends_its_readers(opens: Opens) -> None:
     async def story(stream: TickStream) -> None:
         reader = stream.read()

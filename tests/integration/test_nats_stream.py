@@ -178,8 +178,10 @@ def test_a_feed_says_that_its_server_is_gone_and_goes_on_when_it_is_back(server:
 def test_a_stream_that_somebody_took_away_is_made_again(server: NatsServer) -> None:
     async def story(stream: NatsStream) -> None:
         await stream.publish(keyed([seen(1)]))
+        before = await stream.identity()
         await stream._link.jetstream.delete_stream("manjha")
         assert await stream.publish(keyed([seen(2)], first=1)) == 1
+        assert await stream.identity() != before
 
     opened(NatsStream(Server(server.url)), story)
 

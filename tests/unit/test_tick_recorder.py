@@ -241,6 +241,27 @@ def test_what_came_before_the_recording_and_what_the_stream_lost_is_missing(tmp_
     assert "the stream no longer had what was said" in [one.why for one in done.record.missing]
 
 
+def test_a_stream_that_was_made_anew_is_recorded_from_its_beginning(tmp_path: Path) -> None:
+    first = Desk(tmp_path, whole_story(130).said)
+    first.record()
+    scene = Scene(8)
+    scene.now_ns = TsNs(OPEN + 200 * SECOND_NS)
+    scene.begin()
+    scene.live(130)
+    scene.beat(ended=True)
+    # As after the server has lost its disk, or in another process that keeps its stream itself.
+    again = Desk(tmp_path, scene.said)
+    again.kept = Kept(lambda: TsNs(OPEN + 1))
+    (done,) = again.record()
+    ticks = [one for desk in (first, again) for one in desk.said if isinstance(one, TickSeen)]
+    assert done.record.rows == len(ticks)
+    assert [(one.from_ns, one.until_ns, one.why) for one in done.record.missing] == [
+        (OPEN + 130 * SECOND_NS, OPEN + 200 * SECOND_NS, "between two publishers")
+    ]
+    opened = list(again.store.read(ONE, MINUTE, OPEN, OPEN + DAY_NS).ts_open_ns)
+    assert [(ts_ns - OPEN) // MINUTE_NS for ts_ns in opened] == [0, 1, 4]
+
+
 def test_a_file_that_was_changed_is_not_gone_on_with(tmp_path: Path) -> None:
     desk = Desk(tmp_path, whole_story(30).said)
     desk.record()

@@ -24,7 +24,7 @@ class Missing(msgspec.Struct, frozen=True):
 
 
 class DayRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is recorded of a day. Everything up to message `seq` of the stream is accounted for.
+    """What is recorded of a day. Everything up to message `seq` of a stream (its identity) is accounted for.
 
     `rows` ticks stand in the first `size` bytes of the day's file, whose SHA-256 is `hash`. Until `last`, the last
     beat, nothing is missing but what `missing` says; what came after it is missing as well. `kept_out` counts ticks
@@ -33,6 +33,7 @@ class DayRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     day: TradingDay
+    stream: str = ""
     source: str = ""
     made_up: bool = False
     beat_ns: int = 0

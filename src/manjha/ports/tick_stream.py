@@ -36,6 +36,13 @@ class TickStream(Protocol):
         """
         ...
 
+    async def identity(self) -> str:
+        """Return what tells this stream from another one that was made anew under its name: numbers begin anew there.
+
+        Raises `SourceError` where it cannot be had.
+        """
+        ...
+
     async def publish(self, messages: Sequence[tuple[str, Message]]) -> int:
         """Say messages in order, each under a key of its own; return the number of the last one once all are kept.
 

@@ -62,6 +62,7 @@ class TickRecorder:
         self._stored_ns = 0
         self._bars = self._conflicting = 0
         self._is_over = False
+        self._identity = ""
         self.done: list[DayDone] = []
 
     def stop(self) -> None:
@@ -80,8 +81,11 @@ class TickRecorder:
         """
         parts = self._parts
         before = parts.log.latest()
+        self._identity = await parts.stream.identity()
         after = 0
         if before is not None:
+            if before.stream != self._identity:
+                before = _on_another(before, self._identity)
             after = before.seq
             self._begin(before)
         tape = await parts.stream.tape(self._name, after)
@@ -99,7 +103,7 @@ class TickRecorder:
         if fold is None or fold.record.day != day:
             seq, epoch = (fold.record.seq, fold.record.epoch) if fold is not None else (messages[0].seq - 1, 0)
             self._end_day()
-            fold = self._begin(_next_day(fold.record if fold is not None else None, day, seq, epoch))
+            fold = self._begin(_next_day(self._identity, fold.record if fold is not None else None, (day, seq, epoch)))
         for one in messages:
             fold.take(one)
         self._commit(fold)
@@ -158,13 +162,23 @@ def batch_of(bars: Sequence[ClosedBar], listed: Mapping[InstrumentId, Instrument
     )
 
 
-def _next_day(before: DayRecord | None, day: TradingDay, seq: int, epoch: int) -> DayRecord:
+def _next_day(stream: str, before: DayRecord | None, begins: tuple[TradingDay, int, int]) -> DayRecord:
+    day, seq, epoch = begins
     if before is None:
-        return DayRecord(day=day, seq=seq, epoch=epoch)
+        return DayRecord(day=day, stream=stream, seq=seq, epoch=epoch)
     return DayRecord(
-        day=day, source=before.source, made_up=before.made_up, beat_ns=before.beat_ns,
+        day=day, stream=stream, source=before.source, made_up=before.made_up, beat_ns=before.beat_ns,
         instruments=before.instruments, epoch=epoch, seq=seq, last=None,
     )  # fmt: skip
+
+
+def _on_another(record: DayRecord, stream: str) -> DayRecord:
+    """Return a record as it is gone on with from another stream: numbers begin anew there.
+
+    What came between the two is missing, as between two publishers.
+    """
+    last = msgspec.structs.replace(record.last, epoch=0) if record.last is not None else None
+    return msgspec.structs.replace(record, stream=stream, seq=0, epoch=0, last=last)
 
 
 def _has_ended(taken: Sequence[Streamed]) -> bool:

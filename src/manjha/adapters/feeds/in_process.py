@@ -27,6 +27,7 @@ class Kept:
 
     def __init__(self, now_ns: Callable[[], TsNs], limit: int = KEPT_MAX) -> None:
         self._now_ns, self._limit = now_ns, limit
+        self.identity = f"in process since {now_ns()}"
         self._kept: deque[tuple[TsNs, Streamed]] = deque(maxlen=limit)
         self._keys: dict[str, int] = {}
         self._news = asyncio.Event()
@@ -82,6 +83,10 @@ class InProcessStream:
     async def open(self) -> None:
         """Begin."""
         self._is_open = True
+
+    async def identity(self) -> str:
+        """Return since when it has been kept."""
+        return self._kept.identity
 
     async def publish(self, messages: Sequence[tuple[str, Message]]) -> int:
         """Keep messages; see the port."""

@@ -72,6 +72,13 @@ class NatsStream:
         except NotFoundError:
             await self._js.add_stream(wanted)
 
+    async def identity(self) -> str:
+        """Return when the server made it."""
+        try:
+            return str((await self._js.stream_info(self._keeping.name)).created)
+        except (APIError, *_LATER) as error:
+            raise self._failed("cannot be had", error) from None
+
     async def publish(self, messages: Sequence[tuple[str, Message]]) -> int:
         """Say messages until they are kept; see the port."""
         last = 0
