@@ -62,7 +62,7 @@ class Owner:
         assert isinstance(timeline, GrowingTimeline)
         bars = GrowingBars(
             self.state, timeline, hours_of(spec.rules, spec.instruments),
-            watch=lambda ts_ns, closed: self.closed.append((ts_ns, closed)),
+            watch=lambda ts_ns, closed, _fetched: self.closed.append((ts_ns, closed)),
         )  # fmt: skip
         self.pump = Pump(self.state, bars, Clearing(self.state), [DAY], self.keep, self.take)
 

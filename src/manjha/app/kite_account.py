@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import NamedTuple
 
+from manjha.adapters.kite.candles import KiteCandles
 from manjha.adapters.kite.feed import Clocks, KiteFeed, Stream
 from manjha.adapters.kite.gateway import KiteGateway, OrderOf
 from manjha.adapters.kite.hooks import PostbackListener
@@ -95,6 +96,11 @@ async def todays_names(rest: KiteRest, instruments: Sequence[Instrument]) -> Tod
 def gateway_of(kite: AtKite, today: Today, order_of: OrderOf, feed: KiteFeed) -> KiteGateway:
     """Return the way that orders go; the ticker brings its hints."""
     return KiteGateway(kite.rest, today.names, order_of, feed.hints)
+
+
+def candles_of(kite: AtKite, today: Today) -> KiteCandles:
+    """Return where the minutes of a time without ticks are asked for."""
+    return KiteCandles(kite.rest, today.watched)
 
 
 def feed_of(settings: Settings, kite: AtKite, today: Today, rules: MarketRules, places: Iterable[Exchange]) -> KiteFeed:

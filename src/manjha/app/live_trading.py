@@ -21,7 +21,8 @@ from manjha.app.bootstrap import (
     kill_switch,
     market_segments,
 )
-from manjha.app.kite_account import AtKite, Today, at_kite, feed_of, gateway_of, postbacks, todays_names
+from manjha.app.gaps import backfill_of, lived_from
+from manjha.app.kite_account import AtKite, Today, at_kite, candles_of, feed_of, gateway_of, postbacks, todays_names
 from manjha.app.live import Broker, remote_session
 from manjha.app.live_checks import clock_line, further_lines, require_account, today_of
 from manjha.app.live_history import bring_history
@@ -129,7 +130,7 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
         place = SIMULATED_KITE if kite.times.at_simulation else KITE
         account_parts.claim_account(settings, words.account, place)
         bring_history(settings, words.request, kite.times, say)
-        plan = plan_of_today(settings, words.account, words.request, words.found_as, kite.times)
+        plan = plan_of_today(settings, words.account, words.request, words.found_as, kite.times, lived_from)
         say(f"{words.account} ({name}) at {_place(settings, kite)}; it is {format_ts(kite.times.now_ns())[:19]} there")
         where = account_parts.journal_to_trade(settings, account)
         kept = _Kept(
@@ -188,9 +189,10 @@ async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say
     broker = Broker(gateway_of(kite, listed, order_of, ticker), refuses=kite.login.why_not)
     days = trading_days(spec.rules, today, spec.rules.last)
     session = remote_session(plan, broker, (kept.journal, kept.segments), days, kite.times.now_ns(), around)
+    session = session._replace(backfill=backfill_of(session, spec, candles_of(kite, listed), teller.call, say))
     taken.append(session)
     state = session.trader.state
-    teller.watch(state)
+    teller.watch(state, session.backfill)
     teller.took_up(session.taken)
 
     health = HealthTold(feed, say)
@@ -211,7 +213,13 @@ async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say
     if ended is Ended.FEED:
         raise SourceError("the ticker has ended", hint="Start the trader again; it goes on where its journal ends.")
     over = ended is Ended.ASKED and state.ended_day >= today
-    return report_of(state, DAY_OVER if over else str(ended), is_new=session.is_new, exchange=_place(settings, kite))
+    return report_of(
+        state,
+        DAY_OVER if over else str(ended),
+        is_new=session.is_new,
+        exchange=_place(settings, kite),
+        backfill=session.backfill,
+    )
 
 
 def _place(settings: Settings, kite: AtKite) -> str:

@@ -138,6 +138,7 @@ class Loop:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGUSR1, self.kill)
         self.session.inflow.open(self.inbox.stirred.set)
+        self.session.backfill.open(self.inbox.stirred.set)
         try:
             while True:
                 ended = self._turn(tasks)
@@ -154,6 +155,7 @@ class Loop:
             for task in tasks:
                 task.cancel()
             await self.session.inflow.close()
+            await self.session.backfill.close()
             await self._feed.close()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
                 loop.remove_signal_handler(number)
@@ -172,7 +174,9 @@ class Loop:
             return Ended.RUN
         if self._stop:
             return Ended.ASKED
-        inflow = self.session.inflow
+        inflow, backfill = self.session.inflow, self.session.backfill
+        # Before the first tick that came after a gap.
+        backfill.notice(self._feed.health, self._time())
         self.session.take(self._time())
         for _ in range(1 if inflow.is_elsewhere and not self._follows_clock else TURN):
             # What was decided leaves before more is looked at.
@@ -180,6 +184,7 @@ class Loop:
                 break
         if self._follows_clock:
             self.session.advance_to(self._now_ns())
+        backfill.turn()
         if not self._has_ticks:
             self.session.trader.rest()
         self._beat()
@@ -220,7 +225,7 @@ class Loop:
             return
         until_ns = self._now_ns() + BEAT_NS
         if self._follows_clock:
-            until_ns = min(until_ns, self.session.pump.next_ns)
+            until_ns = min(until_ns, self.session.pump.next_ns, self.session.backfill.next_ns)
         await self._pause(self._clock.seconds_until(until_ns))
 
     async def _pause(self, seconds: float) -> None:

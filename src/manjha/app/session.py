@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from manjha.app.backfill import NO_BACKFILL, Backfill, NoBackfill
 from manjha.app.outbox import Conditions, Outbox, age_condition, kill_condition, opens_condition
 from manjha.app.preopen import CheckedDays
 from manjha.app.trader import Link, Trader
@@ -17,7 +18,7 @@ from manjha.domain.events import AccountTaken, Event, InstrumentFrozen, KillSwit
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId
 from manjha.domain.ticks import Tick
-from manjha.engine.closing import tick_hours
+from manjha.engine.closing import GrowingBars, tick_hours
 from manjha.engine.digest import digest
 from manjha.engine.freezing import why_frozen
 from manjha.engine.journaling import value_of
@@ -117,7 +118,10 @@ class Exchange(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A trader that may begin. `taken` is how an earlier process left the run; None where there was none."""
+    """A trader that may begin. `taken` is how an earlier process left the run; None where there was none.
+
+    `backfill` is who fetches the bars of a time without ticks.
+    """
 
     trader: Trader
     pump: Pump
@@ -128,6 +132,8 @@ class Session(NamedTuple):
     taken: TakenUp | None
     journal: Journal
     last_day: TradingDay
+    bars: GrowingBars
+    backfill: Backfill | NoBackfill = NO_BACKFILL
 
     @property
     def is_new(self) -> bool:
@@ -239,7 +245,7 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
     gate = TickGate(tick_hours(spec.rules, spec.instruments))
     gate.reach(pump.now_ns)
     last_day = max(days, default=TradingDay(0))
-    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.taken, journal, last_day)
+    return Session(trader, pump, run.tape, gate, news, exchange.inflow, run.taken, journal, last_day, run.bars)
 
 
 def _nothing_to_look_at(day: TradingDay, now_ns: TsNs) -> list[Event]:

@@ -16,7 +16,7 @@ from manjha.app.bootstrap import journal_to_write, kill_switch, market_segments
 from manjha.app.kite_account import at_kite
 from manjha.app.kite_time import Times, times_at
 from manjha.app.live_checks import today_of
-from manjha.app.live_history import bring_history
+from manjha.app.live_history import bring_history, history_until
 from manjha.app.loop import Ended, Loop, People
 from manjha.app.paper import paper_session
 from manjha.app.preopen import PreOpen
@@ -98,7 +98,7 @@ async def _traded(settings: Settings, words: StreamedWords, say: Say) -> Report:
         feed = await streamed_feed(settings, stream, instruments, times)
         try:
             bring_history(settings, words.request, times, say)
-            plan = plan_of_today(settings, words.account, words.request, words.found_as, times)
+            plan = plan_of_today(settings, words.account, words.request, words.found_as, times, history_until)
             say(f"Ticks of {settings.kite.url} from the stream at {words.address}; the exchange is simulated.")
             with _held(settings, plan.origin.account) as storage:
                 return await _run(settings, plan, (feed, times), storage, say)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from manjha.app.backfill import NO_BACKFILL, Backfill, NoBackfill
 from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
-from manjha.domain.events import BrokerRead, Event, SessionClosed, SessionOpened
+from manjha.domain.events import BarsFilled, BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Cash, format_px
@@ -27,6 +28,7 @@ class Teller:
         self._say = say
         self._notifier = notifier
         self._state: EngineState | None = None
+        self._backfill: Backfill | NoBackfill = NO_BACKFILL
 
     def call(self, person: CallPerson) -> None:
         """Call a person."""
@@ -49,6 +51,12 @@ class Teller:
             self._say(f"{_moment(event.ts_ns)}  the session opens")
         elif isinstance(event, SessionClosed):
             self._day(event)
+        elif isinstance(event, BarsFilled):
+            count = event.last - event.first
+            self._say(
+                f"{_moment(event.ts_ns)}  {count} bars came late ({event.fetched} from {event.source}); nothing is "
+                "decided on them"
+            )
         elif isinstance(event, BrokerRead):
             for trade in event.trades:
                 name = self._names.get(trade.instrument, trade.instrument)
@@ -68,9 +76,9 @@ class Teller:
                     f"{order.type}{terms} ({'by hand' if is_by_hand(order) else order.purpose})"
                 )
 
-    def watch(self, state: EngineState) -> None:
+    def watch(self, state: EngineState, backfill: Backfill | NoBackfill = NO_BACKFILL) -> None:
         """Tell of the days of this state."""
-        self._state = state
+        self._state, self._backfill = state, backfill
 
     def _day(self, event: SessionClosed) -> None:
         """Say how the day went."""
@@ -87,6 +95,9 @@ class Teller:
             "positions held": len(list(state.portfolio.open_positions())),
             "instruments frozen": len(all_frozen(state)),
         }
+        if self._backfill.fetched or self._backfill.missing:
+            figures["bars fetched late"] = self._backfill.fetched
+            figures["bars missing"] = self._backfill.missing
         for one in state.portfolio.open_positions():
             whose = " by hand" if one.key.strategy == MANUAL else ""
             figures[

@@ -1,34 +1,41 @@
 """What is traded today on ticks as they happen: the plan of a run, over what is stored until now."""
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from manjha.app.bootstrap import backtest_services, control_limits
 from manjha.app.kite_time import Times
 from manjha.app.live_checks import require_session, today_of
-from manjha.app.live_history import history_until
 from manjha.app.settings import Settings
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import UsageError
+from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TsNs, format_day
 from manjha.domain.orders import AccountId, Origin, RunId, StrategyId
 from manjha.engine.bars import first_bars
+from manjha.market.rules import MarketRules
 from manjha.services.backtests import BacktestRequest, plan_backtest
 from manjha.services.code_hash import code_hash
 from manjha.services.live_runs import LivePlan
 
+Since = Callable[[MarketRules, Sequence[Instrument], Sequence[int], TsNs], TsNs]
+"""From rules, instruments, intervals and now: from when on a new run has bars of its own."""
 HASH_SHOWN = 16
 """Letters of the code's hash that the journal has beside the version."""
 
 
-def plan_of_today(settings: Settings, account: str, request: BacktestRequest, found_as: str, times: Times) -> LivePlan:
-    """Return what is to be traded: what is stored until now is history.
+def plan_of_today(
+    settings: Settings, account: str, request: BacktestRequest, found_as: str, times: Times, since: Since
+) -> LivePlan:
+    """Return what is to be traded. What is stored until the moment that `since` gives is history.
 
     Raises `UsageError` where nothing of it trades today, or can be traded.
     """
     spec = plan_backtest(backtest_services(settings), request)
     require_session(spec.rules, spec.instruments, today_of(times))
     intervals = [one.interval for one in (*spec.bars, *spec.further)]
-    until_ns = history_until(spec.rules, spec.instruments, intervals, times.now_ns())
+    until_ns = since(spec.rules, spec.instruments, intervals, times.now_ns())
     not_traded = [one.display for one in spec.instruments if not one.is_tradable]
     if len(not_traded) == len(spec.instruments) or request.index_proxy:
         raise UsageError(

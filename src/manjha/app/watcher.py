@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from manjha.app.backfill import NO_BACKFILL, Backfill, NoBackfill
 from manjha.app.bootstrap import system_clock
 from manjha.app.preopen import PreOpen
 from manjha.app.session import Session
@@ -19,7 +20,10 @@ from manjha.services.checklist import thrown
 
 
 class Report(msgspec.Struct, frozen=True):
-    """How trading ended, and where it was: `exchange` is "simulated" for paper. Money in 1e-4 rupee."""
+    """How trading ended, and where it was: `exchange` is "simulated" for paper. Money in 1e-4 rupee.
+
+    Bars with candles in them, and those of a time without ticks that could not be had, are of this process.
+    """
 
     ended: str
     orders: int
@@ -28,13 +32,23 @@ class Report(msgspec.Struct, frozen=True):
     charges: int
     is_new: bool
     exchange: str = "simulated"
+    bars_fetched: int = 0
+    bars_missing: int = 0
 
 
-def report_of(state: EngineState, ended: str, *, is_new: bool, exchange: str = "simulated") -> Report:
+def report_of(
+    state: EngineState,
+    ended: str,
+    *,
+    is_new: bool,
+    exchange: str = "simulated",
+    backfill: Backfill | NoBackfill = NO_BACKFILL,
+) -> Report:
     """Return how trading ended."""
     counts = (len(state.book.records), len(state.record_fills))
     charges = int(state.portfolio.ledger.charges().total)
-    return Report(ended, *counts, int(state.equity()), charges, is_new, exchange)
+    late = backfill.fetched, backfill.missing
+    return Report(ended, *counts, int(state.equity()), charges, is_new, exchange, *late)
 
 
 class AccountWatcher:
@@ -108,6 +122,8 @@ class AccountWatcher:
             "open orders": state.book.open_count,
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),
+            "bars fetched late": session.backfill.fetched,
+            "bars missing": session.backfill.missing,
             "frozen": ", ".join(sorted(all_frozen(state))),
             "pre-open check": self._before.summary,
             "positions": positions,

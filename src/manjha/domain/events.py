@@ -23,6 +23,20 @@ class MarketAdvanced(msgspec.Struct, frozen=True, gc=False, tag=True):
     last: int
 
 
+class BarsFilled(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Bars at positions `first` up to (not including) `last` came late: indicators see them, nobody decides on them.
+
+    `fetched` bars, of all series, have candles of `source` in them; the others were made of ticks and were kept back
+    until what belongs before them was there. `ts_ns` is when they came.
+    """
+
+    first: int
+    last: int
+    fetched: int
+    source: str
+    ts_ns: TsNs
+
+
 class SessionOpened(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A trading day has begun: day counters are reset, what settles today has settled."""
 
@@ -277,6 +291,7 @@ class SendsCarried(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 Event = (
     MarketAdvanced
+    | BarsFilled
     | SessionOpened
     | SessionClosed
     | TimerFired

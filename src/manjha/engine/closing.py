@@ -16,6 +16,10 @@ from manjha.strategy.growing import GrowingTimeline
 HoursOf = Callable[[TradingDay], Mapping[InstrumentId, Windows]]
 """The hours of continuous trading of each instrument that trades on a day."""
 Closed = Sequence[tuple[Key, Bar]]
+Told = Callable[[int, Closed, Closed], None]
+"""Hears of the bars of a moment: those made of ticks, and those that have candles of a broker in them."""
+Aside = Callable[[int, Closed], tuple[Closed, Closed]]
+"""Is given the bars that ticks have made at a moment; returns those to be seen now, and such with candles in them."""
 
 
 def hours_of(rules: MarketRules, instruments: Iterable[Instrument]) -> HoursOf:
@@ -51,7 +55,8 @@ class GrowingBars:
     """Makes bars of ticks and lets the timeline grow by them.
 
     `watch` is shown the bars of each moment before they are on the timeline and the engine sees them; `ask` is
-    called with each new position after that, for strategies that state whole columns.
+    called with each new position after that, for strategies that state whole columns. `hours` and `keys` are those of
+    the series.
     """
 
     def __init__(
@@ -60,18 +65,25 @@ class GrowingBars:
         timeline: GrowingTimeline,
         hours: HoursOf,
         ask: Callable[[int], None] | None = None,
-        watch: Callable[[int, Closed], None] | None = None,
+        watch: Told | None = None,
     ) -> None:
         self._state = state
         self._timeline = timeline
-        self._hours = hours
+        self.hours = hours
         self._ask = ask
         self._watch = watch
+        self._aside: Aside | None = None
         self._bars = TickBars(timeline.series)
+        self.keys = tuple(timeline.series)
+        self.stop_at, self.forget = self._bars.stop_at, self._bars.forget
 
-    def watch(self, told: Callable[[int, Closed], None]) -> None:
+    def watch(self, told: Told) -> None:
         """Have somebody told of the bars of each moment, from now on."""
         self._watch = told
+
+    def divert(self, aside: Aside) -> None:
+        """Have somebody choose what of the bars that close is seen at once; what is not is theirs to give later."""
+        self._aside = aside
 
     @property
     def next_ns(self) -> int:
@@ -81,9 +93,17 @@ class GrowingBars:
     def close(self, ts_ns: int) -> bool:
         """Put the bars that close at a moment on the timeline; tell whether it has a new position."""
         closed = self._bars.close(ts_ns)
+        if self._aside is None:
+            return self.give(ts_ns, closed)
+        return self.give(ts_ns, *self._aside(ts_ns, closed))
+
+    def give(self, ts_ns: int, closed: Closed, fetched: Closed = (), *, late: bool = False) -> bool:
+        """Show bars of a moment to who watches, and put them on the timeline; nothing is decided on `late` ones."""
+        if not closed and not fetched:
+            return False
         if self._watch is not None:
-            self._watch(ts_ns, closed)
-        return self.grow(ts_ns, closed)
+            self._watch(ts_ns, closed, fetched)
+        return (self.stand if late else self.grow)(ts_ns, [*closed, *fetched])
 
     def grow(self, ts_ns: int, closed: Closed) -> bool:
         """Put bars on the timeline that closed at a moment; tell whether it has a new position."""
@@ -119,7 +139,7 @@ class GrowingBars:
 
     def open_day(self, day: TradingDay) -> None:
         """Take over a day's hours."""
-        self._bars.open_day(self._hours(day))
+        self._bars.open_day(self.hours(day))
 
     def coming(self) -> int:
         """Return the position of the bar that is being made."""

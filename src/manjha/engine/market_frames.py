@@ -17,13 +17,13 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.segments import Frame
 from manjha.domain.ticks import TickColumns
 
-SERIES, BARS, TICKS = 1, 2, 3
-"""Kinds of frames: a series is named, rows of bars, rows of ticks."""
+SERIES, BARS, TICKS, FETCHED = 1, 2, 3, 4
+"""Kinds of frames: a series is named, rows of bars, of ticks, and of bars that have candles of a broker in them."""
 ROWS_MAX = 4_096
 """Rows of a frame at most, so that damage is named closely."""
 _BAR_FIELDS = ("ts_open_ns", "ts_close_ns", "open", "high", "low", "close", "volume", "oi")
 _TICK_FIELDS = ("ts_ns", "px", "volume")
-_WIDTHS = {BARS: 1 + len(_BAR_FIELDS), TICKS: 1 + len(_TICK_FIELDS)}
+_WIDTHS = {BARS: 1 + len(_BAR_FIELDS), TICKS: 1 + len(_TICK_FIELDS), FETCHED: 1 + len(_BAR_FIELDS)}
 _OF_TICKS = Interval(0)
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 Key = tuple[InstrumentId, Interval]
@@ -39,10 +39,14 @@ _NAMED = msgspec.msgpack.Decoder(_Named)
 
 
 class Seen(NamedTuple):
-    """Market data read back: bars by instrument and interval, ticks by instrument, in the order they were named."""
+    """Market data read back: bars by instrument and interval, ticks by instrument, in the order they were named.
+
+    `fetched` is how many of the bars have candles of a broker in them.
+    """
 
     bars: Mapping[Key, BarColumns]
     ticks: Mapping[InstrumentId, TickColumns]
+    fetched: int = 0
 
 
 class MarketFrames:
@@ -51,15 +55,18 @@ class MarketFrames:
     def __init__(self) -> None:
         self._numbers: dict[Key, int] = {}
 
-    def bars(self, columns: Sequence[BarColumns]) -> list[Frame]:
-        """Return the frames of bars of one or more series: by closing time, and at one moment in the order given."""
+    def bars(self, columns: Sequence[BarColumns], kind: int = BARS) -> list[Frame]:
+        """Return the frames of bars of one or more series: by closing time, and at one moment in the order given.
+
+        `kind` is `BARS` or `FETCHED`.
+        """
         made, tables = [], []
         for one in columns:
             made += self._named((one.instrument, one.interval))
             tables.append(_table(self._numbers[one.instrument, one.interval], one, _BAR_FIELDS))
         table = np.concatenate(tables) if tables else np.empty((0, _WIDTHS[BARS]), np.int64)
         closes = 1 + _BAR_FIELDS.index("ts_close_ns")
-        return made + _frames(BARS, table[np.argsort(table[:, closes], kind="stable")])
+        return made + _frames(kind, table[np.argsort(table[:, closes], kind="stable")])
 
     def ticks(self, ticks: TickColumns) -> list[Frame]:
         """Return the frames of ticks of one instrument."""
@@ -77,7 +84,8 @@ def seen_in(frames: Iterable[Frame]) -> Seen:
     """Return the bars and ticks of a run's frames. Raises `JournalHalted` for what this version does not know."""
     places: dict[Key, int] = {}
     named: list[int] = []
-    rows: dict[int, list[NDArray[np.int64]]] = {BARS: [], TICKS: []}
+    bar_rows, fetched = list[NDArray[np.int64]](), 0
+    rows: dict[int, list[NDArray[np.int64]]] = {BARS: bar_rows, TICKS: [], FETCHED: bar_rows}
     for frame in frames:
         if frame.kind == SERIES:
             number, key = _name_of(frame)
@@ -92,6 +100,7 @@ def seen_in(frames: Iterable[Frame]) -> Seen:
                 raise JournalHalted("the market data have rows of a series that is not named")
             table[:, 0] = np.array(named, np.int64)[table[:, 0]]
             rows[frame.kind].append(table)
+            fetched += len(table) if frame.kind == FETCHED else 0
         else:
             raise JournalHalted(
                 f"the market data have a frame of kind {frame.kind} and {len(frame.payload)} bytes, which this version "
@@ -102,6 +111,7 @@ def seen_in(frames: Iterable[Frame]) -> Seen:
     return Seen(
         {key: BarColumns(*key, *bars[at]) for key, at in places.items() if key[1] != _OF_TICKS},
         {key[0]: TickColumns(key[0], *ticks[at]) for key, at in places.items() if key[1] == _OF_TICKS},
+        fetched,
     )
 
 

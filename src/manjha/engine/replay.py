@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from manjha.domain.errors import JournalHalted, ManjhaError
-from manjha.domain.events import MarketAdvanced
+from manjha.domain.events import BarsFilled, MarketAdvanced
 from manjha.domain.journal import Entry, Row
 from manjha.domain.moments import TsNs
 from manjha.engine.digest import digest
@@ -88,7 +88,7 @@ class _Fold:
 
     def _event(self, row: Row) -> Difference | None:
         event: Any = value_of(row.entry)
-        if type(event) is MarketAdvanced and event.first != self.state.reached:
+        if isinstance(event, MarketAdvanced | BarsFilled) and event.first != self.state.reached:
             return self._differs(f"bars up to position {event.first}", f"bars up to position {self.state.reached}")
         self.row, self.shown = row, 0
         self.events += 1

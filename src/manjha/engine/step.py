@@ -8,6 +8,7 @@ from manjha.domain.events import (
     AccountTaken,
     ActionEffective,
     BandChanged,
+    BarsFilled,
     BrokerRead,
     ChangeAnswered,
     ContractExpired,
@@ -44,6 +45,7 @@ Handler = Callable[[EngineState, Any, list[Output]], None]
 
 HANDLERS: dict[type, Handler] = {
     MarketAdvanced: market.advanced,
+    BarsFilled: market.filled,
     OrderAccepted: orders.accepted,
     OrderFilled: orders.filled,
     OrderCancelled: orders.cancelled,

@@ -3,7 +3,7 @@
 A bar ends at its bucket's end or with the session that it reaches into, never with a tick: time alone closes it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from manjha.domain.bars import DAY, Bar, Interval, interval_ns
@@ -32,12 +32,8 @@ class _Bucket:
 
         As `market.sessions.bar_closes` has it.
         """
-        self.start = start = _start(ts_ns, windows, self.key[1])
-        if self.key[1] == DAY:
-            self.end = windows[-1][1]
-            return
-        self.end = start + interval_ns(Interval(self.key[1]))
-        self.end = min(self.end, max(close for opened, close in windows if opened < self.end))
+        self.start = _start(ts_ns, windows, self.key[1])
+        self.end = _end(self.start, windows, self.key[1])
 
     def bar(self) -> Bar:
         """Return what has come as a bar."""
@@ -56,7 +52,7 @@ class TickBars:
     """The bars that are being made, of several instruments and intervals.
 
     The caller closes what is due (`close`) before it adds a tick of that moment or later. `next_ns` is when the next
-    bar closes, `NEVER` while none is being made.
+    bar closes or a stop is, `NEVER` while there is neither.
     """
 
     def __init__(self, keys: Iterable[Key]) -> None:
@@ -65,6 +61,7 @@ class TickBars:
         for key in keys:
             self._buckets.setdefault(key[0], []).append(_Bucket(key))
         self._made: dict[Key, _Bucket] = {}
+        self._stops: list[int] = []
         self._windows: Mapping[InstrumentId, Windows] = {}
 
     def open_day(self, windows: Mapping[InstrumentId, Windows]) -> None:
@@ -100,14 +97,44 @@ class TickBars:
             bucket.volume += volume
 
     def close(self, ts_ns: int) -> list[tuple[Key, Bar]]:
-        """Return the bars that end at a moment, the next one at which any does, in the order of their first ticks."""
+        """Return the bars that end at the next moment, in the order of their first ticks; none at a mere stop."""
         ended = [(key, bucket) for key, bucket in self._made.items() if bucket.end == ts_ns]
         closed = [(key, bucket.bar()) for key, bucket in ended]
         for key, bucket in ended:
             bucket.end = 0
             del self._made[key]
-        self.next_ns = min((bucket.end for bucket in self._made.values()), default=NEVER)
+        self._stops = [stop for stop in self._stops if stop > ts_ns]
+        self.next_ns = min((*self._stops, *(bucket.end for bucket in self._made.values())), default=NEVER)
         return closed
+
+    def stop_at(self, ts_ns: int) -> None:
+        """Have `close` called at a moment, also where no bar ends."""
+        self._stops.append(ts_ns)
+        self.next_ns = min(self.next_ns, ts_ns)
+
+    def forget(self) -> None:
+        """Let the bars that are being made begin anew: they have only what comes from now on."""
+        for bucket in self._made.values():
+            bucket.end = 0
+        self._made.clear()
+        self.next_ns = min(self._stops, default=NEVER)
+
+
+def buckets(windows: Windows, interval: int, from_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
+    """Yield start and end of the buckets of a day that trade within [from_ns, until_ns), as `TickBars` makes them."""
+    start = _start(max(from_ns, windows[0][0]), windows, interval)
+    while start < min(until_ns, windows[-1][1]):
+        end = _end(start, windows, interval)
+        if any(max(opened, start, from_ns) < min(close, end, until_ns) for opened, close in windows):
+            yield start, end
+        start += interval_ns(Interval(interval))
+
+
+def _end(start: int, windows: Windows, interval: int) -> int:
+    if interval == DAY:
+        return windows[-1][1]
+    end = start + interval_ns(Interval(interval))
+    return min(end, max(close for opened, close in windows if opened < end))
 
 
 def _start(ts_ns: int, windows: Windows, interval: int) -> int:

@@ -14,6 +14,8 @@ class FeedHealth(msgspec.Struct, frozen=True):
 
     `last_ns` is the exchange's stamp of the last tick and `arrived_ns` when it came by our clock, 0 before the first;
     `interruptions` counts how often the link was lost; `note` is for people, empty where there is nothing to say.
+    `silent_ns` is how long not even a sign of life has come over a link that is up, in real time; 0 where nobody can
+    tell.
     """
 
     is_connected: bool
@@ -22,6 +24,7 @@ class FeedHealth(msgspec.Struct, frozen=True):
     arrived_ns: TsNs
     interruptions: int = 0
     note: str = ""
+    silent_ns: int = 0
 
 
 class Feed(Protocol):

@@ -25,7 +25,7 @@ from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column
 from manjha.engine.closing import Closed, GrowingBars
 from manjha.engine.journaling import note_of, value_of
-from manjha.engine.market_frames import MarketFrames
+from manjha.engine.market_frames import BARS, FETCHED, MarketFrames
 from manjha.engine.remembered import StrategyMemory
 from manjha.engine.state import EngineState
 from manjha.engine.terms import Given, RunBegun, RunEnded
@@ -121,10 +121,12 @@ class LiveTape:
         """Write down the history that a run begins with."""
         self.recorder.market(self._frames.bars(bars), now_ns)
 
-    def closed(self, ts_ns: int, closed: Closed) -> None:
-        """Write down the bars that close at a moment."""
+    def closed(self, ts_ns: int, closed: Closed, fetched: Closed = ()) -> None:
+        """Write down the bars that close at a moment, made of ticks or of a broker's candles."""
         self._write_ticks()
-        self.recorder.market(self._frames.bars([_row(key, bar) for key, bar in closed]), TsNs(ts_ns))
+        for bars, kind in ((closed, BARS), (fetched, FETCHED)):
+            if bars:
+                self.recorder.market(self._frames.bars([_row(key, bar) for key, bar in bars], kind), TsNs(ts_ns))
 
     def ticked(self, tick: Tick) -> None:
         """Write down a tick that was let in."""

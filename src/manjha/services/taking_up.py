@@ -14,7 +14,7 @@ import numpy as np
 from manjha.domain.bars import BarColumns
 from manjha.domain.commands import Approved, CallPerson, ReadBroker, Refused, SetTimer, Tripped
 from manjha.domain.errors import DataError, JournalHalted
-from manjha.domain.events import MarketAdvanced, TimerFired
+from manjha.domain.events import BarsFilled, MarketAdvanced, TimerFired
 from manjha.domain.journal import Row, Snapshot
 from manjha.domain.moments import TsNs
 from manjha.domain.segments import MarketWritten
@@ -167,10 +167,11 @@ class _Taking:
         elif isinstance(value, MatchingMoved):
             self.state.matching = value.position
         elif not isinstance(value, _NO_EVENTS):
-            if isinstance(value, MarketAdvanced):
+            if isinstance(value, MarketAdvanced | BarsFilled):
+                take = self.bars.grow if isinstance(value, MarketAdvanced) else self.bars.stand
                 while len(self.state.timeline) < value.last:
                     self._grown_ns, closed = next(self._coming)
-                    self.bars.grow(self._grown_ns, closed)
+                    take(self._grown_ns, closed)
             elif isinstance(value, TimerFired):
                 self._timers.fired(value)
             step(self.state, value)

@@ -14,7 +14,7 @@ from manjha.adapters.kite.observed import Counts, Observer, Watched
 from manjha.adapters.kite.packets import PacketReader, warm
 from manjha.adapters.kite.rest import UNREADABLE
 from manjha.domain.errors import SourceError, UsageError
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.ticks import Tick
 from manjha.ports.feed import FeedHealth
 
@@ -89,6 +89,7 @@ class KiteFeed:
         self._waiting: asyncio.Queue[list[Tick] | None] = asyncio.Queue(WAITING_MAX)
         self._hints: asyncio.Queue[str] = asyncio.Queue(HINTS_MAX)
         self._up: set[int] = set()
+        self._heard: dict[int, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._links = self._divided(list(watched), pace or Pace())
         self._ticks = self._interruptions = 0
@@ -130,9 +131,11 @@ class KiteFeed:
     def health(self) -> FeedHealth:
         """Return how the feed is doing."""
         is_connected = len(self._up) == len(self._links)
+        now = self._clocks.seconds()
+        silent = max((now - self._heard[number] for number in self._up), default=0.0)
         return FeedHealth(
             is_connected, self._ticks, self._last_ns, self._arrived_ns, self._interruptions,
-            "" if is_connected else self._note or "not connected yet",
+            "" if is_connected else self._note or "not connected yet", round(silent * SECOND_NS),
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -160,6 +163,7 @@ class KiteFeed:
     def joined(self, number: int, tokens: Sequence[int]) -> None:
         """See `link.Listener`."""
         self._up.add(number)
+        self._heard[number] = self._clocks.seconds()
         self._observer.subscribed(tokens)
         if number == 0:
             # Messages about orders come on every connection; what came while this one was down is lost.
@@ -173,6 +177,7 @@ class KiteFeed:
 
     async def frame(self, number: int, data: bytes) -> bool:
         """See `link.Listener`."""
+        self._heard[number] = self._clocks.seconds()
         packets = self._readers[number].read(data)
         if not len(packets.rows):
             self._observer.counts.broken += packets.unknown + packets.is_cut

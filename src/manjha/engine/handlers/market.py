@@ -1,7 +1,7 @@
-"""Bars have closed: trailing stops move, the strategy decides."""
+"""Bars have closed: trailing stops move, the strategy decides. On bars that came late neither happens."""
 
 from manjha.domain.commands import Output
-from manjha.domain.events import MarketAdvanced
+from manjha.domain.events import BarsFilled, MarketAdvanced
 from manjha.domain.moments import TsNs
 from manjha.engine.exits import move_trailing_stops
 from manjha.engine.isolation import isolate
@@ -24,6 +24,13 @@ def advanced(state: EngineState, event: MarketAdvanced, out: list[Output]) -> No
         from manjha.engine.skipped import look_for_skipped
 
         look_for_skipped(state, state.desk, TsNs(state.timeline.close_ns[state.reached - 1]), out)
+
+
+def filled(state: EngineState, event: BarsFilled, out: list[Output]) -> None:
+    """Go past bars that came late: they are there for indicators, and what they would have asked for is of the past."""
+    del out
+    state.cursor.at = event.last - 1
+    state.reached = event.last
 
 
 def _each_bar(state: EngineState, event: MarketAdvanced, out: list[Output]) -> None:
