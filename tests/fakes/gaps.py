@@ -16,7 +16,7 @@ from manjha.engine.late_bars import Lack, LateBars, Patience
 from manjha.research.tick_drive import Screened
 from tests.fakes.tick_runs import TickRun
 
-AGAIN_NS = 3 * SECOND_NS
+AGAIN_NS = 2 * SECOND_NS
 
 
 class Cut(NamedTuple):

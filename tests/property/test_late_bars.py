@@ -1,19 +1,21 @@
 """A stream of ticks cut at any moments, with its candles: the bars seen are those of the stream that was not cut."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 import pytest
 
 from manjha.domain.bars import Bar, BarColumns, Interval
-from manjha.domain.events import BarsFilled, MarketAdvanced
+from manjha.domain.events import BarsFilled, MarketAdvanced, SessionClosed
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import faults
-from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs
+from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
+from manjha.domain.money import Qty
+from manjha.engine.bars import sessions_of
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
-from manjha.engine.late_bars import Patience
+from manjha.engine.late_bars import Lack, Patience
 from manjha.research.tick_drive import with_bars_of
 from manjha.services.replays import Replays, market_of, recorded_runs
 from tests.fakes.gaps import Cut, Cutting, StreamCandles
@@ -153,11 +155,31 @@ def test_a_process_that_died_has_the_bars_of_its_dead_time_when_it_is_started_ag
     replays_as_recorded(paper, last)
 
 
+class Unsettled(StreamCandles):
+    """Changes the newest candle with each answer until it is five seconds old."""
+
+    def minutes(self, name: InstrumentId, lack: Lack, asked_ns: int) -> Sequence[Bar]:
+        bars = list(super().minutes(name, lack, asked_ns))
+        if bars and asked_ns < bars[-1].ts_close_ns + 5 * SECOND_NS:
+            bars[-1] = msgspec.structs.replace(bars[-1], volume=Qty(bars[-1].volume + len(self.asked)))
+        return bars
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_candle_that_still_changes_is_not_believed(seed: int) -> None:
+    paper = Paper(plain(random_tick_run(seed)), "run")
+    cutting = Cutting(paper.start(), Unsettled(paper.run, paper.screened))
+    cutting.go(paper.ticks(), cuts_of(paper, seed))
+    ended(cutting)
+    assert cutting.late.missing == 0
+    assert {key: rows(one) for key, one in seen(paper).items()} == {key: rows(one) for key, one in uncut(paper).items()}
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("delay_s", [9, 45])
 def test_candles_that_come_late_or_too_late_never_make_a_wrong_bar(seed: int, delay_s: int) -> None:
     paper = Paper(plain(random_tick_run(seed)), "run")
-    patience = Patience(settle=(delay_s + 1) * SECOND_NS, absent=50 * SECOND_NS)
+    patience = Patience(settle=(delay_s + 1) * SECOND_NS, sure=50 * SECOND_NS)
     cutting = Cutting(paper.start(), StreamCandles(paper.run, paper.screened, delay_s * SECOND_NS), patience)
     cutting.go(paper.ticks(), cuts_of(paper, seed))
     last = ended(cutting)
@@ -177,3 +199,22 @@ def test_the_newest_bar_is_decided_on_where_its_candle_comes_in_time_and_only_se
         assert isinstance(event, MarketAdvanced if decides else BarsFilled)
         assert now_ns - (middle + 5 * MINUTE_NS) <= 4 * SECOND_NS
         assert msgspec.structs.asdict(event)["last"] == cutting.given[-1][0].last  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_decided_on_the_last_bars_of_a_day_that_has_ended(seed: int) -> None:
+    paper = Paper(plain(random_tick_run(seed)), "run")
+    cutting = Cutting(paper.start(), StreamCandles(paper.run, paper.screened), Patience(fresh=MINUTE_NS))
+    one = paper.run.spec.instruments[0]
+    first = day_of(int(paper.screened.ts_ns[0]))
+    closes_ns = sessions_of(paper.run.spec.rules, one, first, first)[0][1][-1][1]
+    cutting.go(paper.ticks(), [Cut(closes_ns - 90 * SECOND_NS, closes_ns - 15 * SECOND_NS)])
+    cutting.wait(closes_ns + MINUTE_NS)
+    last, has_closed = ended(cutting), False
+    for row in paper.shared.rows:
+        event = value_of(row.entry)
+        has_closed = has_closed or (isinstance(event, SessionClosed) and event.day == first)
+        if isinstance(event, MarketAdvanced) and has_closed:
+            assert day_of(row.entry.ts_ns - 1) > first
+    assert has_closed
+    replays_as_recorded(paper, last)

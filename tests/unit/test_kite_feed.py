@@ -44,10 +44,11 @@ async def fed(
     credentials: Callable[[], tuple[str, str]] = lambda: ("key", SECRET),
     *,
     is_open: bool = True,
+    seconds: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[KiteFeed]:
     async with server.running():
         stream = Stream(server.base, credentials, lambda: is_open)
-        clocks = Clocks(lambda: TsNs(NOW_S * SECOND_NS), time.monotonic)
+        clocks = Clocks(lambda: TsNs(NOW_S * SECOND_NS), seconds)
         feed = KiteFeed(stream, WATCHED if watched is None else watched, clocks, pace)
         try:
             yield feed
@@ -104,6 +105,31 @@ def test_heartbeats_without_data_in_an_open_market_are_a_dead_link() -> None:
         async with fed(server, QUICK) as feed:
             assert (await take(feed, 1))[0].px == 1_500_000
             assert feed.health().interruptions == 1
+
+    runs(case)
+
+
+def test_it_tells_how_long_a_link_that_is_up_has_given_no_sign_of_life() -> None:
+    async def case() -> None:
+        moments, beat = [100.0], asyncio.Event()
+
+        async def script(client: Client) -> None:
+            await client.asked.wait()
+            await client.send(packet(15_000, 100))
+            await beat.wait()
+            await client.send(HEARTBEAT)
+            await client.send('{"type": "order", "data": {"order_id": "1"}}')
+
+        async with fed(StreamServer(script), seconds=lambda: moments[0]) as feed:
+            assert feed.health().silent_ns == 0
+            await take(feed, 1)
+            moments[0] += 3
+            assert feed.health().silent_ns == 3 * SECOND_NS
+            hints = feed.hints()
+            assert await anext(hints) == ""
+            beat.set()
+            assert await anext(hints) == "1"
+            assert feed.health().silent_ns == 0
 
     runs(case)
 

@@ -22,8 +22,8 @@ from manjha.ports.feed import FeedHealth
 
 QUIET_NS = 5 * SECOND_NS // 2
 """How long a link without a sign of life is believed: a bar that closes later may lack ticks."""
-AGAIN_NS = 3 * SECOND_NS
-"""How soon is asked again for a candle that was not there yet."""
+AGAIN_NS = 2 * SECOND_NS
+"""How soon is asked again for a candle that was not there yet, or may not be whole."""
 FIRST_NS, LONGEST_NS = 5 * SECOND_NS, 60 * SECOND_NS
 """How soon is asked again after an error: doubled each time, and at most."""
 

@@ -27,11 +27,12 @@ from manjha.services.market_hours import is_open
 
 
 class AtKite(NamedTuple):
-    """Kite as one user's app reaches it."""
+    """Kite as one user's app reaches it. `candles` has connections of its own: what hangs there holds up no read."""
 
     rest: KiteRest
     login: LoginNow
     times: Times
+    candles: KiteRest
 
 
 class Today(NamedTuple):
@@ -57,13 +58,15 @@ async def at_kite(settings: Settings) -> AsyncIterator[AtKite]:
     why = login.why_not()
     if why:
         raise SourceError(why, hint="Run `manjha login`, then the same command again.")
-    orders, reads = Transport(settings.kite.url), Transport(settings.kite.url)
+    orders, reads, candles = (Transport(settings.kite.url) for _ in range(3))
     limits = Limits(asyncio.get_running_loop().time)
     try:
-        yield AtKite(KiteRest(orders, reads, Login(login.key, login.token), limits), login, times)
+        asks = Login(login.key, login.token)
+        yield AtKite(KiteRest(orders, reads, asks, limits), login, times, KiteRest(orders, candles, asks, limits))
     finally:
         await orders.close()
         await reads.close()
+        await candles.close()
 
 
 async def todays_names(rest: KiteRest, instruments: Sequence[Instrument]) -> Today:
@@ -100,7 +103,7 @@ def gateway_of(kite: AtKite, today: Today, order_of: OrderOf, feed: KiteFeed) ->
 
 def candles_of(kite: AtKite, today: Today) -> KiteCandles:
     """Return where the minutes of a time without ticks are asked for."""
-    return KiteCandles(kite.rest, today.watched)
+    return KiteCandles(kite.candles, today.watched)
 
 
 def feed_of(settings: Settings, kite: AtKite, today: Today, rules: MarketRules, places: Iterable[Exchange]) -> KiteFeed:

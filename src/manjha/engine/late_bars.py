@@ -24,14 +24,14 @@ from manjha.engine.tick_bars import NEVER, Key, Windows, buckets
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How long is waited for what, in nanoseconds of the market's time.
 
-    `settle`: how long after its close a candle counts as whole; also how long after a link was made its first snapshot
-    may come, which has the gap's volume in it. `absent`: how long after its close a minute without a candle is one
-    without a trade. `wait`: how long after the gap bars are kept back at most. `fresh`: how old the newest bar may be
-    for the strategy to decide on it.
+    `settle`: how long after its close a candle is looked at; also how long after a link was made its first snapshot may
+    come, which has the gap's volume in it. `sure`: how long after its close the newest candle is whole, and a minute
+    without one is one without a trade; before that two answers must agree on it. `wait`: how long after the gap bars
+    are kept back at most. `fresh`: how old the newest bar may be for the strategy to decide on it.
     """
 
     settle: int = 2 * SECOND_NS
-    absent: int = 10 * SECOND_NS
+    sure: int = 10 * SECOND_NS
     wait: int = 20 * SECOND_NS
     fresh: int = 5 * SECOND_NS
 
@@ -74,6 +74,7 @@ class _Gap:
         self.wanted: dict[InstrumentId, Lack] = {}
         self.known_ns: dict[InstrumentId, int] = {}
         self.minutes: dict[InstrumentId, list[Bar]] = {}
+        self.newest: dict[InstrumentId, Bar] = {}
 
     def touches(self, bar: Bar) -> bool:
         """Tell whether a bar has a lost minute in it."""
@@ -171,10 +172,11 @@ class LateBars:
         known_ns = min((asked_ns - patience.settle) // MINUTE_NS * MINUTE_NS, lack.until_ns)
         found = [bar for bar in candles if lack.from_ns <= bar.ts_open_ns and bar.ts_close_ns <= known_ns]
         gap.minutes[name] = sorted(filter(self._trades(name), found), key=lambda bar: bar.ts_open_ns)
-        is_last_there = bool(gap.minutes[name]) and gap.minutes[name][-1].ts_close_ns == known_ns
-        if not is_last_there and asked_ns < known_ns + patience.absent:
-            known_ns -= MINUTE_NS
-        gap.known_ns[name] = known_ns
+        newest = gap.minutes[name][-1] if gap.minutes[name] else None
+        is_agreed = newest is not None and newest.ts_close_ns == known_ns and newest == gap.newest.get(name)
+        if newest is not None:
+            gap.newest[name] = newest
+        gap.known_ns[name] = known_ns if is_agreed or asked_ns >= known_ns + patience.sure else known_ns - MINUTE_NS
 
     def is_due(self, now_ns: TsNs) -> bool:
         """Tell whether what was kept back may be given: the candles are there, or the time is over."""
@@ -196,7 +198,9 @@ class LateBars:
         state, newest = self._state, -1
         for at, (ts_ns, whole, fetched) in enumerate(parts):
             if any(self._is_main(key) for key, _ in (*whole, *fetched)):
-                newest = at if now_ns - ts_ns <= self.patience.fresh else -1
+                # Where its day has ended there is nothing to be decided any more.
+                is_fresh = now_ns - ts_ns <= self.patience.fresh and state.ended_day < day_of(ts_ns - 1)
+                newest = at if is_fresh else -1
         first, count = state.reached, 0
         before, after = (parts, ()) if newest < 0 else (parts[:newest], parts[newest:])
         for ts_ns, whole, fetched in before:
