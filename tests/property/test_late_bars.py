@@ -1,6 +1,7 @@
 """A stream of ticks cut at any moments, with its candles: the bars seen are those of the stream that was not cut."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -12,12 +13,14 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import faults
 from manjha.domain.moments import MINUTE_NS, SECOND_NS, TsNs, day_of
 from manjha.domain.money import Qty
+from manjha.domain.orders import Purpose
 from manjha.engine.bars import sessions_of
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
 from manjha.engine.late_bars import Lack, Patience
 from manjha.research.tick_drive import with_bars_of
 from manjha.services.replays import Replays, market_of, recorded_runs
+from manjha.strategy.interface import Floats, History, Strategy
 from tests.fakes.gaps import Cut, Cutting, StreamCandles
 from tests.fakes.journals import MemoryJournal
 from tests.fakes.paper import Paper
@@ -127,6 +130,7 @@ def test_without_candles_only_the_bars_with_a_lost_minute_are_missing(seed: int)
 @pytest.mark.parametrize("seed", range(10))
 def test_a_process_that_died_has_the_bars_of_its_dead_time_when_it_is_started_again(seed: int) -> None:
     paper = Paper(plain(random_tick_run(seed)), "run")
+    paper.snapshot_every = 60 if seed % 2 else 10_000
     candles, ticks = StreamCandles(paper.run, paper.screened), paper.ticks()
     rng = np.random.default_rng(seed)
     dies = sorted(rng.integers(1, len(ticks) * 2 // 3, 2).tolist())
@@ -153,6 +157,33 @@ def test_a_process_that_died_has_the_bars_of_its_dead_time_when_it_is_started_ag
     for key, whole in uncut(paper).items():
         assert rows(found[key]) == rows(whole)
     replays_as_recorded(paper, last)
+
+
+class Leaning(Strategy):
+    """States at each bar how it leans: on the side of the last move."""
+
+    name = "leaning"
+    instruments_max: ClassVar[int] = 0
+
+    def targets(self, history: History) -> Floats:
+        closes = history.column("close")
+        return 0.5 * np.sign(np.diff(closes, axis=0, prepend=closes[:1]))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 5, 6, 7])
+def test_stated_targets_of_late_bars_are_not_carried_out_and_replay_as_recorded(seed: int) -> None:
+    paper = Paper(plain(random_tick_run(seed, lambda _rng, _product: Leaning)), "run")
+    cutting = Cutting(paper.start(), StreamCandles(paper.run, paper.screened))
+    cutting.go(paper.ticks(), cuts_of(paper, seed))
+    last = ended(cutting)
+    replays_as_recorded(paper, last)
+    late = [one for one, _ in cutting.given if isinstance(one, BarsFilled)]
+    assert late
+    closes = cutting.session.trader.state.timeline.close_ns
+    of_the_past = {closes[at] for one in late for at in range(one.first, one.last)}
+    assert paper.sent
+    decided = {sent.order.decided_ns for sent in paper.sent if sent.order.purpose is Purpose.SIGNAL}
+    assert not decided & of_the_past
 
 
 class Unsettled(StreamCandles):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from manjha.app.backfill import NO_BACKFILL, Backfill, NoBackfill
 from manjha.app.live_history import history_until
 from manjha.app.session import Session
@@ -45,9 +47,10 @@ def backfill_of(
     if not _can_be_made([one.interval for one in (*spec.bars, *spec.further)]):
         say("bars of less than a minute cannot be made of candles: those of a time without ticks are missing")
         return NO_BACKFILL
-    limits = state.controls.limits if state.controls is not None else None
-    fresh = Patience(fresh=limits.price_age_max_ns) if limits is not None and limits.price_age_max_ns else Patience()
-    late = LateBars(state, session.bars, candles.source, fresh)
+    usual, most = Patience(), state.controls.limits.price_age_max_ns if state.controls is not None else 0
+    # Older than that an entry would be vetoed on its way out.
+    patience = msgspec.structs.replace(usual, fresh=min(usual.fresh, most or usual.fresh))
+    late = LateBars(state, session.bars, candles.source, patience)
     late.lost(_missed_since(session, spec))
     return Backfill(late, pump, candles, call)
 
