@@ -2,8 +2,9 @@
 
 import json
 import signal
+import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,28 @@ from manjha.domain.moments import MINUTE_NS
 from manjha.domain.orders import AccountId
 from manjha.engine.market_frames import Seen
 from manjha.services.replays import market_of, recorded_runs
-from tests.e2e.test_cli_live import Live, live  # noqa: F401 - the fixture
-from tests.fakes.kite_desk import ACCOUNT
+from tests.e2e.test_cli_live import STRATEGY, Live
+from tests.fakes.kite_desk import ACCOUNT, a_desk
 
 pytestmark = pytest.mark.slow
+
+SPEED = 10.0
+"""Twenty seconds in which bars are kept back are two here."""
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Live]:
+    (tmp_path / "restless.py").write_text(STRATEGY, encoding="utf-8")
+    with a_desk(tmp_path, monkeypatch, capfd, speed=SPEED) as desk:
+        desk.know()
+        assert desk("login") == OK
+        made = Live(desk, tmp_path)
+        try:
+            yield made
+        finally:
+            if made.process is not None and made.process.poll() is None:
+                made.process.kill()
+                made.process.wait()
 
 
 def candles(one: Live) -> Mapping[int, Bar]:
@@ -72,7 +91,7 @@ def replays(one: Live) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_a_trader_that_was_killed_has_the_bars_of_its_dead_time(live: Live, tmp_path: Path) -> None:  # noqa: F811
+def test_a_trader_that_was_killed_has_the_bars_of_its_dead_time(live: Live) -> None:
     exchange = live.desk.exchange
     live.start()
     # It begins in mid-session: what the day had before is fetched.
@@ -82,26 +101,26 @@ def test_a_trader_that_was_killed_has_the_bars_of_its_dead_time(live: Live, tmp_
     died_ns = exchange.now_ns
 
     live.process = None
-    _until_time(live, died_ns + 5 * MINUTE_NS)
+    _until_time(live, died_ns + 3 * MINUTE_NS)
     live.start()
     live.until("bars of the dead time", lambda: "bars came late" in live.erred)
     back_ns = exchange.now_ns
     seen_trades = len(live.trades)
     live.until("trades of the second life", lambda: len(live.trades) > seen_trades)
     assert live.desk("control", "status", "--account", ACCOUNT, "--json") == OK
-    status = json.loads(live.desk.said)
-    assert "bars missing" in live.desk.said, status
+    assert '"bars missing":0' in live.desk.said.replace(" ", "").replace("barsmissing", "bars missing")
     assert live.end(signal.SIGTERM) == 0
     assert live.report.bars_missing == 0
-    assert live.report.bars_fetched >= 5
-    assert agree(live, died_ns // MINUTE_NS * MINUTE_NS, back_ns // MINUTE_NS * MINUTE_NS) >= 5
+    assert live.report.bars_fetched >= 3
+    assert agree(live, died_ns // MINUTE_NS * MINUTE_NS, back_ns // MINUTE_NS * MINUTE_NS) >= 3
     replays(live)
 
 
-@pytest.mark.failure("F59")
+@pytest.mark.failure("F58", "F59")
 @pytest.mark.timeout(400)
-def test_a_stream_that_falls_silent_is_made_anew_and_its_bars_are_fetched(live: Live) -> None:  # noqa: F811
-    plan = {"streams": [{"what": "silent", "seconds": 240}]}
+@pytest.mark.parametrize("fault", ["silent", "heartbeat"])
+def test_a_stream_that_falls_silent_is_made_anew_and_its_bars_are_fetched(live: Live, fault: str) -> None:
+    plan = {"streams": [{"what": fault, "seconds": 90}]}
     request = urllib.request.Request(  # noqa: S310 - an address of this machine
         f"{live.desk.variables['MANJHA_KITE_URL']}/simulation/faults",
         json.dumps(plan).encode(),
@@ -124,8 +143,6 @@ def test_a_stream_that_falls_silent_is_made_anew_and_its_bars_are_fetched(live: 
 
 
 def _until_time(one: Live, ts_ns: int) -> None:
-    import threading
-
     for _ in range(2_000):
         if one.desk.exchange.now_ns >= ts_ns:
             return
