@@ -97,9 +97,9 @@ class LateBars:
     ----------
     patience
         How long is waited for what.
-    gaps, fetched, missing
-        How many gaps there were, how many bars have candles in them, and how many bars could not be had: they were
-        lost, and whether anything traded in them is not known.
+    fetched, missing
+        How many bars have candles in them, and how many could not be had: they were lost, and whether anything traded
+        in them is not known.
     """
 
     def __init__(self, state: EngineState, bars: GrowingBars, source: str, patience: Patience | None = None) -> None:
@@ -109,7 +109,7 @@ class LateBars:
         self.patience = patience or Patience()
         self._gap: _Gap | None = None
         self._hours: dict[int, Mapping[InstrumentId, Windows]] = {}
-        self.gaps = self.fetched = self.missing = 0
+        self.fetched = self.missing = 0
         bars.divert(self._aside)
 
     @property
@@ -133,7 +133,6 @@ class LateBars:
     def lost(self, since_ns: int) -> None:
         """Be told that ticks may be missing from a moment on. In a gap: that it goes on."""
         since_ns = since_ns // MINUTE_NS * MINUTE_NS
-        self.gaps += self._gap is None
         self._gap = _Gap(since_ns if self._gap is None else min(since_ns, self._gap.since_ns))
 
     def joined(self, now_ns: TsNs) -> None:
@@ -146,7 +145,6 @@ class LateBars:
         gap.pending = sorted(self._lost_bars(gap))
         if not gap.pending:
             self._gap = None
-            self.gaps -= 1
             return
         for name in dict.fromkeys(one.key[0] for one in gap.pending):
             mine = [one for one in gap.pending if one.key[0] == name]
