@@ -42,7 +42,7 @@ def test_a_login_in_the_browser_is_kept_and_logout_ends_it_at_both_ends(desk: De
     assert desk("logout") == USAGE
     assert "nobody is logged in" in desk.erred
     assert desk("orders") == SOURCE
-    assert "manjha login" in desk.erred
+    assert desk.erred.count("manjha login") == 1
 
 
 def test_a_logout_that_kite_does_not_take_is_said_and_forgotten_here(desk: Desk) -> None:

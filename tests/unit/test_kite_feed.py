@@ -227,6 +227,24 @@ def test_who_is_refused_waits_and_comes_again_with_the_new_login() -> None:
     runs(case)
 
 
+@pytest.mark.parametrize("first", ["old", ""], ids=["refused", "nobody logged in"])
+def test_a_new_login_is_taken_up_without_waiting_to_the_end(first: str) -> None:
+    async def case() -> None:
+        login = ["key", first]
+        answers = (refusal(HTTPStatus.FORBIDDEN),) if first else ()
+        server = StreamServer(plays(packet(15_000, 100)), answers=answers)
+        pace = Pace(silence=20, stall=20, longest=3_600, look=0.001)
+        async with fed(server, pace, credentials=lambda: (login[0], login[1])) as feed:
+            feed.start()
+            while feed.health().note == "not connected yet":
+                await asyncio.sleep(0)
+            login[1] = "new"
+            await take(feed, 1)
+            assert "access_token=new" in server.paths[-1]
+
+    runs(case)
+
+
 def test_without_a_login_it_says_so_and_goes_on_asking() -> None:
     async def case() -> None:
         logins = iter([("key", ""), ("key", "new")])

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from manjha.adapters.kite.gateway import KiteGateway
-from manjha.adapters.kite.limits import ORDERS, ORDERS_A_MINUTE, Limits, RateClass
+from manjha.adapters.kite.limits import ON_THE_WAY, ORDERS, ORDERS_A_MINUTE, OTHERS, Limits, RateClass
 from manjha.adapters.kite.rest import KiteRest, Login
 from manjha.adapters.kite.transport import Patience, Transport
 from manjha.domain.broker import Outcome, OutcomeUnknown, Sent, Turned, Unsent
@@ -202,9 +202,25 @@ def test_who_reads_waits_for_room() -> None:
         return clock.now
 
     assert asyncio.run(read(1, RateClass.QUOTE)) == 0
-    assert asyncio.run(read(2, RateClass.QUOTE)) == 2
-    assert asyncio.run(read(3, RateClass.HISTORICAL)) == 2
-    assert asyncio.run(read(1, RateClass.HISTORICAL)) == 3
+    assert asyncio.run(read(2, RateClass.QUOTE)) == 2.5
+    assert asyncio.run(read(3, RateClass.HISTORICAL)) == 2.5
+    assert asyncio.run(read(1, RateClass.HISTORICAL)) == 3.75
+
+
+@pytest.mark.parametrize("slow", range(OTHERS + 1))
+def test_reads_that_are_longer_on_their_way_than_later_ones_are_within_the_limit_where_they_arrive(slow: int) -> None:
+    clock = Clock()
+    limits = Limits(clock.seconds, clock.pause)
+    arrived: list[float] = []
+
+    async def read_on() -> None:
+        for count in range(60):
+            await limits.read(RateClass.OTHER)
+            arrived.append(clock.now + (ON_THE_WAY if count % (OTHERS + 1) == slow else 0.0))
+
+    asyncio.run(read_on())
+    for at in arrived:
+        assert sum(at <= one < at + 1 - 1e-9 for one in arrived) <= OTHERS
 
 
 def test_no_second_and_no_minute_has_more_orders_than_allowed() -> None:

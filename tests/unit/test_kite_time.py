@@ -77,6 +77,26 @@ def test_time_at_a_simulated_exchange_is_its_own_at_its_speed() -> None:
     assert times.clock.ahead_ns() == 0
 
 
+def test_a_process_held_up_between_two_looks_at_the_clocks_finds_no_difference() -> None:
+    mono, held_up_ns = [0], 0
+
+    def looked_at() -> int:
+        mono[0] += held_up_ns
+        return mono[0]
+
+    def wall_ns() -> TsNs:
+        return TsNs(AT_S * SECOND_NS + (looked_at() + away_ns) * 360)
+
+    away_ns = 0
+    clock = SteadyClock(wall_ns, looked_at, 360_000)
+    held_up_ns = 10_000_000
+    assert clock.ahead_ns() == 0
+    away_ns = SECOND_NS
+    assert clock.ahead_ns() > 350 * SECOND_NS
+    away_ns = -SECOND_NS
+    assert clock.ahead_ns() < -350 * SECOND_NS
+
+
 def test_time_that_stands_is_refused_and_silence_is_an_error() -> None:
     with on_a_socket(an_exchange()) as root, pytest.raises(UsageError, match="stands"):
         asyncio.run(times_at(root, time.monotonic_ns))

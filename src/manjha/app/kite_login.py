@@ -181,9 +181,9 @@ class LoginNow:
         """Say why nothing can be asked of Kite; empty where a login holds as far as is known here."""
         login = self.login()
         if login is None:
-            return "nobody is logged in at Kite: run `manjha login`"
+            return "nobody is logged in at Kite"
         if login.is_over(self._now_ns()):
-            return f"the login at Kite ended at {format_ts(login.expires_ns)[:16]}: run `manjha login`"
+            return f"the login at Kite ended at {format_ts(login.expires_ns)[:16].replace('T', ' ')}"
         return ""
 
     def credentials(self) -> tuple[str, str]:

@@ -43,5 +43,9 @@ class SteadyClock:
         return max(ts_ns - self.now_ns(), 0) * REAL / self._thousandths / SECOND_NS
 
     def ahead_ns(self) -> int:
-        """Return by how much the machine's clock is ahead of this one; negative where it was set back."""
-        return self._wall_ns() - self.now_ns()
+        """Return by how much the machine's clock is ahead of this one; negative where it was set back.
+
+        What a process that was held up between two looks explains is no difference.
+        """
+        before, wall, after = self.now_ns(), self._wall_ns(), self.now_ns()
+        return wall - min(max(wall, before), after)

@@ -9,6 +9,8 @@ QUOTES, CANDLES, OTHERS, ORDERS = 1, 3, 10, 10
 """Requests in any second."""
 ORDERS_A_MINUTE = 400
 _SECOND, _MINUTE = 1.0, 60.0
+ON_THE_WAY = 0.25
+"""By how much a request may be longer on its way than a later one, in seconds: the broker counts when they arrive."""
 
 
 class RateClass(StrEnum):
@@ -46,9 +48,9 @@ class Limits:
         self._seconds = seconds
         self._pause = pause
         self._reads = {
-            RateClass.QUOTE: Window(QUOTES, _SECOND),
-            RateClass.HISTORICAL: Window(CANDLES, _SECOND),
-            RateClass.OTHER: Window(OTHERS, _SECOND),
+            RateClass.QUOTE: Window(QUOTES, _SECOND + ON_THE_WAY),
+            RateClass.HISTORICAL: Window(CANDLES, _SECOND + ON_THE_WAY),
+            RateClass.OTHER: Window(OTHERS, _SECOND + ON_THE_WAY),
         }
         self._orders = (Window(ORDERS, _SECOND), Window(ORDERS_A_MINUTE, _MINUTE))
 

@@ -31,7 +31,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     `silence` is without any frame: Kite sends a heartbeat about every second, so the link is dead. `stall` is at least
     how long without market data while heartbeats come and the market is open; where data come rarely it is `rarely`
     times their usual distance. `ping` and `pong`: how often a sign of life is asked for, and how long it may take.
-    A link is made anew after `first` to `longest`, doubled each time; after a refusal always after `longest`.
+    A link is made anew after `first` to `longest`, doubled each time; after a refusal always after `longest`, or when a
+    new login is there: that is looked for every `look`.
     """
 
     silence: float = 7.0
@@ -42,6 +43,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     open: float = 10.0
     first: float = 1.0
     longest: float = 30.0
+    look: float = 1.0
 
 
 class Listener(Protocol):
@@ -106,6 +108,7 @@ class Link:
         self._around = around
         self._pace = pace
         self._failures = 0
+        self._asked = ""
 
     async def run(self) -> None:
         """Keep the connection up."""
@@ -114,10 +117,27 @@ class Link:
                 await self._connection()
             except (_Refused, SourceError) as refused:
                 self._listener.lost(self.number, str(refused))
-                await self._around.pause(self._pace.longest)
+                await self._wait_for_login()
             except (_Dead, OSError, WebSocketException, TimeoutError) as error:
                 self._listener.lost(self.number, _words(error))
                 await self._around.pause(self._delay())
+
+    async def _wait_for_login(self) -> None:
+        """Wait as long as after a refusal, but no longer than until the address has another login in it."""
+        left = self._pace.longest
+        while left > 0:
+            step = min(self._pace.look, left)
+            await self._around.pause(step)
+            left -= step
+            if left > 0 and self._address() != self._asked:
+                return
+
+    def _address(self) -> str:
+        """Return the address as it is now; empty where nobody is logged in."""
+        try:
+            return self._around.address()
+        except SourceError:
+            return ""
 
     def _delay(self) -> float:
         """Return how long to wait: doubled each time, half of it by chance, so that links do not come all at once."""
@@ -126,7 +146,8 @@ class Link:
         return longest * (0.5 + self._around.chance.random() / 2)
 
     async def _connection(self) -> None:
-        pace, address = self._pace, self._around.address()
+        pace, self._asked = self._pace, ""
+        self._asked = address = self._around.address()
         try:
             socket = await _Connect(
                 address,
