@@ -236,8 +236,10 @@ def test_a_new_login_is_taken_up_without_waiting_to_the_end(first: str) -> None:
         pace = Pace(silence=20, stall=20, longest=3_600, look=0.001)
         async with fed(server, pace, credentials=lambda: (login[0], login[1])) as feed:
             feed.start()
-            while feed.health().note == "not connected yet":
-                await asyncio.sleep(0)
+            for _ in range(2_000):
+                if feed.health().note != "not connected yet":
+                    break
+                await asyncio.sleep(0.005)
             login[1] = "new"
             await take(feed, 1)
             assert "access_token=new" in server.paths[-1]

@@ -31,6 +31,8 @@ SKIPPED = "broker:skipped:"
 BACKOFF = tuple(seconds * SECOND_NS for seconds in (1, 2, 4, 8, 15, 30))
 """Waits between reads while something is in doubt (RELIABILITY F01); the last one repeats."""
 CHECK_NS = MINUTE_NS
+REMIND_NS = 15 * MINUTE_NS
+"""From one call of a person to the next, while the books do not agree."""
 AFTER_CLOSE_NS = 15 * MINUTE_NS
 """How long after the last close of a day the broker is still asked by itself."""
 QUARANTINE_NS = 180 * SECOND_NS
@@ -82,7 +84,8 @@ class Desk(msgspec.Struct, kw_only=True):
     in_flight
         Orders of which a command has left and has no outcome yet; the next one waits for it.
     is_compared
-        Whether the books agree as far as is known. `was_compared`: whether they ever did in this account.
+        Whether the books agree as far as is known. `was_compared`: whether they ever did in this account. `remind_due`:
+        when a person is called again because they do not.
     closed_ns
         When the last session ended. `opened_ns`: when the broker's day began.
     gone
@@ -118,6 +121,7 @@ class Desk(msgspec.Struct, kw_only=True):
     in_flight: set[OrderId] = set()
     is_compared: bool = False
     was_compared: bool = False
+    remind_due: int = 0
     polls: int = 0
     poll_due: int = 0
     check_due: int = 0
@@ -173,7 +177,8 @@ def ask_again(desk: Desk, now_ns: int, out: list[Output]) -> None:
     if desk.is_in_doubt and desk.poll_due <= now_ns:
         out.append(ReadBroker("something is in doubt"))
         plan_poll(desk, now_ns, out)
-        if desk.polls == len(BACKOFF) and not desk.is_compared:
+        if desk.polls == len(BACKOFF) and not desk.is_compared and desk.remind_due <= now_ns:
+            desk.remind_due = now_ns + REMIND_NS
             missing = f"; trades are missing of {', '.join(desk.short)}" if desk.short else ""
             what = f"{desk.polls} reads have not made our books agree with the broker's, so nothing is opened{missing}"
             call("the account", what, now_ns, out)

@@ -98,7 +98,7 @@ def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output])
         return
     if (instrument, product) in desk.unchecked or (others and now_ns < wish.since_ns + PATIENCE_NS):
         return
-    change = -held - sum(record.left * int(record.order.side) for record in exits)
+    change = _still_needed(state, exits, held, out)
     if not change:
         return
     before = len(out)
@@ -109,6 +109,25 @@ def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output])
             desk.closers.add(output.command.order.id)
         elif isinstance(output, Refused):
             call(instrument, f"{held} held as {product} cannot be closed: {output.reason}", now_ns, out)
+
+
+def _still_needed(state: EngineState, exits: list[OrderRecord], held: int, out: list[Output]) -> int:
+    """Return what is to be ordered beside the exits that are there, signed; those that are too much are cancelled.
+
+    Somebody else may have closed a part meanwhile. No order is placed against an exit that is on its way, as the exit
+    may be refused, and nothing beside one that would close more than is held: what it opens is closed when it has
+    (`fit_fill`).
+    """
+    change, waits = -held, False
+    for record in exits:
+        change_of = record.left * int(record.order.side)
+        if change * change_of > 0 and abs(change_of) <= abs(change):
+            change -= change_of
+            continue
+        waits = waits or change * change_of > 0
+        if not _is_leaving(record):
+            out.append(state.gate.cancel(record))
+    return 0 if waits else change
 
 
 def _is_ours(record: OrderRecord, desk: Desk) -> bool:

@@ -203,6 +203,7 @@ def _whole(state: EngineState, event: BrokerRead, out: list[Output]) -> None:
         _look_for(state, state.book.records[order_id], now_ns, out)
     if event.positions is not None and compare(state, event.positions, now_ns, out):
         desk.is_compared = desk.was_compared = True
+        desk.remind_due = 0
         state.gate.reopen("")
 
 
