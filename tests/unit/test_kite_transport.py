@@ -87,6 +87,25 @@ def test_a_connection_that_the_other_side_closed_is_not_used_again() -> None:
     assert (found.status, server.connections) == (200, 2)
 
 
+@pytest.mark.parametrize("request_", [READ, PLACE], ids=["read", "order"])
+def test_only_a_read_is_sent_again_where_an_idle_connection_was_closed_under_it(request_: Request) -> None:
+    async def later(transport: Transport) -> Told:
+        await transport.ask(READ, HEADERS)
+        return await transport.ask(request_, HEADERS)
+
+    found, server = served(later, writes(answer()), writes(closes=True), writes(answer()))
+    if request_ is READ:
+        assert (found.status, len(server.sent), server.connections) == (200, 3, 2)
+    else:
+        assert (found.status, len(server.sent)) == (0, 2)
+        assert found.written > 0
+
+
+def test_a_read_is_sent_once_on_a_connection_of_its_own() -> None:
+    found, server = told(writes(closes=True))
+    assert (found.status, len(server.sent)) == (0, 1)
+
+
 def test_requests_beside_each_other_have_a_connection_each_and_no_more_than_allowed() -> None:
     async def many(transport: Transport) -> Told:
         found = await asyncio.gather(*(transport.ask(READ, HEADERS) for _ in range(20)))

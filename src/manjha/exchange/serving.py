@@ -15,6 +15,8 @@ from manjha.domain.errors import UsageError
 from manjha.exchange.striking import TRANSPORT
 
 STARTS_WITHIN_S = 10
+IDLE_S = 75
+"""How long a connection may be idle, as web servers usually let it."""
 ENDS_WITHIN_S = 3
 """How long requests may take that are under way when the server ends; some never get their answer."""
 
@@ -61,6 +63,7 @@ def server_of(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app, http=_Http, log_level="warning", access_log=False, lifespan="on",
+            timeout_keep_alive=IDLE_S,
             # As with the broker: no compression, and no sign of life but the heartbeat.
             ws=_WebSocket, timeout_graceful_shutdown=ENDS_WITHIN_S, ws_per_message_deflate=False, ws_ping_interval=None,
         )

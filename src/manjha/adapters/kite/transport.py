@@ -99,6 +99,10 @@ class _Answer:
         self.status = self.parser.get_status_code()
 
 
+class _ClosedBefore(EOFError):  # noqa: N818
+    """The connection was closed before a byte of the answer came."""
+
+
 class _BadAnswer(Exception):  # noqa: N818 - it says what the answer is
     """An answer that is none."""
 
@@ -159,8 +163,9 @@ class Transport:
         wait: float = 0.0,
         last_look: LastLook = no_objection,
     ) -> Told:
-        """Send a request and return what came of it; it is never sent twice.
+        """Send a request and return what came of it; what may change anything is never sent twice.
 
+        A GET is sent again where the other side had closed an idle connection before it could see the request.
         `wait` bounds the whole where not 0. `last_look` is asked when there is a connection, before the first byte.
         """
         try:
@@ -189,7 +194,8 @@ class Transport:
         data = self._bytes_of(request, headers)
         try:
             async with asyncio.timeout(self._patience.connect):
-                connection = self._usable() or await self._opened()
+                idle = self._usable()
+                connection = idle or await self._opened()
         except TimeoutError:
             return Told(0, words=f"no connection within {self._patience.connect:g} seconds")
         except OSError as error:
@@ -203,6 +209,10 @@ class Transport:
             async with asyncio.timeout(self._patience.answer):
                 connection.writer.write(data)
                 told, is_kept = await _received(connection.reader, len(data))
+        except _ClosedBefore as error:
+            if idle is not None and request.method == "GET":
+                return await self._asked(request, headers, last_look)
+            told = Told(len(data), words=f"the connection broke: {_words(error)}")
         except TimeoutError:
             told = Told(len(data), words=f"no answer within {self._patience.answer:g} seconds")
         except (OSError, EOFError, httptools.HttpParserError, _BadAnswer, zlib.error) as error:
@@ -245,11 +255,12 @@ class Transport:
 
 async def _received(reader: asyncio.StreamReader, written: int) -> tuple[Told, bool]:
     """Read a whole answer; tell also whether the connection can be used again."""
-    answer = _Answer()
+    answer, is_begun = _Answer(), False
     while not answer.is_whole:
         part = await reader.read(_CHUNK)
         if not part:
-            raise EOFError
+            raise EOFError if is_begun else _ClosedBefore
+        is_begun = True
         answer.parser.feed_data(part)
     body = b"".join(answer.parts)
     if answer.headers.get("content-encoding", "").lower() == "gzip":
