@@ -71,7 +71,7 @@ def test_an_official_ticker_hears_of_orders(client: str) -> None:
     assert order["user_id"] == "AB1234"
 
 
-def test_a_wrong_login_is_refused_at_the_handshake() -> None:
+def test_a_wrong_login_is_refused_at_the_handshake(capfd: pytest.CaptureFixture[str]) -> None:
     exchange = an_exchange()
     with on_a_socket(exchange) as root:
         wanted = given(exchange, root, modes={}) | {"access_token": "wrong"}
@@ -86,6 +86,7 @@ def test_a_wrong_login_is_refused_at_the_handshake() -> None:
     assert heard["ticks"] == []
     assert "403" in heard["closed"][0][1]
     assert (reply.status_code, reply.json()) == (403, {"status": "error", "message": "Authentication failed."})
+    assert "handshake" not in capfd.readouterr().err
 
 
 def test_our_own_feed_takes_ticks_and_hints_from_the_exchange() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -13,6 +14,9 @@ from websockets.http11 import Request
 
 from manjha.domain.errors import UsageError
 from manjha.exchange.striking import TRANSPORT
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 STARTS_WITHIN_S = 10
 IDLE_S = 75
@@ -39,6 +43,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
                 **(self.scope.get("extensions") or {}),
                 TRANSPORT: {"transport": self.transport},
             }
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # A refusal completes the handshake too; the server would log each as a mistake of the application.
+            self.handshake_complete = True
 
 
 def listening(host: str, port: int) -> socket.socket:
