@@ -1,16 +1,21 @@
-"""The broker squares a position off while our own order to close it is on its way: nothing is sent against that."""
+"""The broker squares a position off: nothing is sent against an exit on its way, and its order is billed once."""
 
 import msgspec
 import pytest
 
 from manjha.domain.broker import BrokerStatus, Turned
 from manjha.domain.commands import SubmitOrder
-from manjha.domain.events import KillSwitched
+from manjha.domain.events import DayChargesSettled, KillSwitched
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Qty
+from manjha.domain.money import RUPEE, Qty
 from manjha.domain.orders import Phase, Side
+from manjha.simulator.tick_market import Clearing
 from tests.fakes.account import Account, buy
+from tests.fakes.hand_made import FIRST_DAY
+
+BROKERAGE = 20 * RUPEE
+"""Of an intraday order of this size, whatever it trades in."""
 
 
 def closing() -> tuple[Account, SubmitOrder]:
@@ -72,3 +77,20 @@ def test_what_an_exit_opens_that_trades_after_all_is_closed() -> None:
     account.wait(4)
     last = account.sent()[-1].order
     assert (account.position, last.side, last.qty) == (-10, Side.BUY, 10)
+
+
+@pytest.mark.failure("F74")
+def test_the_note_bills_the_brokers_order_once_however_many_trades_it_had() -> None:
+    account = Account()
+    account.bar(buy(1_000))
+    account.accept(account.sent()[0]).trade(1_000)
+    account.read()
+    order = msgspec.structs.replace(account.sent()[0].order, side=Side.SELL)
+    account.put("R1", order, BrokerStatus.OPEN, by_broker=True).trade(600).trade(400)
+    account.read()
+    ledger = account.state.portfolio.ledger
+    assert ledger.charges().brokerage == 3 * BROKERAGE
+    for event in Clearing(account.state).close_day(FIRST_DAY, TsNs(account.now_ns)):
+        if isinstance(event, DayChargesSettled):
+            account.take(event)
+    assert ledger.charges().brokerage == 2 * BROKERAGE

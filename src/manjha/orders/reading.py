@@ -5,6 +5,8 @@ Plain functions of what is known of an order and what is shown of it; whoever ca
 
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from manjha.domain.broker import BrokerStatus, Sight, TradeSeen
 from manjha.domain.moments import day_of, format_day
 from manjha.domain.money import Px, Qty
@@ -20,6 +22,7 @@ _WORKING = Phase.WORKING
 _COMPLETE, _CANCELLED, _REJECTED = BrokerStatus.COMPLETE, BrokerStatus.CANCELLED, BrokerStatus.REJECTED
 _ON_ITS_WAY = frozenset({BrokerStatus.PENDING, BrokerStatus.MODIFY_PENDING})
 _ID_MAX = 64
+_EXTERNAL = "external-"
 """Characters of an order's id that every store has room for."""
 
 
@@ -122,10 +125,13 @@ def closed_parts(signed: int, held: list[int]) -> list[int]:
 
 
 def closer(kind: OrderType, trade: TradeSeen, origin: Origin, part: int) -> tuple[Order, Fill]:
-    """Return the part of the broker's own trade that closes a strategy's position, as an order and its fill."""
+    """Return the part of the broker's own trade that closes a strategy's position, as an order and its fill.
+
+    The order's `tag` is the number of the broker's order.
+    """
     order = Order(
         closer_id(trade, origin.strategy), origin, trade.instrument, trade.side, Qty(part), kind, trade.product,
-        trade.ts_ns, purpose=Purpose.SQUARE_OFF,
+        trade.ts_ns, purpose=Purpose.SQUARE_OFF, tag=trade.broker_id,
     )  # fmt: skip
     fill = Fill(
         trade.id, order.id, origin, trade.instrument, trade.side, Qty(part), trade.px, trade.px, trade.product,
@@ -140,7 +146,12 @@ def closer_id(trade: TradeSeen, strategy: StrategyId) -> OrderId:
     The day of the trade is in it, as exchanges count their trades anew each day.
     """
     day = format_day(day_of(trade.ts_ns)).replace("-", "")
-    return OrderId(f"external-{day}-{trade.id}-{strategy}"[:_ID_MAX])
+    return OrderId(f"{_EXTERNAL}{day}-{trade.id}-{strategy}"[:_ID_MAX])
+
+
+def as_billed(order: Order, fill: Fill) -> Fill:
+    """Return a fill with the order by which brokerage is billed: for trades of the broker itself, its own."""
+    return msgspec.structs.replace(fill, order_id=OrderId(order.tag)) if order.id.startswith(_EXTERNAL) else fill
 
 
 def _terms(order: Placed, sight: Sight) -> Terms | None:

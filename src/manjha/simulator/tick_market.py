@@ -10,6 +10,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.ticks import Tick
 from manjha.engine.state import EngineState
+from manjha.orders.reading import as_billed
 from manjha.ports.venue import Venue
 from manjha.risk.gate import DayRules
 from manjha.simulator.clearing import actions_of, contract_notes, expiries
@@ -52,7 +53,8 @@ class Clearing:
         booked = {strategy: ledger.charged_today(strategy) for strategy in ledger.day_lines} if notes else {}
         yield from expiries(tuple(state.instruments.values()), day, state.marks, ts_ns)
         if notes:
-            fills = state.record_fills[state.today_fills :]
+            records = state.book.records
+            fills = [as_billed(records[one.order_id].order, one) for one in state.record_fills[state.today_fills :]]
             yield from contract_notes(state.rules, day, fills, state.instruments, booked, ts_ns)
         yield SessionClosed(day, ts_ns)
 
