@@ -205,9 +205,15 @@ def _is_token(text: str) -> bool:
     return 0 < len(text) <= _TOKEN_MAX and text.isascii() and text.isalnum()
 
 
+_HEAD = (
+    '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark"><title>Manjha</title>'
+)
+
+
 def _page(status: int, words: str) -> bytes:
     """Return an answer that no script, frame or cache can do anything with."""
-    body = f"<!doctype html><title>Manjha</title><p>{html.escape(words)}</p>".encode()
+    body = f"{_HEAD}<p>{html.escape(words)}</p>".encode()
     lines = (
         f"HTTP/1.1 {status} Answer", "Content-Type: text/html; charset=utf-8", f"Content-Length: {len(body)}",
         "Cache-Control: no-store", "Referrer-Policy: no-referrer", "Content-Security-Policy: default-src 'none'",

@@ -12,17 +12,17 @@ from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.limits import RateClass
+from manjha.exchange.pages import HTML, page
 from manjha.exchange.positions import Key
 from manjha.exchange.wire import text_of, whole_of
 from manjha.market.charges import charge_segment
 
 _PAGE = "/connect/portfolio/authorise/holdings/{api_key}/{request_id}"
-_HTML = "text/html; charset=utf-8"
-_FORM = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Simulated authorisation</title></head>
-<body><p><strong>This is a simulation.</strong> No shares are anywhere. Never type a real PIN into it.</p>
-{content}</body></html>
-"""
+_NOTE = "No shares are anywhere. Never type a real PIN into it."
+
+
+def _page(content: str) -> Answer:
+    return page("Simulated authorisation", _NOTE, content)
 
 
 def show_positions(exchange: Exchange, call: Call) -> dict[str, list[dict[str, Any]]]:
@@ -92,24 +92,23 @@ def authorisation_page(exchange: Exchange, call: Call) -> Answer:
     """Show what is to be confirmed."""
     exchange.sessions.app(call.path["api_key"])
     request_id = escape(call.path["request_id"])
-    content = (
-        f'<form method="post"><h1>Authorise {request_id}</h1>'
-        "<p>The sale of shares that are held is allowed for today.</p><button>Authorise</button></form>"
+    return _page(
+        f'<form method="post"><h1>Authorise <code>{request_id}</code></h1>'
+        "<p>The sale of shares that are held is allowed for today.</p><p><button>Authorise</button></p></form>"
     )
-    return Answer(_FORM.format(content=content).encode(), _HTML)
 
 
 def authorise(exchange: Exchange, call: Call) -> Answer:
     """Take what was confirmed, and lead to where the authorisation ends."""
     exchange.broker.authorise(call.path["request_id"])
     place = _PAGE.format(**{name: escape(value) for name, value in call.path.items()})
-    return Answer(b"", _HTML, 303, {"location": f"{place}/finish?status=success"})
+    return Answer(b"", HTML, 303, {"location": f"{place}/finish?status=success"})
 
 
 def authorised(exchange: Exchange, call: Call) -> Answer:
     """Show that it is done."""
     del exchange
-    return Answer(_FORM.format(content=f"<h1>{escape(call.asked('status'))}</h1>").encode(), _HTML)
+    return _page(f"<h1>{escape(call.asked('status'))}</h1>")
 
 
 def margins(exchange: Exchange, call: Call) -> dict[str, Any]:

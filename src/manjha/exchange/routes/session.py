@@ -8,17 +8,11 @@ from manjha.exchange.accounts import App, full_profile, profile
 from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.limits import RateClass
+from manjha.exchange.pages import HTML, page
 
-HTML = "text/html; charset=utf-8"
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Simulated login</title>
-<style>body {{ font: 16px/1.5 sans-serif; margin: 4em auto; max-width: 34em; }}
-p.note {{ background: #fff3c4; padding: 1em; }}
-button, select {{ font: inherit; padding: .3em 1em; }}</style></head>
-<body><p class="note"><strong>This is a simulation.</strong> It is not Kite, and nothing here is real: no account, no
-money, no order. Never type a real password into it.</p>
-{content}</body></html>
-"""
+_NOTE = (
+    "It is not Kite, and nothing here is real: no account, no money, no order. Never type a real password into it."
+)
 
 
 def login_page(exchange: Exchange, call: Call) -> Answer:
@@ -31,11 +25,11 @@ def login_page(exchange: Exchange, call: Call) -> Answer:
     users = app.users or tuple(exchange.users)
     options = "".join(f'<option value="{escape(user)}">{escape(user)}</option>' for user in users)
     content = (
-        f"<h1>Log in to the app {escape(app.api_key)}</h1>"
+        f"<h1>Log in to the app <code>{escape(app.api_key)}</code></h1>"
         '<form method="post" action="/connect/login">'
         f'<input type="hidden" name="api_key" value="{escape(app.api_key)}">'
         f'<input type="hidden" name="redirect_params" value="{escape(call.asked("redirect_params"))}">'
-        f'<label>User <select name="user_id">{options}</select></label> <button>Log in</button></form>'
+        f'<p><label>User <select name="user_id" autofocus>{options}</select></label> <button>Log in</button></p></form>'
     )
     return _page(content)
 
@@ -92,7 +86,7 @@ def _redirect(exchange: Exchange, app: App, user_id: str, further: str) -> Answe
 
 
 def _page(content: str) -> Answer:
-    return Answer(_PAGE.format(content=content).encode(), HTML)
+    return page("Simulated login", _NOTE, content)
 
 
 ROUTES = (
