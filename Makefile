@@ -32,7 +32,7 @@ BUILT := hatch_build.py src/manjha/strategy/_reader.c
 # Only what exists: packages appear one by one.
 CODE := $(wildcard src tests benchmarks)
 
-.PHONY: help run setup test quick check simulate crash powercut lint types imports tidy audit cov fmt lock bench clean distclean
+.PHONY: help run setup test quick check simulate crash day powercut lint types imports tidy audit cov fmt lock bench clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ simulate: .venv/.dev ## Live SEEDS days by chance (2,000 unless given): make sim
 
 crash: .venv/.dev ## Kill a trader KILLS times (100 unless given) while its broker lives on: make crash KILLS=5000
 	KILLS=$(or $(KILLS),100) $(BIN)/python -m pytest -n 0 tests/crash/test_broker_crash.py tests/crash/test_paper_crash.py $(PYTEST_ARGS)
+
+day: .venv/.dev ## Live DAYS trading days (1 unless given) of SEED (7) at SPEED times real time (360): make day SEED=11
+	SEED=$(or $(SEED),7) DAYS=$(or $(DAYS),1) SPEED=$(or $(SPEED),360) $(BIN)/python -m pytest -n 0 tests/e2e/test_whole_day.py $(PYTEST_ARGS)
 
 powercut: .venv/.dev ## Cut the power CUTS times (2,000 unless given) while a journal is written: make powercut CUTS=20000
 	CUTS=$(or $(CUTS),2000) $(BIN)/python -m pytest -n 0 tests/crash/test_power_cuts.py $(PYTEST_ARGS)
