@@ -1,5 +1,7 @@
 """The broker squares a position off: nothing is sent against an exit on its way, and its order is billed once."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 
@@ -7,7 +9,7 @@ from manjha.domain.broker import BrokerStatus, Turned
 from manjha.domain.commands import SubmitOrder
 from manjha.domain.events import DayChargesSettled, KillSwitched
 from manjha.domain.kill import EVERYTHING, KillLevel
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import RUPEE, Qty
 from manjha.domain.orders import Phase, Side
 from manjha.simulator.tick_market import Clearing
@@ -94,3 +96,17 @@ def test_the_note_bills_the_brokers_order_once_however_many_trades_it_had() -> N
         if isinstance(event, DayChargesSettled):
             account.take(event)
     assert ledger.charges().brokerage == 2 * BROKERAGE
+
+
+@pytest.mark.failure("F74")
+def test_who_may_not_close_any_more_asks_less_and_less_often() -> None:
+    account, _ = closing()
+    count = len(account.sent())
+    for _ in range(300):
+        for one in account.sent()[count - 1 :]:
+            if account.phase(one) not in (Phase.REJECTED, Phase.CANCELLED):
+                account.answer(one.order.id, Turned("intraday orders are over"))
+        account.wait(2)
+    assert 10 <= len(account.sent()) - count <= 16
+    decided = [one.order.decided_ns for one in account.sent()[count:]]
+    assert max(later - one for one, later in pairwise(decided)) <= 62 * SECOND_NS

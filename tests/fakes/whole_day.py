@@ -41,7 +41,7 @@ from tests.fakes.market_rules import shipped_rules
 CALL = "from manjha.app.cli import main; main()"
 CAPITAL = 10_00_000
 BEGINS = "08:20"
-WAIT_S = 60
+WAIT_S = 240
 
 
 class Member(NamedTuple):

@@ -20,6 +20,8 @@ from manjha.portfolio.positions import PositionKey
 FLATTEN = "broker:flatten"
 """Timer at which positions that are being closed are looked at again."""
 LOOK_NS = 2 * SECOND_NS
+REFUSED_MAX_NS = 60 * SECOND_NS
+"""How long is waited at most after the broker has refused to close: twice as long each time, from a look on."""
 PATIENCE_NS = 10 * SECOND_NS
 """How long a cancel may take before the position is closed beside it."""
 
@@ -99,7 +101,7 @@ def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output])
     if (instrument, product) in desk.unchecked or (others and now_ns < wish.since_ns + PATIENCE_NS):
         return
     change = _still_needed(state, exits, held, out)
-    if not change:
+    if not change or now_ns < _refused_until(state, wish):
         return
     before = len(out)
     closing = MarketWish(Qty(change), product, wish.purpose, strategy=strategy)
@@ -109,6 +111,19 @@ def _look(state: EngineState, key: PositionKey, now_ns: TsNs, out: list[Output])
             desk.closers.add(output.command.order.id)
         elif isinstance(output, Refused):
             call(instrument, f"{held} held as {product} cannot be closed: {output.reason}", now_ns, out)
+
+
+def _refused_until(state: EngineState, wish: Closing) -> int:
+    """Return until when nothing is sent, as the broker refuses: it says the same again, and counts what it is sent."""
+    refused = [
+        record.order.decided_ns
+        for record in state.book.records.values()
+        if record.phase is Phase.REJECTED
+        and record.order.purpose is wish.purpose
+        and record.order.decided_ns >= wish.since_ns
+        and key_of(record.order) == wish.key
+    ]
+    return refused[-1] + min(LOOK_NS << len(refused) - 1, REFUSED_MAX_NS) if refused else 0
 
 
 def _still_needed(state: EngineState, exits: list[OrderRecord], held: int, out: list[Output]) -> int:

@@ -10,9 +10,7 @@ from manjha.exchange.exchange import Exchange
 from manjha.exchange.limits import RateClass
 from manjha.exchange.pages import HTML, page
 
-_NOTE = (
-    "It is not Kite, and nothing here is real: no account, no money, no order. Never type a real password into it."
-)
+_NOTE = "It is not Kite, and nothing here is real: no account, no money, no order. Never type a real password into it."
 
 
 def login_page(exchange: Exchange, call: Call) -> Answer:
