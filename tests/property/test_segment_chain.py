@@ -1,5 +1,6 @@
 """Whatever is done to segments of market data, the walk over what the journal states of them says so, and where."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +10,11 @@ from manjha.domain.bars import MINUTE, BarColumns, Interval
 from manjha.domain.errors import JournalHalted
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import Fault
+from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId
 from manjha.domain.segments import Frame, MarketWritten, frames_of, segment_faults
-from manjha.domain.ticks import TickColumns
+from manjha.domain.ticks import Tick
 from manjha.engine.market_frames import ROWS_MAX, MarketFrames, seen_in
 from tests.fakes.segments import MemorySegments
 
@@ -152,14 +155,35 @@ bars = st.builds(
 )
 
 
-@given(st.lists(bars, max_size=5, unique_by=lambda one: (one.instrument, one.interval)), st.lists(INT64, max_size=6))
-def test_bars_and_ticks_come_back_as_they_were(given_bars: list[BarColumns], numbers: list[int]) -> None:
-    column = np.array(numbers, np.int64)
-    ticks = TickColumns(InstrumentId("NSE:A"), column.data, column[::-1].copy().data, column.data)
+ticks = st.builds(Tick, st.sampled_from([InstrumentId(f"NSE:{name}") for name in "ABÅ"]), INT64, INT64, INT64)
+
+
+@given(st.lists(bars, max_size=5, unique_by=lambda one: (one.instrument, one.interval)), st.lists(ticks, max_size=9))
+def test_bars_and_ticks_come_back_as_they_were(given_bars: list[BarColumns], given_ticks: list[Tick]) -> None:
     made = MarketFrames()
-    seen = seen_in([*made.bars(given_bars), *made.ticks(ticks)])
+    seen = seen_in([*made.bars(given_bars), *made.ticks(given_ticks[:4]), *made.ticks(given_ticks[4:])])
     assert list(seen.bars.values()) == given_bars
-    assert seen.ticks == {ticks.instrument: ticks}
+    assert list(seen.ticks) == list(dict.fromkeys(tick.instrument for tick in given_ticks))
+    for name, found in seen.ticks.items():
+        rows = zip(found.ts_ns, found.px, found.volume, strict=True)
+        assert [Tick(name, *row) for row in rows] == [tick for tick in given_ticks if tick.instrument == name]
+
+
+def test_ticks_that_alternate_share_a_frame() -> None:
+    some = [Tick(InstrumentId(f"NSE:{at % 9}"), TsNs(at), Px(1), Qty(1)) for at in range(ROWS_MAX + 1)]
+    kinds = [frame.kind for frame in MarketFrames().ticks(some)]
+    assert kinds == [1] * 9 + [3, 3]
+
+
+@given(st.lists(bars, max_size=5, unique_by=lambda one: (one.instrument, one.interval)))
+def test_bars_that_close_now_are_written_as_columns_of_them_would_be(given_bars: list[BarColumns]) -> None:
+    now = [msgspec.structs.replace(one.bar(0), ts_close_ns=TsNs(7)) for one in given_bars if len(one)]
+    keys = [(one.instrument, one.interval) for one in given_bars if len(one)]
+    whole = [
+        BarColumns(*key, *(np.array([value], np.int64).data for value in msgspec.structs.astuple(bar)))
+        for key, bar in zip(keys, now, strict=True)
+    ]
+    assert MarketFrames().closed(list(zip(keys, now, strict=True))) == MarketFrames().bars(whole)
 
 
 def test_bars_stand_in_the_order_of_their_closes_and_in_pieces() -> None:

@@ -1,6 +1,7 @@
 """The loop of a trader and its inbox."""
 
 import asyncio
+import random
 
 import msgspec
 import pytest
@@ -75,6 +76,33 @@ def test_no_quantity_is_lost_by_joining(count: int) -> None:
         return sum(taken.volume for _ in range(2) if (taken := inbox.take()) is not None)
 
     assert asyncio.run(run()) == 10 * count
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_an_inbox_joins_is_what_one_finds_by_looking_through_it(seed: int) -> None:
+    chance, names = random.Random(seed), [InstrumentId(f"NSE:{at}") for at in range(6)]
+    inbox, kept, joined = Inbox(5, joins=True), list[Tick](), 0
+
+    async def run() -> None:
+        nonlocal joined
+        for at in range(200):
+            given = tick(chance.choice(names), at, volume=chance.randrange(9))
+            if chance.random() < 0.4:
+                assert inbox.take() == (kept.pop(0) if kept else None)
+            if len(kept) < 5:
+                kept.append(given)
+            elif (last := next((one for one in reversed(kept) if one.instrument == given.instrument), None)) is None:
+                # Nothing of it waits: it would have to wait itself.
+                continue
+            else:
+                kept.remove(last)
+                kept.append(tick(given.instrument, at, volume=last.volume + given.volume))
+                joined += 1
+            await inbox.put(given)
+        assert [inbox.take() for _ in kept] == kept
+
+    asyncio.run(run())
+    assert inbox.joined == joined > 0
 
 
 class Crowd:

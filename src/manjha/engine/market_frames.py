@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from manjha.domain.bars import BarColumns, Interval
+from manjha.domain.bars import Bar, BarColumns, Interval
 from manjha.domain.errors import JournalHalted
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.segments import Frame
-from manjha.domain.ticks import TickColumns
+from manjha.domain.ticks import Tick, TickColumns
 
 SERIES, BARS, TICKS, FETCHED = 1, 2, 3, 4
 """Kinds of frames: a series is named, rows of bars, of ticks, and of bars that have candles of a broker in them."""
@@ -63,15 +63,33 @@ class MarketFrames:
         made, tables = [], []
         for one in columns:
             made += self._named((one.instrument, one.interval))
-            tables.append(_table(self._numbers[one.instrument, one.interval], one, _BAR_FIELDS))
+            tables.append(_table(self._numbers[one.instrument, one.interval], one))
         table = np.concatenate(tables) if tables else np.empty((0, _WIDTHS[BARS]), np.int64)
         closes = 1 + _BAR_FIELDS.index("ts_close_ns")
         return made + _frames(kind, table[np.argsort(table[:, closes], kind="stable")])
 
-    def ticks(self, ticks: TickColumns) -> list[Frame]:
-        """Return the frames of ticks of one instrument."""
-        made = self._named((ticks.instrument, _OF_TICKS))
-        return made + _frames(TICKS, _table(self._numbers[ticks.instrument, _OF_TICKS], ticks, _TICK_FIELDS))
+    def closed(self, closed: Sequence[tuple[tuple[InstrumentId, int], Bar]], kind: int = BARS) -> list[Frame]:
+        """Return the frames of single bars of several series, else as `bars`: without columns of one row each."""
+        made, at = [], {}
+        for (name, interval), _ in closed:
+            key = name, Interval(interval)
+            made += self._named(key)
+            at[key] = self._numbers[key]
+        rows = [
+            (at[name, Interval(interval)], bar.ts_open_ns, bar.ts_close_ns, bar.open, bar.high, bar.low, bar.close,
+             bar.volume, bar.oi)
+            for (name, interval), bar in closed
+        ]  # fmt: skip
+        rows.sort(key=_closes)
+        return made + _rows(kind, rows)
+
+    def ticks(self, ticks: Sequence[Tick]) -> list[Frame]:
+        """Return the frames of ticks of one or more instruments, in the order in which they came."""
+        made, at = [], {}
+        for name in dict.fromkeys([tick.instrument for tick in ticks]):
+            made += self._named((name, _OF_TICKS))
+            at[name] = self._numbers[name, _OF_TICKS]
+        return made + _rows(TICKS, [(at[tick.instrument], tick.ts_ns, tick.px, tick.volume) for tick in ticks])
 
     def _named(self, key: Key) -> list[Frame]:
         if key in self._numbers:
@@ -123,9 +141,17 @@ def _name_of(frame: Frame) -> tuple[int, Key]:
     return named.number, (named.instrument, named.interval)
 
 
-def _table(number: int, columns: BarColumns | TickColumns, fields: Sequence[str]) -> NDArray[np.int64]:
-    held: list[Any] = [np.asarray(getattr(columns, name)) for name in fields]
+def _table(number: int, columns: BarColumns) -> NDArray[np.int64]:
+    held: list[Any] = [np.asarray(getattr(columns, name)) for name in _BAR_FIELDS]
     return np.column_stack([np.full(len(columns), number, np.int64), *held])
+
+
+def _closes(row: tuple[int, ...]) -> int:
+    return row[1 + _BAR_FIELDS.index("ts_close_ns")]
+
+
+def _rows(kind: int, rows: Sequence[tuple[int, ...]]) -> list[Frame]:
+    return _frames(kind, np.array(rows, np.int64).reshape(-1, _WIDTHS[kind]))
 
 
 def _frames(kind: int, table: NDArray[np.int64]) -> list[Frame]:

@@ -66,7 +66,10 @@ def _add_orders(sums: Sums, around: Surroundings, more: Order, replaced: OrderRe
     """Add what is open to the sums; return the value of the entries among it."""
     entries = 0
     for instrument, records in around.book.open_by_instrument.items():
-        mark = around.marks.get(instrument, 0) if records else 0
+        if not records:
+            # Of thousands of instruments few have an open order.
+            continue
+        mark = around.marks.get(instrument, 0)
         for order_id, record in records.items():
             px = max(mark, record.limit, record.trigger, *around.asked.get(order_id, ()))
             if record is replaced:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-import numpy as np
 
-from manjha.domain.bars import Bar, BarColumns, Interval
+from manjha.domain.bars import BarColumns
 from manjha.domain.broker import ENDED, Turned, Unsent
 from manjha.domain.commands import Approved, Output, SetTimer, SubmitOrder
 from manjha.domain.errors import UsageError
@@ -21,8 +20,7 @@ from manjha.domain.events import (
 )
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.orders import OrderId, Origin, RunId
-from manjha.domain.ticks import Tick, TickColumns
-from manjha.engine.bars import column
+from manjha.domain.ticks import Tick
 from manjha.engine.closing import Closed, GrowingBars
 from manjha.engine.journaling import note_of, value_of
 from manjha.engine.market_frames import BARS, FETCHED, MarketFrames
@@ -126,7 +124,7 @@ class LiveTape:
         self._write_ticks()
         for bars, kind in ((closed, BARS), (fetched, FETCHED)):
             if bars:
-                self.recorder.market(self._frames.bars([_row(key, bar) for key, bar in bars], kind), TsNs(ts_ns))
+                self.recorder.market(self._frames.closed(bars, kind), TsNs(ts_ns))
 
     def ticked(self, tick: Tick) -> None:
         """Write down a tick that was let in."""
@@ -160,13 +158,8 @@ class LiveTape:
 
     def _write_ticks(self) -> None:
         ticks, self._ticks = self._ticks, []
-        while ticks:
-            name = ticks[0].instrument
-            count = next((at for at, tick in enumerate(ticks) if tick.instrument != name), len(ticks))
-            rows = np.array([(tick.ts_ns, tick.px, tick.volume) for tick in ticks[:count]], np.int64)
-            columns = TickColumns(name, *(column(rows[:, field]) for field in range(3)))
-            self.recorder.market(self._frames.ticks(columns), ticks[count - 1].ts_ns)
-            ticks = ticks[count:]
+        if ticks:
+            self.recorder.market(self._frames.ticks(ticks), ticks[-1].ts_ns)
 
 
 def open_run(plan: LivePlan, journal: Journal, segments: MarketSegments, now_ns: TsNs) -> LiveRun:
@@ -312,9 +305,3 @@ def _differs(before: RunBegun, now: RunBegun) -> str:
     if [one.id for one in before.instruments] != [one.id for one in now.instruments]:
         names.append("instruments")
     return ", ".join(name.replace("_", " ") for name in names)
-
-
-def _row(key: tuple[str, int], bar: Bar) -> BarColumns:
-    fields = (bar.ts_open_ns, bar.ts_close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.oi)
-    columns = [column(np.array([value], np.int64)) for value in fields]
-    return BarColumns(key[0], Interval(key[1]), *columns)  # type: ignore[arg-type]
