@@ -1,7 +1,10 @@
-"""`python -m benchmarks [quick | peers-setup | all]`: measure, compare, and check the contract. `make bench` runs it.
+"""`python -m benchmarks [quick | peers-setup | all | kite]`: measure, compare, and check the contract.
+
+`make bench` runs it.
 
 `quick` (the default) runs our own side and checks the contract's results; `peers-setup` makes the peers' environments
-under `.bench/`; `all` interleaves us and the peers that are set up, and prints the ratios of processor time.
+under `.bench/`; `all` interleaves us and the peers that are set up, and prints the ratios of processor time; `kite`
+measures the goals of trading on Kite, beside the official client.
 """
 
 import json
@@ -12,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import kite
 from benchmarks.columns import EXPECTED_COLUMNS
 from benchmarks.contract_data import write
 from benchmarks.workloads import EXPECTED
@@ -37,6 +41,8 @@ W3_MINUTES = 100_000
 
 def main(what: str = "quick") -> int:
     """Do what is asked; the exit code is 1 when a result of the contract is not reproduced."""
+    if what == "kite":
+        return kite.main()
     data = HOME / "data"
     if not (data / "port_v.npy").exists():
         write(data)

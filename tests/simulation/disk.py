@@ -61,6 +61,9 @@ class SimTape:
         if self._pending:
             self.commit()
 
+    def idle(self) -> None:
+        self.rest()
+
 
 def values_of(shared: SharedMemory) -> Iterator[Event | Output]:
     """Yield what was ever written down durably."""

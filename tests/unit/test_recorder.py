@@ -11,14 +11,18 @@ from manjha.adapters.files.segments import SegmentFolder
 from manjha.domain.commands import Approved, CancelOrder
 from manjha.domain.errors import JournalHalted, SettingsError, StaleWriter
 from manjha.domain.events import MarketAdvanced, TimerFired
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import Entry, Head, faults
 from manjha.domain.moments import TsNs
+from manjha.domain.money import Px, Qty
 from manjha.domain.orders import OrderId
 from manjha.domain.segments import Frame, MarketWritten, segment_genesis
+from manjha.domain.ticks import Tick
 from manjha.engine.journaling import value_of
 from manjha.engine.terms import MatchingMoved, RunBegun, RunEnded
 from manjha.research.backtest import BACKTEST, prepare
 from manjha.services.journals import verified
+from manjha.services.live_runs import LiveTape
 from manjha.services.recorded_backtests import terms_of
 from manjha.services.recorder import Recorder, open_recorder
 from tests.fakes.journals import MemoryJournal, SharedMemory
@@ -109,6 +113,21 @@ def test_a_commit_of_nothing_writes_nothing() -> None:
     recorder.record(MarketAdvanced(0, 1), AT)
     recorder.commit()
     assert both.calls == ["append 1", "append 1"]
+
+
+def test_ticks_alone_wait_for_the_disk_until_something_was_decided_or_the_tape_rests() -> None:
+    both = Both()
+    tape = LiveTape(both.open())
+    both.calls.clear()
+    tape.ticked(Tick(InstrumentId("NSE:A"), AT, Px(1), Qty(1)))
+    tape.idle()
+    assert both.calls == []
+    tape.record(TimerFired("t", AT), AT)
+    tape.idle()
+    assert both.calls == ["sync", "append 2"]
+    tape.ticked(Tick(InstrumentId("NSE:A"), AT, Px(2), Qty(1)))
+    tape.rest()
+    assert both.calls == ["sync", "append 2", "sync", "append 1"]
 
 
 def test_how_it_ended_is_durable_at_once() -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import Qty
 from manjha.domain.ticks import Tick
+
+if TYPE_CHECKING:
+    from manjha.domain.instrument import InstrumentId
 
 INBOX_MAX = 4_096
 """Ticks that may wait."""

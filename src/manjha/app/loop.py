@@ -186,7 +186,7 @@ class Loop:
             self.session.advance_to(self._now_ns())
         backfill.turn()
         if not self._has_ticks:
-            self.session.trader.rest()
+            self.session.trader.idle()
         self._beat()
         return Ended.FEED if self._fed and not self._has_ticks and not inflow.waits else None
 

@@ -68,6 +68,10 @@ class Tape(Protocol):
         """Make durable what waits, and do what else is due while nothing is urgent. Raises as `commit`."""
         ...
 
+    def idle(self) -> None:
+        """Make events and decisions durable that wait; market data alone may wait for `rest`. Raises as `commit`."""
+        ...
+
 
 class Link(Protocol):
     """Carries what leaves. What it returns has happened; what takes time comes back through `Trader.answered`."""
@@ -173,6 +177,10 @@ class Trader:
     def rest(self) -> None:
         """Make durable what waits, while nothing else is to be done."""
         self._tape.rest()
+
+    def idle(self) -> None:
+        """Make durable what was decided; the disk is not waited for because of ticks that nobody has acted on."""
+        self._tape.idle()
 
     def _ts_of(self, event: Event) -> TsNs:
         """Return when an event was; the time of the run never goes back."""

@@ -156,6 +156,11 @@ class LiveTape:
         elif self.recorder.waiting:
             self.recorder.commit()
 
+    def idle(self) -> None:
+        """Make events and decisions durable; market data on which nothing rests yet wait for `rest`."""
+        if self.recorder.has_more_than_market:
+            self.rest()
+
     def _write_ticks(self) -> None:
         ticks, self._ticks = self._ticks, []
         if ticks:

@@ -70,6 +70,11 @@ class Recorder:
         return len(self._pending)
 
     @property
+    def has_more_than_market(self) -> bool:
+        """Whether rows wait beside the one that states market data."""
+        return len(self._pending) > (self._market_at is not None)
+
+    @property
     def seq(self) -> int:
         """Number of the last row, those that wait included."""
         return self._head.seq + len(self._pending)
