@@ -46,8 +46,8 @@ from manjha.strategy.interface import Strategy
 GOALS = {50: 0.5, 99: 0.7}
 SPEED = 40
 TURN = 20
-REST = 8
-"""Bars of a second from one order to the next at least, so that the reads that it brings are over: theirs has none."""
+REST = 2
+"""Bars from one order to the next at least, so that the reads that it brings are over: the others bring none."""
 """Orders of one client before the other's turn."""
 SECOND = Interval(1)
 THEIRS = """
