@@ -166,7 +166,9 @@ def test_bars_and_ticks_come_back_as_they_were(given_bars: list[BarColumns], giv
     assert list(seen.ticks) == list(dict.fromkeys(tick.instrument for tick in given_ticks))
     for name, found in seen.ticks.items():
         rows = zip(found.ts_ns, found.px, found.volume, strict=True)
-        assert [Tick(name, *row) for row in rows] == [tick for tick in given_ticks if tick.instrument == name]
+        assert [Tick(name, TsNs(at), Px(px), Qty(qty)) for at, px, qty in rows] == [
+            tick for tick in given_ticks if tick.instrument == name
+        ]
 
 
 def test_ticks_that_alternate_share_a_frame() -> None:

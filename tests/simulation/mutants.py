@@ -271,7 +271,7 @@ def _inbox_without_bound() -> AbstractContextManager[Any]:
     """Take in every tick at once, however many wait."""
 
     async def patched(inbox: Inbox, tick: Any) -> None:
-        inbox._ticks.append(tick)
+        inbox._append(tick)
         inbox.stirred.set()
 
     return patch.object(Inbox, "put", patched)
