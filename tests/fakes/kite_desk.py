@@ -17,7 +17,7 @@ from manjha.app.settings import load_settings
 from manjha.domain.moments import TradingDay, parse_day
 from manjha.exchange.exchange import Exchange
 from manjha.services.synthetic_market import seed_store
-from tests.fakes.exchanges import APP, DAY, KEY, SECRET, USERS, an_exchange, on_a_socket, replaced
+from tests.fakes.exchanges import APP, DAY, FREE_APP, KEY, SECRET, USERS, an_exchange, on_a_socket, replaced
 
 ACCOUNT = USERS[0].user_id
 LIMITS = {
@@ -89,7 +89,7 @@ def a_desk(
 ) -> Iterator[Desk]:  # fmt: skip
     """Serve an exchange that lets its first user in without a form, and give a desk beside it."""
     port = free_port()
-    apps = replaced(APP, redirect_url=f"http://127.0.0.1:{port}/")
+    apps = [*replaced(APP, redirect_url=f"http://127.0.0.1:{port}/"), FREE_APP]
     exchange = an_exchange(clock, apps=apps, auto_login=True)
     with on_a_socket(exchange, speed=speed, stands=False) as root:
         variables = environment(folder / "home", root, port)

@@ -64,7 +64,7 @@ def main(account: str, broker: Path) -> None:
     watching.SILENT_NS = 1_500_000_000
     settings = load_settings()
     parts = sentinel_parts(settings, account, Said(), market_rules(settings), [])
-    always = msgspec.structs.replace(parts, gateway=FolderBroker(broker), in_session=lambda _ts: True)
+    always = msgspec.structs.replace(parts, account=FolderBroker(broker), in_session=lambda _ts: True)
     asyncio.run(command._watch(Sentinel(always)))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from manjha.app.account_parts import places, vitals
 from manjha.app.settings import Settings
+from manjha.app.traded_where import KITE, PAPER, claim
 from manjha.domain.moments import TsNs
 from manjha.domain.vitals import Heartbeat
 
@@ -46,3 +47,22 @@ def test_a_trader_that_has_been_there_is_watched_without_a_warning(home: Path) -
     said = said_at_start("AB1234", 1)
     assert said[0].startswith("watching the trader of AB1234 by ")
     assert not [line for line in said if "warning" in line]
+
+
+def test_on_paper_it_says_that_nothing_can_be_compared(home: Path) -> None:
+    folder = places(Settings(home=home), "AB1234").folder
+    folder.mkdir(parents=True)
+    claim(folder, PAPER)
+    said = said_at_start("AB1234", 3)
+    assert (
+        "it is traded on paper, whose exchange lives in the trader: nothing is compared or cancelled from here" in said
+    )
+
+
+def test_without_a_login_it_watches_and_says_that_it_cannot_compare(home: Path) -> None:
+    folder = places(Settings(home=home), "AB1234").folder
+    folder.mkdir(parents=True)
+    claim(folder, KITE)
+    said = said_at_start("AB1234", 4)
+    assert "what the account shows is read at https://api.kite.trade" in said
+    assert "warning: nobody is logged in at Kite: run `manjha login`; until that changes nothing is compared" in said[3]

@@ -38,7 +38,7 @@ class World:
                 clock=self,
                 in_session=lambda _ns: True,
                 mono_ns=lambda: self.now_s * SECOND_NS,
-                gateway=self.broker,
+                account=self.broker,
             )
         )
 

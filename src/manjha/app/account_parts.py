@@ -220,7 +220,7 @@ def _filled(url: str, environment: Mapping[str, str]) -> str:
 def sentinel_parts(
     settings: Settings, account: str, notifier: "Notifier", rules: "MarketRules", exchanges: "Sequence[Exchange]"
 ) -> "SentinelParts":
-    """Return what an account's sentinel works with; no gateway, as no broker is reached from outside a trader yet."""
+    """Return what an account's sentinel works with where no broker is reached from outside: on paper."""
     import time
 
     from manjha.adapters.files.kill_writer import KillWriter

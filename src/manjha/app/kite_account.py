@@ -43,21 +43,13 @@ class Today(NamedTuple):
 
 
 @asynccontextmanager
-async def at_kite(settings: Settings) -> AsyncIterator[AtKite]:
-    """Give the way to the account whose login is kept, until the end of the block.
+async def near_kite(settings: Settings) -> AsyncIterator[AtKite]:
+    """Give the way to Kite until the end of the block, whether anybody is logged in or not.
 
-    Raises
-    ------
-    SourceError
-        Nobody is logged in, or the login is over.
-    UsageError
-        An address that is not https; see also `kite_time.times_at`.
+    Raises `UsageError` for an address that is not https; see also `kite_time.times_at`.
     """
     times = await times_at(settings.kite.url, time.monotonic_ns)
     login = LoginNow(secret_store(settings), times.now_ns, time.monotonic_ns)
-    why = login.why_not()
-    if why:
-        raise SourceError(why, hint="Run `manjha login`, then the same command again.")
     orders, reads, candles = (Transport(settings.kite.url) for _ in range(3))
     limits = Limits(asyncio.get_running_loop().time)
     try:
@@ -67,6 +59,24 @@ async def at_kite(settings: Settings) -> AsyncIterator[AtKite]:
         await orders.close()
         await reads.close()
         await candles.close()
+
+
+@asynccontextmanager
+async def at_kite(settings: Settings) -> AsyncIterator[AtKite]:
+    """Give the way to the account whose login is kept, until the end of the block.
+
+    Raises
+    ------
+    SourceError
+        Nobody is logged in, or the login is over.
+    UsageError
+        As `near_kite`.
+    """
+    async with near_kite(settings) as kite:
+        why = kite.login.why_not()
+        if why:
+            raise SourceError(why, hint="Run `manjha login`, then the same command again.")
+        yield kite
 
 
 async def todays_names(rest: KiteRest, instruments: Sequence[Instrument]) -> Today:
@@ -79,21 +89,29 @@ async def todays_names(rest: KiteRest, instruments: Sequence[Instrument]) -> Tod
     SourceError
         The list cannot be had.
     """
-    listings = {place: Listing(await rest.dump(f"/instruments/{place}")) for place in _places(instruments)}
-    rows = {one.id: listings[one.exchange].row(one) for one in instruments}
-    missing = [one.display for one in instruments if not rows[one.id].token.isdecimal()]
+    today, missing = await found_today(rest, instruments)
     if missing:
         raise UsageError(
-            f"Kite does not list {', '.join(missing)} today",
+            f"Kite does not list {', '.join(one.display for one in missing)} today",
             hint="An expired contract is gone from its list; else bring the exchange's newest list: `manjha data`.",
         )
+    return today
+
+
+async def found_today(rest: KiteRest, instruments: Sequence[Instrument]) -> tuple[Today, list[Instrument]]:
+    """Return what Kite lists of instruments today, and those that it does not. Raises `SourceError`."""
+    listings = {place: Listing(await rest.dump(f"/instruments/{place}")) for place in _places(instruments)}
     names: dict[InstrumentId, Listed] = {}
     watched: dict[int, Watched] = {}
+    missing = []
     for one in instruments:
-        row = rows[one.id]
+        row = listings[one.exchange].row(one)
+        if not row.token.isdecimal():
+            missing.append(one)
+            continue
         names[one.id] = Listed(str(one.exchange), row.symbol)
         watched[int(row.token)] = Watched(one.id, one.multiplier)
-    return Today(Names(names, instruments), watched)
+    return Today(Names(names, instruments), watched), missing
 
 
 def gateway_of(kite: AtKite, today: Today, order_of: OrderOf, feed: KiteFeed) -> KiteGateway:

@@ -10,14 +10,13 @@ from typing import Protocol
 
 import msgspec
 
-from manjha.domain.broker import OrderSeen, Sent
+from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, Sent, TradeSeen
 from manjha.domain.commands import Approved, CancelOrder
 from manjha.domain.errors import SourceError
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.notes import Note, NoteKind, NoteLevel
 from manjha.domain.orders import OrderId
 from manjha.ports.clock import Clock
-from manjha.ports.gateway import Gateway
 from manjha.ports.notifier import Notifier
 from manjha.ports.vitals import Vitals
 from manjha.services.watching import LOOK_NS, Alarm, Difference, Pulse, differences, felt, lasting, own_open
@@ -36,10 +35,27 @@ class KillThrower(Protocol):
         """Throw it for everything. Raises `OSError`."""
 
 
-class SentinelParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sentinel works with. Without a gateway it cancels nothing and compares nothing.
+class Account(Protocol):
+    """What the sentinel needs of an account at a broker: it can place nothing. A failure to read is a `SourceError`."""
 
-    `in_session` tells whether the market is open at a moment of the day; `mono_ns` is a clock that does not jump.
+    async def orders(self) -> tuple[OrderSeen, ...]:
+        """Read all orders of the day, whoever placed them."""
+
+    async def trades(self) -> tuple[TradeSeen, ...]:
+        """Read all trades of the day."""
+
+    async def positions(self) -> tuple[PositionSeen, ...]:
+        """Read what the account holds."""
+
+    async def cancel(self, approved: Approved[CancelOrder], broker_id: str) -> Outcome:
+        """Send a cancel of an order that `orders` has shown."""
+
+
+class SentinelParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sentinel works with. Without an account it cancels nothing and compares nothing.
+
+    `clock` is the machine's: people read its times. `in_session` tells whether the market is open at such a moment;
+    `mono_ns` is a clock that does not jump.
     """
 
     vitals: Vitals
@@ -48,7 +64,7 @@ class SentinelParts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     in_session: Callable[[int], bool]
     mono_ns: Callable[[], int]
-    gateway: Gateway | None = None
+    account: Account | None = None
 
 
 class Sentinel:
@@ -96,7 +112,7 @@ class Sentinel:
         if alarm is Alarm.SILENT:
             self._throw("cancel-all", alarm)
             # The trader may be stopped, not dead: what it sends when it wakes up is cancelled too.
-            self._cancels = self._parts.gateway is not None
+            self._cancels = self._parts.account is not None
         if alarm is Alarm.BACK:
             self._cancels = False
         self._call("sentinel", alarm)
@@ -109,38 +125,39 @@ class Sentinel:
 
     async def _cancel_own(self) -> None:
         """Cancel our open orders, and again until a read shows none; a read that fails says nothing."""
-        gateway = self._parts.gateway
-        if gateway is None:
+        account = self._parts.account
+        if account is None:
             return
         try:
             async with asyncio.timeout(ANSWER_S):
-                left = own_open(await gateway.orders())
+                left = own_open(await account.orders())
         except (SourceError, TimeoutError) as error:
             self._tell_once("orders", f"open orders cannot be read, so none is cancelled yet: {_words(error)}")
             return
-        refused = [why for order in left if (why := await self._cancel(gateway, order))]
+        self._told.pop("orders", None)
+        refused = [why for order in left if (why := await self._cancel(account, order))]
         if left:
             what = f"{len(left)} open orders of ours, asked to cancel: {', '.join(one.broker_id for one in left)}"
             self._tell_once("cancelled", what + (f"; refused {', '.join(refused)}" if refused else ""))
 
-    async def _cancel(self, gateway: Gateway, order: OrderSeen) -> str:
+    async def _cancel(self, account: Account, order: OrderSeen) -> str:
         """Ask for a cancel; return why it was not taken, empty where it was."""
         # The one command that is made outside the gate: it can only take risk away, and the gate may be dead.
         approved = Approved(CancelOrder(OrderId(order.tag)))
         try:
             async with asyncio.timeout(ANSWER_S):
-                outcome = await gateway.cancel(approved, order.broker_id)
+                outcome = await account.cancel(approved, order.broker_id)
         except TimeoutError as error:
             return f"{order.broker_id}: {_words(error)}"
         return "" if isinstance(outcome, Sent) else f"{order.broker_id}: {outcome.reason}"
 
     async def _compare(self) -> None:
-        gateway = self._parts.gateway
-        if gateway is None:
+        account = self._parts.account
+        if account is None:
             return
         try:
             async with asyncio.timeout(ANSWER_S):
-                positions, trades = await gateway.positions(), await gateway.trades()
+                positions, trades = await account.positions(), await account.trades()
         except (SourceError, TimeoutError) as error:
             # Nothing was seen: neither that they agree, nor that they differ.
             self._tell_once("broker", f"the account cannot be compared: {_words(error)}")

@@ -9,6 +9,14 @@ FILE = "traded-at"
 PAPER, KITE, SIMULATED_KITE = "paper", "kite", "a simulated exchange"
 
 
+def traded_at(folder: Path) -> str:
+    """Return where an account is traded, empty where nobody has traded it; see `claim`."""
+    try:
+        return (folder / FILE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return PAPER if (folder / "journal.db").exists() else ""
+
+
 def claim(folder: Path, where: str) -> None:
     """Write down where an account is traded; a folder of before this was written down is one of paper trading.
 
@@ -17,11 +25,7 @@ def claim(folder: Path, where: str) -> None:
     UsageError
         It is traded elsewhere: what one of the two knows of positions and orders is not so at the other.
     """
-    file = folder / FILE
-    try:
-        before = file.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        before = PAPER if (folder / "journal.db").exists() else ""
+    file, before = folder / FILE, traded_at(folder)
     if before and before != where:
         raise UsageError(
             f"account {folder.name} is traded at {before} here, not at {where}",

@@ -10,11 +10,12 @@ from manjha.app.preopen import PreOpen
 from manjha.app.session import Session
 from manjha.domain.broker import PositionSeen
 from manjha.domain.controls import Status
-from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.moments import TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
+from manjha.orders.book import OrderRecord
 from manjha.ports.vitals import Vitals
 from manjha.services.checklist import thrown
 
@@ -51,6 +52,31 @@ def report_of(
     return Report(ended, *counts, int(state.equity()), charges, is_new, exchange, *late)
 
 
+def ledger_copy(state: EngineState, now_ns: TsNs) -> LedgerCopy:
+    """Return what a trader believes of its account: what strategies hold, and what others are known to have traded.
+
+    An order that was over before the day is in no book of the broker's any more, and left out.
+    """
+    open_positions = state.portfolio.open_positions()
+    held = [PositionSeen(one.key.instrument, one.key.product, Qty(one.qty)) for one in open_positions]
+    filled = {
+        record.at_broker.broker_id: record.filled
+        for record in state.book.records.values()
+        if record.at_broker is not None and record.at_broker.broker_id and not _is_of_before(state, record)
+    }
+    desk = state.desk
+    if desk is not None:
+        held += [PositionSeen(*key, Qty(qty)) for key, qty in desk.external.items()]
+        filled |= {number: one.counted for number, one in desk.external_orders.items()}
+    return LedgerCopy(now_ns, tuple(held), filled, tuple(state.instruments))
+
+
+def _is_of_before(state: EngineState, record: OrderRecord) -> bool:
+    """Tell whether an order was over before the day; one whose end nobody saw is over since then too."""
+    unseen = state.desk is not None and record.order.id in state.desk.gone
+    return unseen or (record.closed_ns > 0 and day_of(record.closed_ns) < state.day)
+
+
 class AccountWatcher:
     """Implements `app.loop.Watcher`: leaves vital signs, and tells how the trader stands.
 
@@ -82,18 +108,11 @@ class AccountWatcher:
         state = session.trader.state
         self._count += 1
         now_ns = system_clock().now_ns()
-        positions = list(state.portfolio.open_positions())
-        has_risk = bool(positions) or state.book.open_count > 0
+        has_risk = bool(list(state.portfolio.open_positions())) or state.book.open_count > 0
         desk = state.desk
         compared = now_ns if desk is not None and desk.is_compared else TsNs(0)
         self._vitals.beat(Heartbeat(self._count, now_ns, has_risk, compared, ended))
-        held = tuple(PositionSeen(one.key.instrument, one.key.product, Qty(one.qty)) for one in positions)
-        filled = {
-            record.at_broker.broker_id: record.filled
-            for record in state.book.records.values()
-            if record.at_broker is not None and record.at_broker.broker_id
-        }
-        self._vitals.copy(LedgerCopy(now_ns, held, filled))
+        self._vitals.copy(ledger_copy(state, now_ns))
 
     def status(self, session: Session) -> Status:
         """Return how things stand, as names and values."""

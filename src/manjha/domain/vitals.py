@@ -3,6 +3,7 @@
 import msgspec
 
 from manjha.domain.broker import PositionSeen
+from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
 
 
@@ -21,8 +22,14 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class LedgerCopy(msgspec.Struct, frozen=True):
-    """What a trader believes: its positions (zeros may be left out), and units filled by the broker's order numbers."""
+    """What a trader believes of its account: parts of `positions`, which add up, and units filled by order.
+
+    Both have everything that it knows of, what others traded included. `filled` has the broker's numbers of orders that
+    its book of the day may show. `instruments` are those that it trades: they go by our ids and count our units, all
+    others go by the broker's names.
+    """
 
     ts_ns: TsNs
     positions: tuple[PositionSeen, ...]
     filled: dict[str, int]
+    instruments: tuple[InstrumentId, ...] = ()

@@ -3,9 +3,19 @@
 import msgspec
 
 from manjha.adapters.kite.limits import RateClass
-from manjha.adapters.kite.mapping import OrderRow, cash_of
+from manjha.adapters.kite.mapping import (
+    HoldingRow,
+    Names,
+    OrderRow,
+    Positions,
+    TradeRow,
+    cash_of,
+    positions_seen,
+    trade_seen,
+)
 from manjha.adapters.kite.rest import UNREADABLE, VERSION, Envelope, KiteRest
 from manjha.adapters.kite.transport import Request, Transport
+from manjha.domain.broker import PositionSeen, TradeSeen
 from manjha.domain.errors import SourceError
 from manjha.domain.money import Cash
 from manjha.domain.outcomes import OK
@@ -89,6 +99,19 @@ async def profile(rest: KiteRest) -> Profile:
 async def order_rows(rest: KiteRest) -> list[OrderRow]:
     """Return the day's orders in Kite's names, whoever placed them. Raises as `KiteRest.get`."""
     return await rest.get("/orders", RateClass.OTHER, list[OrderRow])
+
+
+async def trades_of(rest: KiteRest, names: Names) -> tuple[TradeSeen, ...]:
+    """Return all trades of the day in our words. Raises as `KiteRest.get`."""
+    rows = await rest.get("/trades", RateClass.OTHER, list[TradeRow])
+    return tuple(trade_seen(row, names) for row in rows)
+
+
+async def positions_of(rest: KiteRest, names: Names) -> tuple[PositionSeen, ...]:
+    """Return what the account holds in our words, deliveries included: two requests. Raises as `KiteRest.get`."""
+    positions = await rest.get("/portfolio/positions", RateClass.OTHER, Positions)
+    holdings = await rest.get("/portfolio/holdings", RateClass.OTHER, list[HoldingRow])
+    return tuple(positions_seen(positions.net, holdings, names))
 
 
 async def held_rows(rest: KiteRest) -> list[HeldRow]:

@@ -2,20 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from manjha.adapters.kite.limits import RateClass
-from manjha.adapters.kite.mapping import (
-    HoldingRow,
-    Names,
-    OrderRow,
-    Positions,
-    TradeRow,
-    modify_fields,
-    order_seen,
-    path_of,
-    place_fields,
-    positions_seen,
-    trade_seen,
-)
+from manjha.adapters.kite.account import order_rows, positions_of, trades_of
+from manjha.adapters.kite.mapping import Names, modify_fields, order_seen, path_of, place_fields
 from manjha.adapters.kite.rest import KiteRest, Sending
 from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
@@ -73,19 +61,15 @@ class KiteGateway:
 
     async def orders(self) -> tuple[OrderSeen, ...]:
         """Read all orders of the day, whoever placed them."""
-        rows = await self._rest.get("/orders", RateClass.OTHER, list[OrderRow])
-        return tuple(order_seen(row, self._names) for row in rows)
+        return tuple(order_seen(row, self._names) for row in await order_rows(self._rest))
 
     async def trades(self) -> tuple[TradeSeen, ...]:
         """Read all trades of the day."""
-        rows = await self._rest.get("/trades", RateClass.OTHER, list[TradeRow])
-        return tuple(trade_seen(row, self._names) for row in rows)
+        return await trades_of(self._rest, self._names)
 
     async def positions(self) -> tuple[PositionSeen, ...]:
         """Read what the account holds."""
-        positions = await self._rest.get("/portfolio/positions", RateClass.OTHER, Positions)
-        holdings = await self._rest.get("/portfolio/holdings", RateClass.OTHER, list[HoldingRow])
-        return tuple(positions_seen(positions.net, holdings, self._names))
+        return await positions_of(self._rest, self._names)
 
     def hints(self) -> AsyncIterator[str]:
         """Yield the numbers of orders of which something was heard."""

@@ -16,7 +16,7 @@ from manjha.domain.errors import SourceError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import IST, SECOND_NS, TsNs
 from manjha.domain.money import CASH_MAX, PX_MAX, QTY_MAX, Cash, Px, Qty, format_px
-from manjha.domain.orders import FillId, Order, OrderType, Product, Side, Variety
+from manjha.domain.orders import FillId, Order, OrderType, Product, Side
 
 AUTOMATIC_PROTECTION = "-1"
 """Kite's own band: MARKET and SL-M without protection are refused since 2026-04-01 (KITE_CONNECT_V3 section 2.3.6)."""
@@ -60,6 +60,7 @@ class OrderRow(msgspec.Struct):
     tag: str | None = None
     tags: list[str] | None = None
     variety: str = "regular"
+    parent_order_id: str | None = None
 
 
 class TradeRow(msgspec.Struct):
@@ -164,8 +165,8 @@ def modify_fields(order: Order, change: ModifyOrder, names: Names) -> dict[str, 
     return fields | _prices(order.type, change.limit, change.trigger)
 
 
-def path_of(variety: Variety, broker_id: str = "") -> str:
-    """Return the path of an order."""
+def path_of(variety: str, broker_id: str = "") -> str:
+    """Return the path of an order; the variety in Kite's word."""
     return f"/orders/{variety}/{broker_id}" if broker_id else f"/orders/{variety}"
 
 

@@ -8,13 +8,33 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from manjha.app.sentinel import Sentinel
+    from manjha.app.sentinel import Sentinel, SentinelParts
     from manjha.app.settings import Settings
+    from manjha.domain.notes import Note
+    from manjha.ports.notifier import Notifier
 
 app = typer.Typer(add_completion=False)
 
 PATIENCE_S = 10
 """How long notes may still be delivered when it ends."""
+
+
+class _AlsoSaid:
+    """Implements `ports.notifier.Notifier`: what is told is on the terminal as well, where no address is set too."""
+
+    def __init__(self, tells: "Notifier") -> None:
+        self._tells = tells
+
+    def tell(self, note: "Note") -> None:
+        """Say a note and hand it on."""
+        from manjha.app.cli.errors import say
+
+        say(f"{note.title}: {note.text}")
+        self._tells.tell(note)
+
+    def close(self, patience_s: int) -> None:
+        """End; see the port."""
+        self._tells.close(patience_s)
 
 
 @app.command()
@@ -27,13 +47,12 @@ def sentinel(
 ) -> None:
     """Watch a trader until interrupted: throw the kill switch and call a person when its loop stands still.
 
-    It compares with the broker and cancels orders only where the account's broker can be reached from a process of
-    its own; on paper the exchange lives in the trader.
+    At Kite it also compares what the account shows with what the trader believes, and cancels what a trader that stands
+    still has left open. On paper the exchange lives in the trader, so there is nothing to compare and to cancel.
     """
     from manjha.app.account_parts import notifier, places, sentinel_parts
     from manjha.app.bootstrap import market_rules
     from manjha.app.cli.errors import say
-    from manjha.app.sentinel import Sentinel
     from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
     from manjha.domain.instrument import Exchange
@@ -42,14 +61,14 @@ def sentinel(
     if unknown := [name for name in names if name.upper() not in Exchange.__members__]:
         raise UsageError(f"--exchange expects one of {', '.join(Exchange)}, was {unknown[0]!r}")
     settings = load_settings()
-    tells = notifier(settings, os.environ)
+    tells = _AlsoSaid(notifier(settings, os.environ))
     rules, exchanges = market_rules(settings), [Exchange(name.upper()) for name in names]
     parts = sentinel_parts(settings, account, tells, rules, exchanges)
     say(f"watching the trader of {account} by {places(settings, account).vitals}; ^C ends it")
     if parts.vitals.heartbeat() is None:
         say(_never_seen(settings, account))
     try:
-        asyncio.run(_watch(Sentinel(parts)))
+        asyncio.run(_watched(settings, account, parts))
     finally:
         tells.close(PATIENCE_S)
 
@@ -68,6 +87,31 @@ def _never_seen(settings: "Settings", account: str) -> str:
         f"warning: no trader of {account} has ever left a sign of life in {settings.home} ({known}): nothing is "
         "watched until one begins there; is the account's id right, and MANJHA_HOME the trader's?"
     )
+
+
+async def _watched(settings: "Settings", account: str, parts: "SentinelParts") -> None:
+    """Watch, with a way to the broker where the account trades at one."""
+    import msgspec
+
+    from manjha.app.account_parts import places
+    from manjha.app.cli.errors import say
+    from manjha.app.kite_account import near_kite
+    from manjha.app.sentinel import Sentinel
+    from manjha.app.traded_where import PAPER, traded_at
+    from manjha.app.watched_account import WatchedAccount
+
+    if traded_at(places(settings, account).folder) == PAPER:
+        say("it is traded on paper, whose exchange lives in the trader: nothing is compared or cancelled from here")
+        await _watch(Sentinel(parts))
+        return
+    async with near_kite(settings) as kite:
+        seen = WatchedAccount(settings, account, kite, parts.vitals.ledger)
+        simulated = " (a simulated exchange, whose time is followed)" if kite.times.at_simulation else ""
+        say(f"what the account shows is read at {settings.kite.url}{simulated}")
+        if why := seen.why_not():
+            say(f"warning: {why}; until that changes nothing is compared or cancelled")
+        at_kite = msgspec.structs.replace(parts, account=seen, in_session=lambda _ns: parts.in_session(seen.now_ns()))
+        await _watch(Sentinel(at_kite))
 
 
 async def _watch(watcher: "Sentinel") -> None:
