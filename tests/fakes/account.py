@@ -90,6 +90,9 @@ class Shown:
 class Account:
     """One account at a broker. `outputs` of everything so far; `now_ns` moves by `wait` and `bar`."""
 
+    asks_margin: ClassVar[bool] = False
+    """Whether the broker can be asked what an order needs."""
+
     def __init__(self, rows: Sequence[Row] | None = None, strategy: Told | None = None, **terms: object) -> None:
         self.strategy = strategy or Told()
         bars = minutes(share_named(), rows or [flat(500.0)] * BARS, length=60)
@@ -118,7 +121,8 @@ class Account:
     def restart(self) -> list[Output]:
         """Take the account over, as a new process does after it has replayed its journal."""
         self.epoch += 1
-        return self.take(AccountTaken(RunId(f"run-{self.epoch}"), self.epoch, "b", "s", TsNs(self.now_ns)))
+        run = RunId(f"run-{self.epoch}")
+        return self.take(AccountTaken(run, self.epoch, "b", "s", TsNs(self.now_ns), self.asks_margin))
 
     def bar(self, *todo: Do) -> list[Output]:
         """Let the next bar close; the strategy does what it is told."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
 
 from manjha.app.far_exchange import FarGateway, FarMarket
 from manjha.app.live import Broker, remote_session
@@ -35,6 +36,9 @@ from tests.fakes.journals import MemoryJournal, SharedMemory
 from tests.fakes.segments import MemorySegments
 from tests.fakes.tick_runs import TickRun
 from tests.fakes.virtual_time import VirtualTime
+
+if TYPE_CHECKING:
+    from manjha.ports.margin_source import MarginSource
 
 ACCOUNT = AccountId("FAR")
 AFTER_NS = 12 * MINUTE_NS
@@ -264,6 +268,7 @@ class Remote:
         self.calls: list[CallPerson] = []
         self.events: list[Event] = []
         self.pace = Pace()
+        self.margins: MarginSource | None = None
 
     def start(self) -> Session:
         """Begin a process: it takes the account over."""
@@ -277,7 +282,7 @@ class Remote:
             return FarMarket(state, link, self.exchange)
 
         storage = (MemoryJournal(self.shared), MemorySegments(ACCOUNT, self.stored))
-        broker = Broker(self.gateway, self.pace, market)
+        broker = Broker(self.gateway, self.pace, market, margins=self.margins)
         return remote_session(plan, broker, storage, self.days, self.time.now_ns(), around)
 
     def live(self, *at: tuple[int, Callable[[Loop], object]]) -> tuple[Session, Ended]:

@@ -11,13 +11,15 @@ from manjha.adapters.kite.limits import Limits
 from manjha.adapters.kite.listing import Listing
 from manjha.adapters.kite.login import AppKeys, ended, exchanged
 from manjha.adapters.kite.mapping import Listed, Names
+from manjha.adapters.kite.margins import KiteMargins
 from manjha.adapters.kite.rest import KiteRest, Login
 from manjha.adapters.kite.transport import Transport
-from manjha.domain.broker import BrokerStatus, Sent, Turned
+from manjha.domain.broker import BrokerStatus, MarginSeen, Sent, Turned
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
+from manjha.domain.instrument import Kind
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Origin, Product, RunId, Side, StrategyId
-from tests.fakes.exchanges import KEY, SECRET, Trader, an_exchange, on_a_socket, run
+from tests.fakes.exchanges import KEY, RICH, SECRET, Trader, an_exchange, on_a_socket, run
 
 T = TypeVar("T")
 TAG = "K0010AB00001012345ZZ"
@@ -27,6 +29,7 @@ class Ours(NamedTuple):
     """Our gateway, logged in to an exchange, and what stands behind both."""
 
     gateway: KiteGateway
+    names: Names
     rest: KiteRest
     transport: Transport
     trader: Trader
@@ -69,7 +72,7 @@ def at_the_exchange(case: Callable[[Ours], Awaitable[T]]) -> T:
             loop = asyncio.get_running_loop()
             rest = KiteRest(orders, reads, Login(KEY, lambda: session.access_token), Limits(loop.time))
             gateway = KiteGateway(rest, names, lambda _: order, _no_hints)
-            return await case(Ours(gateway, rest, reads, trader, session.access_token, order))
+            return await case(Ours(gateway, names, rest, reads, trader, session.access_token, order))
         finally:
             await orders.close()
             await reads.close()
@@ -155,3 +158,27 @@ def test_dump_is_read_by_our_listing() -> None:
             assert listing.token(one.instrument) == str(one.token), one.symbol
 
     at_the_exchange(case)
+
+
+def test_what_the_exchange_wants_and_has_is_what_its_books_say() -> None:
+    async def asked(ours: Ours) -> tuple[MarginSeen, MarginSeen, MarginSeen]:
+        source = KiteMargins(ours.rest, ours.names)
+        entry = msgspec.structs.replace(ours.order, product=Product.MIS)
+        first = await source.margin(entry)
+        assert isinstance(await ours.submit(product=Product.MIS), Sent)
+        ours.pass_time(2)
+        double = await source.margin(msgspec.structs.replace(entry, qty=Qty(20)))
+        listed = ours.trader.exchange.market.listing.all
+        future = next(one for one in listed if one.instrument.kind is Kind.FUTURE)
+        px = ours.trader.exchange.market.standings[future.id].last
+        contract = msgspec.structs.replace(
+            entry, instrument=future.id, product=Product.NRML, qty=future.instrument.lot, limit=Px(px)
+        )
+        return first, double, await source.margin(contract)
+
+    first, double, contract = at_the_exchange(asked)
+    assert first.available == RICH
+    assert 0 < first.required < RICH
+    assert double.required == 2 * first.required
+    assert double.available == first.available - first.required
+    assert contract.required > double.required

@@ -12,7 +12,9 @@ import numpy as np
 from manjha.app.outbox import Outgoing
 from manjha.domain.commands import (
     Approved,
+    AskMargin,
     CallPerson,
+    MarginAssumed,
     ModifyOrder,
     ReadBroker,
     Refused,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 LATE = SECOND // 4
 """How long an order may take from its decision to the network, beside the age of what it rests on."""
-SAID = (Approved, Refused, SetTimer, ReadBroker, CallPerson, Tripped)
+SAID = (Approved, Refused, SetTimer, ReadBroker, AskMargin, MarginAssumed, CallPerson, Tripped)
 """What is decided carries the time of the event before it."""
 RATE = "rate"
 """The timer by which a process that was held up hears of the time without having set it."""

@@ -17,7 +17,7 @@ from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.kill import EVERYTHING, KillLevel, Scope
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs
 from manjha.domain.money import Cash, Px
-from manjha.domain.orders import AccountId, OrderId, OrderType, Product, StrategyId
+from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Product, StrategyId
 from manjha.engine.state import EngineState
 from manjha.research.backtest import BacktestSpec, prepare
 from manjha.risk.control_limits import NO_LIMITS, ControlLimits
@@ -83,6 +83,8 @@ class Day:
     """The whole of one seed."""
 
     strategy: ClassVar[str] = Chancer.name
+    asks_margin: ClassVar[bool] = False
+    """Whether the broker can be asked what an order needs; `margins.MarginDay` is one on which it can."""
 
     def __init__(self, seed: int, mutate: Callable[["Day"], None] | None = None) -> None:
         self.seed = seed
@@ -250,6 +252,10 @@ class Day:
     def closed_by(self, now_ns: int) -> int:
         """Return how many bars have closed."""
         return sum(close_ns <= now_ns for close_ns in self.closes)
+
+    def margin_asked(self, process: Process, order: Order) -> None:
+        """Hear that the broker is asked what an order needs; on a day on which it cannot be, nobody may ask."""
+        raise AssertionError(f"process {process.number} asks for the margin of {order.id}")
 
     # ---- what the checkers hear
 

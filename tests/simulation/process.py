@@ -20,7 +20,7 @@ from manjha.app.outbox import (
 )
 from manjha.app.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
-from manjha.domain.commands import CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
+from manjha.domain.commands import AskMargin, CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import (
     AccountTaken,
@@ -142,7 +142,7 @@ class Process:
     def _begin(self) -> None:
         now_ns, state = TsNs(self.world.now_ns), self.state
         self.pump.go_on(self.timers, now_ns)
-        self._apply(AccountTaken(self.run, self.epoch, "build", "settings", now_ns))
+        self._apply(AccountTaken(self.run, self.epoch, "build", "settings", now_ns, self.day.asks_margin))
         missed = self.day.closed_by(now_ns)
         if state.reached < missed:
             self._apply(TradingSwitched(False, now_ns, "bars were missed"))
@@ -247,6 +247,16 @@ class Process:
         """Read the broker; the answer comes later."""
         self._read()
         return ()
+
+    def ask_margin(self, asked: AskMargin, now_ns: TsNs) -> tuple[Event, ...]:
+        """Ask the broker what an order needs; the answer comes later, or never."""
+        self.day.margin_asked(self, asked.order)
+        return ()
+
+    def answered_margin(self, event: Event) -> None:
+        """Hear what an order needs."""
+        self._hear(msgspec.structs.replace(event, ts_ns=TsNs(self.world.now_ns)))
+        self.turn()
 
     def call(self, person: CallPerson) -> None:
         """Call nobody."""

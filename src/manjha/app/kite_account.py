@@ -13,6 +13,7 @@ from manjha.adapters.kite.hooks import PostbackListener
 from manjha.adapters.kite.limits import Limits
 from manjha.adapters.kite.listing import Listing
 from manjha.adapters.kite.mapping import Listed, Names
+from manjha.adapters.kite.margins import KiteMargins
 from manjha.adapters.kite.observed import Watched
 from manjha.adapters.kite.postback import KitePostback
 from manjha.adapters.kite.rest import KiteRest, Login
@@ -122,6 +123,11 @@ def gateway_of(kite: AtKite, today: Today, order_of: OrderOf, feed: KiteFeed) ->
 def candles_of(kite: AtKite, today: Today) -> KiteCandles:
     """Return where the minutes of a time without ticks are asked for."""
     return KiteCandles(kite.candles, today.watched)
+
+
+def margins_of(kite: AtKite, today: Today) -> KiteMargins:
+    """Return who is asked what an order needs."""
+    return KiteMargins(kite.rest, today.names)
 
 
 def feed_of(settings: Settings, kite: AtKite, today: Today, rules: MarketRules, places: Iterable[Exchange]) -> KiteFeed:

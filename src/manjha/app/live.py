@@ -13,6 +13,7 @@ from manjha.engine.pump import Surroundings
 from manjha.engine.state import EngineState
 from manjha.ports.gateway import Gateway
 from manjha.ports.journal import Journal
+from manjha.ports.margin_source import MarginSource
 from manjha.ports.segments import MarketSegments
 from manjha.risk.gate import DayRules
 from manjha.services.live_runs import LivePlan, open_run
@@ -37,13 +38,15 @@ class RemoteMarket(Clearing):
 class Broker(NamedTuple):
     """A broker that is elsewhere: the way to it, how long it is waited for, and what happens here by itself.
 
-    `refuses` says why nothing need be sent there now (no login), empty for no reason.
+    `refuses` says why nothing need be sent there now (no login), empty for no reason. `margins` knows what orders need;
+    None where nobody but our own model does.
     """
 
     gateway: Gateway
     pace: Pace = Pace()
     market: Callable[[EngineState, RemoteLink], Surroundings] = RemoteMarket
     refuses: Callable[[], str] = str
+    margins: MarginSource | None = None
 
 
 def remote_session(
@@ -62,8 +65,9 @@ def remote_session(
     """
     journal, segments = storage
     run = open_run(plan, journal, segments, now_ns)
-    link = RemoteLink(broker.gateway, run.state, around.tell, around.mono_ns, broker.pace)
-    exchange = Exchange(link, link, broker.market(run.state, link), session=lambda: broker.refuses() or link.session())
+    link = RemoteLink(broker.gateway, run.state, around.tell, around.mono_ns, broker.pace, broker.margins)
+    market, asks = broker.market(run.state, link), broker.margins is not None
+    exchange = Exchange(link, link, market, session=lambda: broker.refuses() or link.session(), asks_margin=asks)
     return session_at(exchange, Opened(plan, run, journal), days, now_ns, around)
 
 

@@ -22,7 +22,17 @@ from manjha.app.bootstrap import (
     market_segments,
 )
 from manjha.app.gaps import backfill_of, lived_from
-from manjha.app.kite_account import AtKite, Today, at_kite, candles_of, feed_of, gateway_of, postbacks, todays_names
+from manjha.app.kite_account import (
+    AtKite,
+    Today,
+    at_kite,
+    candles_of,
+    feed_of,
+    gateway_of,
+    margins_of,
+    postbacks,
+    todays_names,
+)
 from manjha.app.live import Broker, remote_session
 from manjha.app.live_checks import clock_line, further_lines, require_account, today_of
 from manjha.app.live_history import bring_history
@@ -186,7 +196,8 @@ async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say
             raise InvariantBroken(f"order {order_id} was changed before its run began")
         return taken[0].trader.state.book.records[order_id].order
 
-    broker = Broker(gateway_of(kite, listed, order_of, ticker), refuses=kite.login.why_not)
+    gateway, margins = gateway_of(kite, listed, order_of, ticker), margins_of(kite, listed)
+    broker = Broker(gateway, refuses=kite.login.why_not, margins=margins)
     days = trading_days(spec.rules, today, spec.rules.last)
     session = remote_session(plan, broker, (kept.journal, kept.segments), days, kite.times.now_ns(), around)
     session = session._replace(backfill=backfill_of(session, spec, candles_of(kite, listed), teller.call, say))

@@ -13,8 +13,8 @@ from manjha.app.broker_reads import BrokerReads
 from manjha.app.outbox import Outgoing
 from manjha.app.paper_exchange import VENUE_EVENTS, PaperExchange
 from manjha.domain.broker import Sent
-from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, ReadBroker, SubmitOrder
-from manjha.domain.events import BrokerRead, ChangeAnswered, Event, OrderFilled, SubmitAnswered
+from manjha.domain.commands import Approved, AskMargin, CallPerson, CancelOrder, ModifyOrder, ReadBroker, SubmitOrder
+from manjha.domain.events import BrokerRead, ChangeAnswered, Event, MarginUnavailable, OrderFilled, SubmitAnswered
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.ticks import Tick
@@ -54,6 +54,10 @@ class PaperBroker:
         del asked
         exchange = self._exchange
         yield self._reads.event(exchange.orders(), exchange.trades(), exchange.positions(), now_ns)
+
+    def ask_margin(self, asked: AskMargin, now_ns: TsNs) -> Iterator[Event]:
+        """Answer at once that the model is the exchange's own."""
+        yield MarginUnavailable(asked.order.id, "the exchange is in this process", now_ns)
 
     def call(self, person: CallPerson) -> None:
         """Call a person."""

@@ -13,15 +13,28 @@ from typing import Any
 import msgspec
 
 from manjha.app.broker_reads import BrokerReads
+from manjha.app.margin_asked import margin_event, margin_told
 from manjha.app.outbox import Command, Outgoing, order_of
 from manjha.app.trader import Trader
-from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, PositionSeen, Sent, TradeSeen, Turned, Unsent
-from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, ReadBroker, SubmitOrder
+from manjha.domain.broker import (
+    MarginSeen,
+    OrderSeen,
+    Outcome,
+    OutcomeUnknown,
+    PositionSeen,
+    Sent,
+    TradeSeen,
+    Turned,
+    Unsent,
+)
+from manjha.domain.commands import Approved, AskMargin, CallPerson, CancelOrder, ModifyOrder, ReadBroker, SubmitOrder
 from manjha.domain.errors import SourceError
-from manjha.domain.events import Event, LinkLost
+from manjha.domain.events import Event, LinkLost, MarginUnavailable
 from manjha.domain.moments import TradingDay, TsNs, day_of
+from manjha.domain.orders import Order, OrderId
 from manjha.engine.state import EngineState
 from manjha.ports.gateway import Gateway
+from manjha.ports.margin_source import MarginSource
 
 ANSWER_S = 7.0
 """How long a command may be on its way, as long as Kite's own client waits (RELIABILITY K2); then it is unknown."""
@@ -31,6 +44,8 @@ READ_GAP_S = 0.5
 """From the beginning of one read to the next: three requests each, under the ten a second that Kite allows (K11)."""
 HINTS_AGAIN_S = 5.0
 """From the end of the stream of hints to the next attempt."""
+MARGIN_S = 5.0
+"""How long a question of what an order needs is waited for; its order goes long before (`engine.margins.WAIT_NS`)."""
 ORDER_STREAM, READS = "order stream", "reads of the account"
 
 
@@ -41,11 +56,17 @@ class Pace(msgspec.Struct, frozen=True):
     read_s: float = READ_S
     read_gap_s: float = READ_GAP_S
     hints_again_s: float = HINTS_AGAIN_S
+    margin_s: float = MARGIN_S
 
 
 class _Answered(msgspec.Struct, frozen=True):
     command: Command
     outcome: Outcome
+
+
+class _Margin(msgspec.Struct, frozen=True):
+    order_id: OrderId
+    told: MarginSeen | str
 
 
 class _Shown(msgspec.Struct, frozen=True):
@@ -73,6 +94,8 @@ class RemoteLink:
         Calls a person when a gateway does what none may do.
     mono_ns
         The clock by which the outbox counts from a commit to the first byte.
+    margins
+        Who knows what orders need; None where nobody can be asked.
     """
 
     def __init__(
@@ -82,19 +105,22 @@ class RemoteLink:
         tell: Callable[[CallPerson], None],
         mono_ns: Callable[[], int],
         pace: Pace | None = None,
+        margins: MarginSource | None = None,
     ) -> None:
         self._gateway = gateway
         self._state = state
         self._tell = tell
         self._mono_ns = mono_ns
         self._pace = pace or Pace()
+        self._margins = margins
         self._day = state.day
         self._reads = BrokerReads(_numbers_of_the_day(state))
         self._unstarted: deque[Outgoing] = deque()
-        self._news: deque[_Answered | _Shown | _Lost] = deque()
+        self._unasked: deque[tuple[MarginSource, Order]] = deque()
+        self._news: deque[_Answered | _Margin | _Shown | _Lost] = deque()
         self._sending: set[asyncio.Task[None]] = set()
         self._listening: list[asyncio.Task[None]] = []
-        self._starting = self._unanswered = 0
+        self._starting = self._unanswered = self._asking = 0
         self._wanted, self._taken = asyncio.Event(), asyncio.Event()
         self._taken.set()
         self._reading = self._is_void = False
@@ -118,6 +144,15 @@ class RemoteLink:
         """Read everything, after what is being read now; what it shows comes later."""
         del asked, now_ns
         self._wanted.set()
+        return ()
+
+    def ask_margin(self, asked: AskMargin, now_ns: TsNs) -> tuple[Event, ...]:
+        """Ask as soon as the loop lets go; what the broker says comes later."""
+        if self._margins is None:
+            return (MarginUnavailable(asked.order.id, "this broker cannot be asked", now_ns),)
+        self._asking += 1
+        self._unasked.append((self._margins, asked.order))
+        self._start()
         return ()
 
     def call(self, person: CallPerson) -> None:
@@ -146,7 +181,7 @@ class RemoteLink:
     @property
     def is_busy(self) -> bool:
         """Whether an answer or a read is still to come."""
-        return bool(self._unanswered) or self._reading or self._wanted.is_set() or bool(self._news)
+        return bool(self._unanswered or self._asking) or self._reading or self._wanted.is_set() or bool(self._news)
 
     @property
     def in_flight(self) -> int:
@@ -173,6 +208,9 @@ class RemoteLink:
                         self._refused = f"the broker refuses everything until a new login: {outcome.reason}"
                         self._is_void = True
                     trader.answered(command, outcome, now_ns)
+                case _Margin(order_id=order_id, told=told):
+                    self._asking -= 1
+                    trader.pump.apply(margin_event(order_id, told, now_ns))
                 case _Shown():
                     self._taken.set()
                     self._is_read, self._refused = True, ""
@@ -202,6 +240,8 @@ class RemoteLink:
         while self._stir is not None and self._unstarted:
             self._starting += 1
             self._sending.add(self._task(self._send(self._unstarted.popleft())))
+        while self._stir is not None and self._unasked:
+            self._sending.add(self._task(self._ask(*self._unasked.popleft())))
 
     async def _send(self, outgoing: Outgoing) -> None:
         self._starting -= 1
@@ -210,6 +250,9 @@ class RemoteLink:
         if isinstance(outcome, Sent) and not outcome.broker_id:
             outcome = OutcomeUnknown("it was taken, without a number")
         self._bring(_Answered(command, outcome))
+
+    async def _ask(self, source: MarginSource, order: Order) -> None:
+        self._bring(_Margin(order.id, await margin_told(source, order, self._pace.margin_s, self._call)))
 
     async def _outcome(self, outgoing: Outgoing) -> Outcome:
         """Send a command, once, and return how that ended; the gateway is not trusted to keep its promises."""
@@ -321,7 +364,7 @@ class RemoteLink:
 
     # ---- inside
 
-    def _bring(self, news: _Answered | _Shown | _Lost) -> None:
+    def _bring(self, news: _Answered | _Margin | _Shown | _Lost) -> None:
         self._news.append(news)
         if self._stir is not None:
             self._stir()

@@ -108,13 +108,15 @@ class Exchange(NamedTuple):
     """Where an account trades.
 
     `link` carries what leaves, `inflow` brings what comes back later, `market` is what happens by itself at the
-    moments of a day, `session` tells why the broker does not listen (empty where it does).
+    moments of a day, `session` tells why the broker does not listen (empty where it does). `asks_margin` tells that
+    `link` can ask what an order needs.
     """
 
     link: Link
     inflow: Inflow
     market: Surroundings
     session: Callable[[], str]
+    asks_margin: bool = False
 
 
 class Session(NamedTuple):
@@ -233,7 +235,8 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
     pump.go_on(run.timers, max(run.now_ns, now_ns))
     if run.carried is not None and state.controls is not None:
         pump.apply(run.carried)
-    pump.apply(AccountTaken(state.origin.run, epoch, spec.code_version, spec.rules.hash, pump.now_ns))
+    build, settings = spec.code_version, spec.rules.hash
+    pump.apply(AccountTaken(state.origin.run, epoch, build, settings, pump.now_ns, exchange.asks_margin))
     for name, why in changed_terms(state.instruments, spec.instruments).items():
         if why_frozen(state, name) != why:
             pump.apply(InstrumentFrozen(name, True, pump.now_ns, why))  # noqa: FBT003 - as the event has it

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from manjha.app.backfill import NO_BACKFILL, Backfill, NoBackfill
-from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
+from manjha.domain.commands import Approved, CallPerson, MarginAssumed, Refused, SubmitOrder
 from manjha.domain.events import BarsFilled, BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs, day_of, format_ts
@@ -13,7 +13,7 @@ from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
 from manjha.ports.notifier import Notifier
 from manjha.research.backtest import BacktestSpec
-from manjha.services.notes import daily_note, note_of
+from manjha.services.notes import daily_note, margin_note, note_of
 from manjha.services.taking_up import TakenUp
 
 Say = Callable[[str], None]
@@ -65,8 +65,10 @@ class Teller:
                 )
         self._note(event)
         for output in outputs:
-            if isinstance(output, Approved | Refused):
+            if isinstance(output, Approved | Refused | MarginAssumed):
                 self._note(output)
+            if isinstance(output, MarginAssumed):
+                self._say(f"{format_ts(output.ts_ns)[11:19]}  {margin_note(output).text}")
             if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
                 order = output.command.order
                 name = self._names.get(order.instrument, order.instrument)
@@ -98,6 +100,10 @@ class Teller:
         if self._backfill.fetched or self._backfill.missing:
             figures["bars fetched late"] = self._backfill.fetched
             figures["bars missing"] = self._backfill.missing
+        if state.desk is not None and state.desk.asks_margin:
+            figures["orders on our own margin model"] = sum(
+                day_of(state.book.records[name].order.decided_ns) == event.day for name in state.desk.assumed
+            )
         for one in state.portfolio.open_positions():
             whose = " by hand" if one.key.strategy == MANUAL else ""
             figures[

@@ -12,8 +12,10 @@ from manjha.app.outbox import Command, Outbox, Outgoing, order_of
 from manjha.domain.broker import Outcome
 from manjha.domain.commands import (
     Approved,
+    AskMargin,
     CallPerson,
     CancelOrder,
+    MarginAssumed,
     Output,
     ReadBroker,
     Refused,
@@ -40,6 +42,8 @@ from manjha.engine.timers import StandingTimers
 
 LATE_NS = 100_000_000
 """How late something that was due may happen before the rate of orders hears of it."""
+_SAID = (Approved, Refused, ReadBroker, AskMargin, MarginAssumed, CallPerson, Tripped)
+"""What is decided and carried out by others: beside timers, all that a step gives."""
 WAITING_MAX = 500
 """Rows that may wait for a commit while nothing leaves."""
 
@@ -82,6 +86,10 @@ class Link(Protocol):
 
     def read(self, asked: ReadBroker, now_ns: TsNs) -> Iterable[Event]:
         """Read the broker."""
+        ...
+
+    def ask_margin(self, asked: AskMargin, now_ns: TsNs) -> Iterable[Event]:
+        """Ask the broker what an order needs."""
         ...
 
     def call(self, person: CallPerson) -> None:
@@ -142,6 +150,8 @@ class Trader:
             yield from self.leave(now_ns)
         elif isinstance(output, ReadBroker):
             yield from self._link.read(output, now_ns)
+        elif isinstance(output, AskMargin):
+            yield from self._link.ask_margin(output, now_ns)
         elif isinstance(output, CallPerson):
             self._link.call(output)
 
@@ -199,7 +209,7 @@ def restored(state: EngineState, values: Iterable[Event | Output], standing: Ite
     for value in values:
         if isinstance(value, SetTimer):
             timers.set(value)
-        elif not isinstance(value, Approved | Refused | ReadBroker | CallPerson | Tripped):
+        elif not isinstance(value, _SAID):
             if isinstance(value, TimerFired):
                 timers.fired(value)
             step(state, value)

@@ -139,6 +139,7 @@ class AccountWatcher:
             "trading": state.gate.trading_on,
             "kill switch": thrown(state),
             "open orders": state.book.open_count,
+            "orders on our own margin model": 0 if state.desk is None else len(state.desk.assumed),
             "fills": len(state.record_fills),
             "equity": format_cash(state.equity()),
             "bars fetched late": session.backfill.fetched,

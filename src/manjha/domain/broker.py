@@ -10,7 +10,7 @@ import msgspec
 
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px, Qty
+from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import FillId, OrderType, Product, Side
 
 
@@ -111,6 +111,16 @@ class PositionSeen(msgspec.Struct, frozen=True, gc=False):
     instrument: InstrumentId
     product: Product
     qty: Qty
+
+
+class MarginSeen(msgspec.Struct, frozen=True, gc=False):
+    """What the broker wants for an order beside what is held and open, and what it lets the account use, in 1e-4 rupee.
+
+    Of an order that needs nothing more `required` is zero; `available` is negative where money is missing.
+    """
+
+    required: Cash
+    available: Cash
 
 
 # ---- how an attempt to send ends

@@ -7,7 +7,7 @@ import msgspec
 
 from manjha.domain.kill import KillLevel, Scope
 from manjha.domain.moments import TsNs
-from manjha.domain.money import Px, Qty
+from manjha.domain.money import Cash, Px, Qty
 from manjha.domain.orders import LegGroup, Order, OrderId
 
 
@@ -45,6 +45,21 @@ class ReadBroker(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     why: str
     order_id: OrderId | None = None
+
+
+class AskMargin(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Ask the broker what an order needs and what is there. Answered by `MarginAnswered` or `MarginUnavailable`."""
+
+    order: Order
+
+
+class MarginAssumed(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """An order goes on our own margin model, as the broker's answer was not to be had: `needed` in 1e-4 rupee, why."""
+
+    order_id: OrderId
+    needed: Cash
+    reason: str
+    ts_ns: TsNs
 
 
 class CallPerson(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -145,6 +160,8 @@ Output = (
     | Approved[CancelOrder]
     | SetTimer
     | ReadBroker
+    | AskMargin
+    | MarginAssumed
     | CallPerson
     | Refused
     | Tripped

@@ -3,7 +3,7 @@
 import msgspec
 
 from manjha.domain.actions import CorporateAction
-from manjha.domain.broker import OrderSeen, Outcome, PositionSeen, TradeSeen
+from manjha.domain.broker import MarginSeen, OrderSeen, Outcome, PositionSeen, TradeSeen
 from manjha.domain.charges import ChargeLines
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope
@@ -171,7 +171,8 @@ class BandChanged(msgspec.Struct, frozen=True, gc=False, tag=True):
 class AccountTaken(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A process took the account over at its broker: the journal's epoch, and what the process is made of.
 
-    Whatever an earlier process had sent without hearing of it is unconfirmed now.
+    Whatever an earlier process had sent without hearing of it is unconfirmed now. `asks_margin` tells that the broker
+    can be asked what an order needs.
     """
 
     run: RunId
@@ -179,6 +180,7 @@ class AccountTaken(msgspec.Struct, frozen=True, gc=False, tag=True):
     build: str
     settings: str
     ts_ns: TsNs
+    asks_margin: bool = False
 
 
 class SubmitAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -195,6 +197,22 @@ class ChangeAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
     order_id: OrderId
     is_cancel: bool
     outcome: Outcome
+    ts_ns: TsNs
+
+
+class MarginAnswered(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The broker has said what an order needs and what is there."""
+
+    order_id: OrderId
+    margin: MarginSeen
+    ts_ns: TsNs
+
+
+class MarginUnavailable(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """The broker has not said what an order needs, and will not any more."""
+
+    order_id: OrderId
+    reason: str
     ts_ns: TsNs
 
 
@@ -308,6 +326,8 @@ Event = (
     | AccountTaken
     | SubmitAnswered
     | ChangeAnswered
+    | MarginAnswered
+    | MarginUnavailable
     | SendVetoed
     | BrokerRead
     | LinkLost

@@ -87,10 +87,12 @@ class Purpose(StrEnum):
 class Phase(StrEnum):
     """Where an order is in its life. The transitions are one table in `orders/lifecycle.py`.
 
-    UNCONFIRMED: nobody knows yet whether it is at the broker. WRITTEN_OFF: it was looked for long enough and is watched
-    to the day's end. UNSENT: it certainly never left.
+    CHECKING: the broker was asked what it needs, and nothing of it has left. UNCONFIRMED: nobody knows yet whether it
+    is at the broker. WRITTEN_OFF: it was looked for long enough and is watched to the day's end. UNSENT: it certainly
+    never left.
     """
 
+    CHECKING = "checking"
     SENT = "sent"
     WORKING = "working"
     UNCONFIRMED = "unconfirmed"

@@ -16,6 +16,7 @@ from manjha.domain.events import OrderCancelled, SessionOpened
 from manjha.domain.kill import KillLevel, level_name
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import OrderId
+from manjha.engine import margins
 from manjha.engine.desk import call
 from manjha.engine.handlers import orders
 from manjha.engine.learning import gains, look_at_profits
@@ -115,13 +116,21 @@ def _in_turn(state: EngineState, controls: Controls, governor: Governor, now_ns:
     _drop_forbidden(state, governor, waited, now_ns, out)
     if controls.levels or controls.tripped:
         _drop_forbidden(state, governor, list(governor.all_waiting()), now_ns, out, kill_only=True)
-    busy = state.desk.in_flight if state.desk is not None else None
+    busy = _busy(state)
     out.extend(governor.released(now_ns, lambda order_id: _is_open(state, order_id), busy))
     next_ns = governor.next_ns(busy or frozenset())
     if next_ns == NEVER or governor.now_ns < governor.timer_ns <= next_ns:
         return
     governor.timer_ns = max(next_ns, governor.now_ns + 1)
     out.append(SetTimer(RATE_TIMER, TsNs(governor.timer_ns)))
+
+
+def _busy(state: EngineState) -> set[OrderId] | None:
+    """Return the orders of which nothing may leave now: on their way, or waiting for what the broker says they need."""
+    desk = state.desk
+    if desk is None:
+        return None
+    return {*desk.in_flight, *desk.checking} if desk.checking else desk.in_flight
 
 
 def _offer(
@@ -141,6 +150,8 @@ def _offer(
         return
     order_id = found.order.id if isinstance(found, SubmitOrder) else found.order_id
     rank = ENTRY if order_id in controls.entry_ids else EXIT
+    if isinstance(found, SubmitOrder) and rank == ENTRY:
+        margins.ask(state, found.order, now_ns, out)
     governor.offer(command, rank, _segment(state, order_id), now_ns)
 
 

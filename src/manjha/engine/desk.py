@@ -26,6 +26,8 @@ CHECK = "broker:check"
 """Timer of the comparison that is due even when nothing is in doubt."""
 PROTECT = "broker:protect"
 """Timer at which protection that did not reach the broker is tried again."""
+MARGIN = "broker:margin:"
+"""Prefix of the timers at which an order goes whose margin the broker has not told; the order's id follows."""
 SKIPPED = "broker:skipped:"
 """Prefix of the timers at which a stop is looked at whose trigger was passed; the order's id follows."""
 BACKOFF = tuple(seconds * SECOND_NS for seconds in (1, 2, 4, 8, 15, 30))
@@ -57,6 +59,17 @@ class External(msgspec.Struct, gc=False):
 
     seen: OrderSeen
     counted: int = 0
+
+
+class Checking(msgspec.Struct, frozen=True, gc=False):
+    """A question of what an order needs, which the broker has not answered.
+
+    `ahead` is the margin of orders of ours that the answer may not know of yet, in 1e-4 rupee; `is_sized` tells that
+    the funds decide how much is ordered.
+    """
+
+    ahead: int = 0
+    is_sized: bool = False
 
 
 class Desk(msgspec.Struct, kw_only=True):
@@ -100,6 +113,9 @@ class Desk(msgspec.Struct, kw_only=True):
         How often protection of an entry was placed again.
     skipped
         Closing stops whose trigger was passed, and how often each was let through the market (`engine.skipped`).
+    asks_margin
+        Whether the broker can be asked what an order needs (`engine.margins`). `checking` are orders that wait for
+        its answer, `assumed` those that went without; `sized` are ones of this step whose size the funds decide.
     """
 
     run: RunId = RunId("")
@@ -137,6 +153,10 @@ class Desk(msgspec.Struct, kw_only=True):
     waived: set[OrderId] = set()
     protect_tries: dict[OrderId, int] = {}
     skipped: dict[OrderId, int] = {}
+    asks_margin: bool = False
+    checking: dict[OrderId, Checking] = {}
+    assumed: dict[OrderId, None] = {}
+    sized: set[OrderId] = set()
 
     def tag_for(self, order: Order) -> str:
         """Return the tag under which an order is to go out, and remember whose it is."""
@@ -160,7 +180,7 @@ class Desk(msgspec.Struct, kw_only=True):
             self.is_compared, self.was_compared,
             list(self.closing.values()), sorted(self.closers), sorted(self.waived), sorted(self.in_flight),
             sorted(self.skipped.items()), list(self.gone.items()), list(self.unchecked),
-            sorted(self.standing.items()),
+            sorted(self.standing.items()), self.asks_margin, list(self.checking.items()), list(self.assumed),
         )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ import msgspec
 
 from manjha.domain.commands import (
     Approved,
+    AskMargin,
     CallPerson,
     CancelOrder,
+    MarginAssumed,
     ModifyOrder,
     Output,
     ReadBroker,
@@ -30,7 +32,7 @@ Journaled: TypeAlias = Event | Output | Note
 T = TypeVar("T")
 _APPROVED = "Approved"
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
-_SAID = (Refused, SetTimer, ReadBroker, CallPerson, Tripped)
+_SAID = (Refused, SetTimer, ReadBroker, AskMargin, MarginAssumed, CallPerson, Tripped)
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 _PLAIN: dict[str, type] = _EVENTS | {kind.__name__: kind for kind in (*_SAID, *get_args(Note))}
 _COMMANDS: dict[str, type] = {f"{_APPROVED}.{kind.__name__}": kind for kind in (SubmitOrder, ModifyOrder, CancelOrder)}

@@ -86,6 +86,8 @@ def place(state: EngineState, order: Order, out: list[Output], instead: Instead 
     if type(verdict) is Refused:
         return _place_smaller(state, order, verdict, instead, out)
     out.append(verdict)
+    if state.desk is not None and state.desk.asks_margin and instead is Instead.AFFORDABLE:
+        state.desk.sized.add(order.id)
     if order.product is _MIS and not state.squares_off:
         _square_off_from_now(state, order, out)
     return True

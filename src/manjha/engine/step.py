@@ -18,6 +18,8 @@ from manjha.domain.events import (
     InstrumentFrozen,
     KillSwitched,
     LinkLost,
+    MarginAnswered,
+    MarginUnavailable,
     MarketAdvanced,
     ModifyRejected,
     OrderAccepted,
@@ -36,6 +38,7 @@ from manjha.domain.events import (
     TradingSwitched,
 )
 from manjha.domain.moments import TsNs
+from manjha.engine import margins
 from manjha.engine.handlers import broker, by_hand, control, market, orders, session, settlement
 from manjha.engine.legs import follow
 from manjha.engine.reconcile import broker_read
@@ -56,6 +59,8 @@ HANDLERS: dict[type, Handler] = {
     SubmitAnswered: broker.submit_answered,
     ChangeAnswered: broker.change_answered,
     SendVetoed: broker.vetoed,
+    MarginAnswered: margins.answered,
+    MarginUnavailable: margins.unavailable,
     LinkLost: broker.link_lost,
     DifferenceAccepted: broker.difference_accepted,
     BrokerRead: broker_read,

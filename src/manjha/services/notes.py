@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from manjha.domain.commands import Approved, CallPerson, Refused, SubmitOrder
+from manjha.domain.commands import Approved, CallPerson, MarginAssumed, Refused, SubmitOrder
 from manjha.domain.events import Event, LinkLost, OrderFilled, OrderRejected, TradingSwitched
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs, format_day
@@ -13,7 +13,7 @@ from manjha.domain.orders import AccountId, Fill, Order, OrderType, Side
 Names = Callable[[InstrumentId], str]
 """From an id to what people call it."""
 
-Happened = Event | Approved[SubmitOrder] | Refused | CallPerson
+Happened = Event | Approved[SubmitOrder] | Refused | MarginAssumed | CallPerson
 """What may be told of."""
 
 
@@ -64,6 +64,12 @@ def health_note(what: str, ts_ns: TsNs, level: NoteLevel = NoteLevel.WARNING) ->
     return Note(NoteKind.HEALTH, level, "Health", what, ts_ns)
 
 
+def margin_note(assumed: MarginAssumed) -> Note:
+    """Tell of an order that goes without the broker's word on its margin."""
+    what = f"order {assumed.order_id} goes on our own margin model, {format_cash(assumed.needed)}: {assumed.reason}"
+    return health_note(what, assumed.ts_ns)
+
+
 def call_note(call: CallPerson) -> Note:
     """Call a person."""
     return Note(NoteKind.CALL, NoteLevel.ALARM, f"Look at {call.about}", call.what, call.ts_ns)
@@ -85,6 +91,8 @@ def note_of(value: Happened, account: AccountId, name: Names) -> Note | None:
             found = halt_note(account, value.reason, value.ts_ns)
         case LinkLost():
             found = health_note(f"{value.link} is lost: {value.reason}", value.ts_ns)
+        case MarginAssumed():
+            found = margin_note(value)
         case CallPerson():
             found = call_note(value)
         case _:

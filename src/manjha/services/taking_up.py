@@ -12,7 +12,16 @@ import msgspec
 import numpy as np
 
 from manjha.domain.bars import BarColumns
-from manjha.domain.commands import Approved, CallPerson, ReadBroker, Refused, SetTimer, Tripped
+from manjha.domain.commands import (
+    Approved,
+    AskMargin,
+    CallPerson,
+    MarginAssumed,
+    ReadBroker,
+    Refused,
+    SetTimer,
+    Tripped,
+)
 from manjha.domain.errors import DataError, JournalHalted
 from manjha.domain.events import BarsFilled, MarketAdvanced, TimerFired
 from manjha.domain.journal import Row, Snapshot
@@ -38,7 +47,9 @@ from manjha.services.code_hash import code_hash
 from manjha.services.replays import Recorded, market_of
 from manjha.strategy.interface import Strategy
 
-_NO_EVENTS = (Approved, Refused, ReadBroker, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten)
+_NO_EVENTS = (
+    Approved, Refused, ReadBroker, AskMargin, MarginAssumed, CallPerson, Tripped, RunBegun, RunEnded, MarketWritten,
+)  # fmt: skip
 
 
 class TakenUp(NamedTuple):

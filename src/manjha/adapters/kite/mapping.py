@@ -155,6 +155,24 @@ def place_fields(order: Order, tag: str, names: Names) -> dict[str, str] | None:
     return fields | _prices(order.type, order.limit, order.trigger)
 
 
+def margin_item(order: Order, names: Names) -> dict[str, str | int | float] | None:
+    """Return what the margin calculators ask of an order; None where Kite does not list the instrument today."""
+    name = names.name(order.instrument)
+    if name is None:
+        return None
+    return {
+        "exchange": name.exchange,
+        "tradingsymbol": name.symbol,
+        "transaction_type": order.side.name,
+        "variety": str(order.variety),
+        "product": str(order.product),
+        "order_type": str(order.type),
+        "quantity": int(_lots(order.qty, names.units(order.instrument))),
+        "price": order.limit / _TICKS,
+        "trigger_price": order.trigger / _TICKS,
+    }
+
+
 def modify_fields(order: Order, change: ModifyOrder, names: Names) -> dict[str, str]:
     """Return the form that changes an order: all its terms, as Kite passes over what it is told alone on a stop."""
     fields = {

@@ -44,7 +44,7 @@ from manjha.domain.read_models import (
     TradeView,
 )
 
-OPEN = (Phase.SENT, Phase.WORKING, Phase.UNCONFIRMED)
+OPEN = (Phase.CHECKING, Phase.SENT, Phase.WORKING, Phase.UNCONFIRMED)
 _EXITS = Exits.__struct_fields__
 _TOLD = ("first_seq", "last_seq", "first_ns", "last_ns", "orders", "trades", "refusals", "closed_ns")
 """Columns of a run that the journal tells, as numbers."""

@@ -49,6 +49,7 @@ def account_taken(state: EngineState, event: AccountTaken, out: list[Output]) ->
     if event.epoch <= desk.epoch:
         raise InvariantBroken(f"a run began in epoch {event.epoch}, after one in epoch {desk.epoch}")
     desk.run, desk.epoch, desk.number = event.run, event.epoch, 0
+    desk.asks_margin = event.asks_margin
     # Timers of an earlier process died with it.
     desk.poll_due = desk.check_due = desk.look_due = 0
     state.gate.tags = desk.tag_for
@@ -239,6 +240,11 @@ def timer_fired(state: EngineState, key: str, now_ns: TsNs, out: list[Output]) -
         ask_again(desk, now_ns, out)
     elif key == FLATTEN:
         look_again(state, now_ns, out)
+    elif key.startswith(desks.MARGIN):
+        # Loaded where a broker is asked: it needs the requests, which need this one.
+        from manjha.engine.margins import waited
+
+        waited(state, OrderId(key.removeprefix(desks.MARGIN)), now_ns, out)
     elif key.startswith(desks.SKIPPED):
         skipped_fired(state, OrderId(key.removeprefix(desks.SKIPPED)), now_ns, out)
     elif key == desks.CHECK:

@@ -140,6 +140,7 @@ def ended(state: EngineState, order_id: OrderId, happening: Happening, ts_ns: Ts
     if state.desk is not None:
         # Nothing of it can change any more, and nothing need be asked for it.
         state.desk.changing.pop(order_id, None)
+        state.desk.checking.pop(order_id, None)
 
 
 def _release(state: EngineState, record: OrderRecord, qty: int, left_before: int) -> None:
