@@ -15,7 +15,8 @@ from manjha.app.cli.errors import OK
 from manjha.app.watcher import Report
 from manjha.domain.broker import Turned, Unsent
 from manjha.domain.commands import Approved, SubmitOrder
-from manjha.domain.events import BrokerRead, SendVetoed, SubmitAnswered
+from manjha.domain.events import BrokerRead, MarginAnswered, SendVetoed, SubmitAnswered
+from manjha.domain.journal import Row
 from manjha.domain.money import RUPEE
 from manjha.engine.journaling import value_of
 from tests.fakes.exchanges import KEY
@@ -119,6 +120,14 @@ class Live:
 
     # ---- the bot's books
 
+    def told(self, kind: type) -> list[Row]:
+        """Rows of a kind in the journal."""
+        journal = journal_to_read(str(self.desk.home / "accounts" / ACCOUNT / "journal.db"), ACCOUNT)
+        try:
+            return list(journal.of_kind(kind.__name__))
+        finally:
+            journal.close()
+
     def journaled(self) -> list[tuple[str, str, int, int, int]]:
         """Each trade of the journal, once."""
         found: dict[str, tuple[str, str, int, int, int]] = {}
@@ -199,6 +208,8 @@ def test_a_session_killed_and_logged_out_in_the_middle_agrees_to_the_paisa(live:
     assert report.fills == len(trades)
     # What was made and what it cost: the bot's money is the exchange's trades, to the last 1e-4 rupee.
     assert report.equity + report.charges == CASH - sum(side * qty * px for _, _, side, qty, px in trades)
+    # Kite was asked what entries need, and its word is in the journal.
+    assert live.told(MarginAnswered)
     # No order was sent twice, or is not known: those there are those of the journal. One may not have left in time.
     tags = [order.tag for order in exchange.book.orders.values()]
     assert len(set(tags)) == len(tags)

@@ -16,6 +16,8 @@ from manjha.domain.orders import OrderId, OrderType, Phase, Product, Purpose, Si
 from manjha.domain.sizing import NANO, CapitalFraction
 from manjha.engine.digest import digest
 from manjha.engine.margins import WAIT_NS
+from manjha.engine.remembered import StrategyMemory
+from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from manjha.risk.control_limits import NO_LIMITS
 from manjha.risk.governor import RateLimits
 from tests.fakes.account import Account, Told, buy, sell
@@ -87,6 +89,7 @@ def test_a_smaller_margin_of_the_brokers_holds_no_less_than_ours() -> None:
     assert account.reserved == ours
 
 
+@pytest.mark.failure("F12")
 def test_what_the_account_has_no_money_for_is_refused_and_holds_nothing() -> None:
     account = Asking()
     account.bar(buy(10))
@@ -263,6 +266,45 @@ def test_a_process_that_dies_after_the_answer_looks_for_what_it_sent() -> None:
     account.told(account.asked[0], RUPEE)
     account.restart()
     assert account.phase(account.sent()[0]) is Phase.UNCONFIRMED
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_a_process_that_dies_at_any_point_sends_nothing_twice_and_nothing_unanswered(cut: int) -> None:
+    account = Asking()
+    lives = [
+        lambda: account.bar(buy(10, limit=495.0), buy(11, limit=495.0)),
+        lambda: account.told(account.asked[0], RUPEE),
+        lambda: account.wait(WAIT_NS / SECOND_NS),
+        lambda: [account.land(one) for one in account.sent()],
+    ]
+    for life in lives[:cut]:
+        life()
+    before = [one.order.id for one in account.sent()]
+    assert len(before) == min(max(cut - 1, 0), 2)
+    account.restart()
+    assert account.checking == []
+    for order_id in account.asked:
+        account.told(order_id, RUPEE)
+    account.wait(4)
+    assert [one.order.id for one in account.sent()] == before
+    assert all(account.phase(one) is Phase.UNCONFIRMED for one in account.sent())
+    account.read()
+    assert account.reserved == sum(one.reserved for one in account.state.book.open_orders())
+
+
+def test_a_snapshot_of_what_is_being_checked_goes_on_as_if_nothing_had_been() -> None:
+    account = Asking()
+    account.bar(buy(10), buy(11))
+    fresh = Asking()
+    memory = StrategyMemory(account.state)
+    put_back(fresh.state, StrategyMemory(fresh.state), kept_in(snapshot_of(account.state, memory)))
+    assert digest(fresh.state) == digest(account.state)
+    fresh.now_ns = account.now_ns
+    for one in (account, fresh):
+        one.told(account.asked[0], RUPEE)
+        one.told(account.asked[1], 100, 50)
+    assert digest(fresh.state) == digest(account.state)
+    assert [one.order.id for one in fresh.sent()] == [account.asked[0]]
 
 
 def test_a_modification_waits_for_what_is_being_checked() -> None:
