@@ -1,6 +1,6 @@
 """An entry is asked about at the broker before it leaves: what is answered, what is not, and what happens meanwhile."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import pytest
@@ -21,6 +21,9 @@ from manjha.engine.snapshots import kept_in, put_back, snapshot_of
 from manjha.risk.control_limits import NO_LIMITS
 from manjha.risk.governor import RateLimits
 from tests.fakes.account import Account, Told, buy, sell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLENTY = Cash(10_00_000 * RUPEE)
 
@@ -271,7 +274,7 @@ def test_a_process_that_dies_after_the_answer_looks_for_what_it_sent() -> None:
 @pytest.mark.parametrize("cut", range(5))
 def test_a_process_that_dies_at_any_point_sends_nothing_twice_and_nothing_unanswered(cut: int) -> None:
     account = Asking()
-    lives = [
+    lives: list[Callable[[], object]] = [
         lambda: account.bar(buy(10, limit=495.0), buy(11, limit=495.0)),
         lambda: account.told(account.asked[0], RUPEE),
         lambda: account.wait(WAIT_NS / SECOND_NS),
