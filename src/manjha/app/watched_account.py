@@ -72,7 +72,7 @@ class WatchedAccount:
             why = self._kite.login.why_not() or ("" if self._kite.login.key else "the app's key is not known")
         except SettingsError as error:
             return error.message
-        return why or self._elsewhere()
+        return f"{why}: run `manjha login`" if why else self._elsewhere()
 
     async def orders(self) -> tuple[OrderSeen, ...]:
         """Read all orders of the day, whoever placed them, by Kite's names: what is to be cancelled needs no list."""
