@@ -21,6 +21,7 @@ from manjha.domain.orders import Purpose
 from manjha.domain.ticks import Tick
 from manjha.engine.digest import digest
 from manjha.engine.journaling import value_of
+from manjha.ports.feed import FeedHealth
 from tests.fakes.paper import Paper
 from tests.fakes.tick_runs import random_tick_run
 from tests.parity.test_paper import plain
@@ -59,6 +60,9 @@ class Silent:
     async def ticks(self) -> AsyncIterator[Tick]:
         for tick in list[Tick]():
             yield tick
+
+    def health(self) -> FeedHealth:
+        return FeedHealth(is_connected=True, ticks=0, last_ns=TsNs(0), arrived_ns=TsNs(0))
 
     async def close(self) -> None:
         pass
