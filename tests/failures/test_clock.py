@@ -115,7 +115,7 @@ def lived(seed: int, jump_ns: int, back: bool = False) -> Day:
     hands.began = session.pump.now_ns - hands.mono
     offset = hands.began
     clock = SteadyClock(hands.wall_ns, hands.mono_ns)
-    loop = Loop(session, others, People(None, others), others, clock, follows_clock=True)  # type: ignore[arg-type]
+    loop = Loop(session, others, People(None, others), others, clock, follows_clock=True)
     times, sent_before = [int(session.pump.now_ns)], 0
 
     async def trades() -> None:
