@@ -29,11 +29,11 @@ from manjha.adapters.files.rule_tables import load_rules
 from manjha.adapters.kite.feed import Clocks, KiteFeed, Stream
 from manjha.adapters.kite.link import TOKENS_MAX
 from manjha.adapters.kite.observed import Watched
-from manjha.app.live import Broker, RemoteMarket, remote_session
-from manjha.app.loop import Loop, People
-from manjha.app.remote import RemoteLink
-from manjha.app.session import Around, Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.live import Broker, RemoteMarket, remote_session
+from manjha.app.trading.loop import Loop, People
+from manjha.app.trading.remote import RemoteLink
+from manjha.app.trading.session import Around, Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.bars import MINUTE
 from manjha.domain.broker import BrokerStatus, OrderSeen, Outcome, PositionSeen, Sent, Source, TradeSeen, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder

@@ -17,14 +17,14 @@ from manjha.adapters.kite.rest import KiteRest, Login
 from manjha.adapters.kite.transport import Transport
 from manjha.adapters.sql.journal import SqlJournal
 from manjha.app.bootstrap import system_clock
-from manjha.app.kite_account import todays_names
-from manjha.app.kite_time import times_at
-from manjha.app.live import Broker, remote_session
-from manjha.app.live_history import history_until
-from manjha.app.loop import Loop, People
-from manjha.app.remote import Pace
-from manjha.app.session import Around, Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.kite.account import todays_names
+from manjha.app.kite.times import times_at
+from manjha.app.trading.live import Broker, remote_session
+from manjha.app.trading.live_history import history_until
+from manjha.app.trading.loop import Loop, People
+from manjha.app.trading.remote import Pace
+from manjha.app.trading.session import Around, Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.controls import Status
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS, TsNs, day_of
@@ -59,7 +59,7 @@ class AtExchange(NamedTuple):
 
 
 class Silent:
-    """Implements `app.loop.Watcher`: leaves no sign."""
+    """Implements `app.trading.loop.Watcher`: leaves no sign."""
 
     def beat(self, session: Session, *, ended: bool) -> None:
         """Leave no sign."""

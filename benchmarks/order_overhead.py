@@ -26,8 +26,8 @@ from benchmarks.exchange_process import KEY, RESTING, exchange_process, logged_i
 from benchmarks.frames import OFFICIAL
 from benchmarks.live_account import ACCOUNT, at_exchange, begun, loop_of, wide_limits
 from manjha.adapters.files.rule_tables import load_rules
-from manjha.app.outbox import Command
-from manjha.app.trader import Trader
+from manjha.app.trading.outbox import Command
+from manjha.app.trading.trader import Trader
 from manjha.domain.bars import Interval
 from manjha.domain.broker import Outcome, Sent
 from manjha.domain.commands import SubmitOrder

@@ -20,11 +20,11 @@ import numpy as np
 from manjha.adapters.files.rule_tables import load_rules
 from manjha.adapters.files.segments import SegmentFolder
 from manjha.adapters.sql.journal import SqlJournal
-from manjha.app.loopback import PaperBroker
-from manjha.app.outbox import Outgoing
-from manjha.app.paper import paper_session
-from manjha.app.session import Around, Session
-from manjha.app.trader import Trader
+from manjha.app.trading.loopback import PaperBroker
+from manjha.app.trading.outbox import Outgoing
+from manjha.app.trading.paper import paper_session
+from manjha.app.trading.session import Around, Session
+from manjha.app.trading.trader import Trader
 from manjha.domain.bars import MINUTE
 from manjha.domain.commands import Output, SubmitOrder
 from manjha.domain.events import BrokerRead, Event

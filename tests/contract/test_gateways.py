@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytest
 
-from manjha.app.far_exchange import FarGateway
-from manjha.app.paper_exchange import PaperExchange
+from manjha.app.trading.far_exchange import FarGateway
+from manjha.app.trading.paper_exchange import PaperExchange
 from manjha.domain.broker import ENDED, BrokerStatus, OrderSeen, OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder
 from manjha.domain.moments import SECOND_NS, TsNs

@@ -11,8 +11,8 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from manjha.adapters.sql.journal import SqlJournal
-from manjha.app.outbox import Outbox
-from manjha.app.trader import Trader
+from manjha.app.trading.outbox import Outbox
+from manjha.app.trading.trader import Trader
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.events import Event
 from manjha.domain.journal import Entry

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from manjha.adapters.sql.journal import SqlJournal
-from manjha.app.account_parts import leader_lock
 from manjha.app.bootstrap import journal_to_write
 from manjha.app.cli import main
 from manjha.app.cli.errors import HALTED, HELD
+from manjha.app.trading.account_parts import leader_lock
 from manjha.domain.errors import StaleWriter
 from manjha.domain.journal import Entry, faults
 from manjha.domain.moments import TsNs

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from manjha.adapters.sql.journal import SqlJournal
-from manjha.app.loopback import PaperBroker
-from manjha.app.outbox import Outgoing
-from manjha.app.session import Session
+from manjha.app.trading.loopback import PaperBroker
+from manjha.app.trading.outbox import Outgoing
+from manjha.app.trading.session import Session
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.errors import JournalHalted
 from manjha.domain.events import Event

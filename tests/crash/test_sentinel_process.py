@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manjha.app.account_parts import places
 from manjha.app.settings import load_settings
+from manjha.app.trading.account_parts import places
 from manjha.domain.moments import TradingDay
 from manjha.domain.orders import StrategyId
 from manjha.orders.tags import tag_of

@@ -15,15 +15,15 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
-from manjha.app.account_parts import leader_lock
 from manjha.app.bootstrap import journal_to_write, kill_switch, market_segments
 from manjha.app.cli.errors import guarded
-from manjha.app.live import Broker, remote_session
-from manjha.app.loop import Loop, People
-from manjha.app.remote import Pace
-from manjha.app.session import Around, Session
 from manjha.app.settings import load_settings
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.account_parts import leader_lock
+from manjha.app.trading.live import Broker, remote_session
+from manjha.app.trading.loop import Loop, People
+from manjha.app.trading.remote import Pace
+from manjha.app.trading.session import Around, Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.commands import CallPerson
 from manjha.domain.controls import Status
 from manjha.domain.events import Event

@@ -12,7 +12,7 @@ import pytest
 
 from manjha.app.bootstrap import journal_to_read
 from manjha.app.cli.errors import OK
-from manjha.app.watcher import Report
+from manjha.app.trading.watcher import Report
 from manjha.domain.broker import Turned, Unsent
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.events import BrokerRead, MarginAnswered, SendVetoed, SubmitAnswered

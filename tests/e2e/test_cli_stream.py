@@ -21,9 +21,9 @@ from manjha.app.bootstrap import (
     tick_reader,
 )
 from manjha.app.cli.errors import OK, SOURCE, USAGE
-from manjha.app.recording import tick_days
 from manjha.app.settings import load_settings
-from manjha.app.watcher import Report
+from manjha.app.streaming.recording import tick_days
+from manjha.app.trading.watcher import Report
 from manjha.domain.bars import MINUTE
 from manjha.domain.moments import MINUTE_NS, parse_day
 from manjha.domain.orders import AccountId

@@ -268,7 +268,7 @@ def test_protections_and_a_strategys_loss_act_by_the_settings(
 
 @pytest.mark.failure("F45")
 def test_an_account_that_another_process_trades_is_left_alone(desk: Desk) -> None:
-    from manjha.app.account_parts import leader_lock
+    from manjha.app.trading.account_parts import leader_lock
     from manjha.domain.orders import AccountId
 
     desk.journal("HELD").parent.mkdir(parents=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.account_parts import journal_of, leader_lock
 from manjha.app.bootstrap import bar_store, instrument_book, journal_to_read, market_rules
 from manjha.app.cli import main
 from manjha.app.cli.demo import INSTRUMENT
 from manjha.app.cli.errors import HELD
 from manjha.app.settings import load_settings
+from manjha.app.trading.account_parts import journal_of, leader_lock
 from manjha.domain.moments import parse_day
 from manjha.domain.orders import AccountId
 from manjha.services.synthetic_market import seed_store

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manjha.app.account_parts import vitals
 from manjha.app.cli.errors import OK
 from manjha.app.settings import Settings
+from manjha.app.trading.account_parts import vitals
 from manjha.domain.moments import SECOND_NS
 from tests.e2e.test_cli_live import CALL, SPEED, STRATEGY, Live
 from tests.fakes.exchanges import FREE_APP, session_of

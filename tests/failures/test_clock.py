@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pytest
 
-from manjha.app.inbox import INBOX_MAX, Inbox
-from manjha.app.loop import Loop, People
-from manjha.app.session import Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.inbox import INBOX_MAX, Inbox
+from manjha.app.trading.loop import Loop, People
+from manjha.app.trading.session import Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.controls import Status
 from manjha.domain.events import Event, KillSwitched, TradingSwitched

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from manjha.app.loop import Ended, Loop, People
-from manjha.app.session import Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.loop import Ended, Loop, People
+from manjha.app.trading.session import Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.events import BrokerRead
 from manjha.domain.moments import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from manjha.domain.orders import Phase

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from manjha.app.outbox import Command, Conditions, Outbox, kill_condition, opens_condition
+from manjha.app.trading.outbox import Command, Conditions, Outbox, kill_condition, opens_condition
 from manjha.domain.broker import BrokerStatus, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import Approved, CancelOrder, Output, RefusalReason, Refused, SetTimer, SubmitOrder, Tripped
 from manjha.domain.events import BandChanged, InstrumentFrozen, KillSwitched, SendVetoed, TimerFired

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from manjha.app.session import Session
+from manjha.app.trading.session import Session
 from manjha.domain.bars import MINUTE, Bar
 from manjha.domain.events import Event
 from manjha.domain.instrument import InstrumentId

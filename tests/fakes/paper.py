@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from manjha.app.paper import paper_session
-from manjha.app.session import Around, Session
+from manjha.app.trading.paper import paper_session
+from manjha.app.trading.session import Around, Session
 from manjha.domain.commands import Approved, CallPerson, SubmitOrder
 from manjha.domain.events import Event, KillSwitched
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, day_of

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from manjha.app.far_exchange import FarGateway, FarMarket
-from manjha.app.live import Broker, remote_session
-from manjha.app.loop import Ended, Loop, People
-from manjha.app.paper_exchange import PaperExchange
-from manjha.app.remote import Pace, RemoteLink
-from manjha.app.session import Around, Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.far_exchange import FarGateway, FarMarket
+from manjha.app.trading.live import Broker, remote_session
+from manjha.app.trading.loop import Ended, Loop, People
+from manjha.app.trading.paper_exchange import PaperExchange
+from manjha.app.trading.remote import Pace, RemoteLink
+from manjha.app.trading.session import Around, Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.bars import Interval
 from manjha.domain.broker import OrderSeen, Outcome, Unsent
 from manjha.domain.commands import Approved, CallPerson, CancelOrder, ModifyOrder, SubmitOrder

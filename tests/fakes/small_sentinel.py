@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from manjha.adapters.system.clock import SystemClock
-from manjha.app.account_parts import sentinel_parts
 from manjha.app.bootstrap import market_rules
 from manjha.app.cli import sentinel as command
 from manjha.app.sentinel import Sentinel
 from manjha.app.settings import load_settings
+from manjha.app.trading.account_parts import sentinel_parts
 from manjha.domain.broker import BrokerStatus, OrderSeen, Outcome, Sent, Source
 from manjha.domain.commands import Approved, CancelOrder
 from manjha.domain.instrument import InstrumentId

@@ -6,9 +6,9 @@ Run as `python small_trader.py JOURNAL ACCOUNT SENT`: each line on its stdin is 
 import sys
 from pathlib import Path
 
-from manjha.app.account_parts import leader_lock
 from manjha.app.bootstrap import journal_to_write
 from manjha.app.cli.errors import guarded
+from manjha.app.trading.account_parts import leader_lock
 from manjha.domain.journal import Entry
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import AccountId, RunId

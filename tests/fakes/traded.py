@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from manjha.app.trader import restored
+from manjha.app.trading.trader import restored
 from manjha.domain.charges import LINES
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Entry

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from manjha.adapters.system import control_socket
-from manjha.app.account_parts import places
 from manjha.app.cli import main
 from manjha.app.settings import load_settings
+from manjha.app.trading.account_parts import places
 from manjha.domain.controls import (
     AcceptDifference,
     Control,

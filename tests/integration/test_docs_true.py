@@ -19,7 +19,7 @@ from manjha.adapters.formats.registry import FORMATS
 from manjha.app.cli import main
 from manjha.app.cli.demo import FIRST, LAST
 from manjha.app.cli.root import COMMANDS
-from manjha.app.requests import DEFAULTS
+from manjha.app.research.requests import DEFAULTS
 from manjha.app.settings import Settings
 from manjha.domain.commands import RefusalReason
 from manjha.domain.orders import Phase

@@ -8,7 +8,7 @@ import pytest
 
 import manjha
 from manjha.app.bootstrap import market_rules, strategy_source
-from manjha.app.evolution import EvolutionWords, plan_evolution
+from manjha.app.research.evolution import EvolutionWords, plan_evolution
 from manjha.app.settings import load_settings
 from manjha.research.backtest import run_backtest
 from manjha.research.conformance import check_strategy

@@ -14,7 +14,7 @@ import pytest
 from manjha.adapters.nats.link import Keys, Server
 from manjha.adapters.nats.stream import Keeping, NatsStream
 from manjha.app.settings import load_settings
-from manjha.app.streams import address_of, nats_stream
+from manjha.app.streaming.streams import address_of, nats_stream
 from manjha.domain.errors import SettingsError, SourceError, UsageError
 from manjha.domain.moments import SECOND_NS, TsNs, ist_datetime
 from manjha.domain.money import Px, Qty

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.account_parts import notifier, receivers
 from manjha.app.cli import main
 from manjha.app.settings import NotifySettings, Settings, load_settings
+from manjha.app.trading.account_parts import notifier, receivers
 from manjha.domain.errors import SettingsError
 from manjha.domain.moments import TsNs
 from manjha.domain.notes import Note, NoteKind, NoteLevel

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from manjha.app.search_tables import best_rows, search_page
+from manjha.app.research.search_tables import best_rows, search_page
 from manjha.domain.money import Cash
 from manjha.domain.trials import PICO, ReturnMoments, TrialOutcome, TrialStatus
 from manjha.research.search.objective import parse_objective

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.account_parts import places, vitals
 from manjha.app.settings import Settings
-from manjha.app.traded_where import KITE, PAPER, claim
+from manjha.app.trading.account_parts import places, vitals
+from manjha.app.trading.traded_where import KITE, PAPER, claim
 from manjha.domain.moments import TsNs
 from manjha.domain.vitals import Heartbeat
 

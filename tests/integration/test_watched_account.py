@@ -8,13 +8,13 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from manjha.app.account_parts import places
 from manjha.app.bootstrap import instrument_book
 from manjha.app.cli.errors import OK
-from manjha.app.kite_account import near_kite
+from manjha.app.kite.account import near_kite
+from manjha.app.kite.watched_account import WatchedAccount
 from manjha.app.settings import load_settings
-from manjha.app.traded_where import KITE, PAPER, SIMULATED_KITE, claim
-from manjha.app.watched_account import WatchedAccount
+from manjha.app.trading.account_parts import places
+from manjha.app.trading.traded_where import KITE, PAPER, SIMULATED_KITE, claim
 from manjha.domain.errors import SourceError
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.moments import TradingDay, TsNs, parse_day
@@ -70,7 +70,7 @@ def test_what_the_trader_does_not_trade_goes_by_the_brokers_name_and_so_does_wha
 
 
 def test_a_login_is_taken_up_and_another_persons_shows_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manjha.app.kite_login.LOOK_AGAIN_NS", -1)
+    monkeypatch.setattr("manjha.app.kite.login.LOOK_AGAIN_NS", -1)
 
     async def before_and_after(account: WatchedAccount) -> list[str]:
         with pytest.raises(SourceError, match="nobody is logged in at Kite"):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from manjha.adapters.feeds.replayed import ReplayedFeed
-from manjha.app.live import far_session
-from manjha.app.loop import Ended, Loop, People
-from manjha.app.session import Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.live import far_session
+from manjha.app.trading.loop import Ended, Loop, People
+from manjha.app.trading.session import Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.broker import ENDED
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.journal import faults

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from manjha.app.session import Session
+from manjha.app.trading.session import Session
 from manjha.domain.journal import Snapshot
 from manjha.domain.orders import Product
 from manjha.engine.closing import GrowingBars

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from manjha.app.outbox import Outgoing
-from manjha.app.trader import restored
+from manjha.app.trading.outbox import Outgoing
+from manjha.app.trading.trader import restored
 from manjha.domain.broker import Outcome, Turned, Unsent
 from manjha.domain.commands import Approved, SubmitOrder
 from manjha.domain.events import AccountTaken, BrokerRead, KillSwitched, LinkLost

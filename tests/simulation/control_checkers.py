@@ -7,7 +7,7 @@ An order is taken for an entry only where it surely is one: a strategy's own, de
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from manjha.app.outbox import Outgoing
+from manjha.app.trading.outbox import Outgoing
 from manjha.domain.broker import Turned
 from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrder, Tripped
 from manjha.domain.events import KillSwitched, SubmitAnswered

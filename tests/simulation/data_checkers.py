@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manjha.app.outbox import Outgoing
+from manjha.app.trading.outbox import Outgoing
 from manjha.domain.commands import (
     Approved,
     AskMargin,

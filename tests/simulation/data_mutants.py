@@ -7,7 +7,7 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
-from manjha.app.trader import Trader
+from manjha.app.trading.trader import Trader
 from manjha.domain.bars import BarColumns
 from manjha.domain.moments import HOUR_NS, SECOND_NS, TsNs
 from manjha.domain.money import Px

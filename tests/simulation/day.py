@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from manjha.app.outbox import Command, Outgoing
+from manjha.app.trading.outbox import Command, Outgoing
 from manjha.domain.bars import BarColumns
 from manjha.domain.broker import OrderSeen, Outcome
 from manjha.domain.commands import SubmitOrder

@@ -37,7 +37,7 @@ class FaultyJournal(MemoryJournal):
 
 
 class SimTape:
-    """Implements `app.trader.Tape` over a journal."""
+    """Implements `app.trading.trader.Tape` over a journal."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self.journal = journal

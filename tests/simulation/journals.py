@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from manjha.app.trader import restored
+from manjha.app.trading.trader import restored
 from manjha.domain.broker import BrokerStatus, OrderSeen, OutcomeUnknown, Sent, TradeSeen
 from manjha.domain.events import (
     BrokerRead,

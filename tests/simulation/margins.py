@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from manjha.app.outbox import Outgoing
+from manjha.app.trading.outbox import Outgoing
 from manjha.domain.broker import MarginSeen
 from manjha.domain.commands import AskMargin, MarginAssumed, SubmitOrder
 from manjha.domain.events import AccountTaken, Event, MarginAnswered, MarginUnavailable

@@ -12,9 +12,9 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
-from manjha.app import trader
-from manjha.app.inbox import Inbox
-from manjha.app.outbox import Command, Outgoing
+from manjha.app.trading import trader
+from manjha.app.trading.inbox import Inbox
+from manjha.app.trading.outbox import Command, Outgoing
 from manjha.domain.broker import BrokerStatus, Outcome, OutcomeUnknown, Turned
 from manjha.domain.commands import SubmitOrder
 from manjha.domain.events import BrokerRead, KillSwitched

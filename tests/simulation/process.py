@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from manjha.app.broker_reads import BrokerReads
-from manjha.app.outbox import (
+from manjha.app.trading.broker_reads import BrokerReads
+from manjha.app.trading.outbox import (
     Command,
     Conditions,
     Outbox,
@@ -18,7 +18,7 @@ from manjha.app.outbox import (
     opens_condition,
     order_of,
 )
-from manjha.app.trader import Trader, restored
+from manjha.app.trading.trader import Trader, restored
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import AskMargin, CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
 from manjha.domain.errors import JournalHalted
@@ -217,7 +217,7 @@ class Process:
         self.day.check(self)
 
     def _hear(self, event: Event) -> None:
-        """Apply what comes from outside, after all that was due before it, as `app.session` does."""
+        """Apply what comes from outside, after all that was due before it, as `app.trading.session` does."""
         self.trader.advance_to(TsNs(self.world.now_ns))
         self._apply(event)
 
@@ -235,7 +235,7 @@ class Process:
             yield event
         self._maybe_die("crash_between")
 
-    # ---- the link: `app.trader.Link`
+    # ---- the link: `app.trading.trader.Link`
 
     def send(self, outgoing: Outgoing, now_ns: TsNs) -> tuple[Event, ...]:
         """Send a command into the world; what comes of it comes later."""
@@ -376,7 +376,7 @@ class Process:
         self.turn()
 
     def _turn_page(self) -> None:
-        """Begin a new book with the day, as `app.remote` does: before it opens, nothing is missed in any."""
+        """Begin a new book with the day, as `app.trading.remote` does: before it opens, nothing is missed in any."""
         day = self.state.day
         if day != self.book_day or day_of(self.world.now_ns) != day:
             self.book_day = day

@@ -3,7 +3,7 @@ outside, by what was handed over and what comes out again."""
 
 import asyncio
 
-from manjha.app.inbox import Inbox
+from manjha.app.trading.inbox import Inbox
 from manjha.domain.events import BandChanged
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from manjha.app.backfill import Backfill
-from manjha.app.loop import Loop, People
-from manjha.app.session import Session
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.trading.backfill import Backfill
+from manjha.app.trading.loop import Loop, People
+from manjha.app.trading.session import Session
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.bars import Bar
 from manjha.domain.commands import CallPerson
 from manjha.domain.errors import SourceError

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from manjha.app.told import accepted, done_once
+from manjha.app.trading.told import accepted, done_once
 from manjha.domain.broker import BrokerStatus
 from manjha.domain.commands import Approved, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.controls import Answer, ManualOrder, Request

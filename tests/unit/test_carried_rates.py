@@ -2,8 +2,8 @@
 
 import msgspec
 
-from manjha.app.session import Session
-from manjha.app.told import done_once
+from manjha.app.trading.session import Session
+from manjha.app.trading.told import done_once
 from manjha.domain.commands import RefusalReason
 from manjha.domain.controls import Answer, ManualOrder, Request
 from manjha.domain.events import SendsCarried

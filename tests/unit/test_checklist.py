@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manjha.app.preopen import PreOpen
+from manjha.app.trading.preopen import PreOpen
 from manjha.domain.commands import CallPerson
 from manjha.domain.events import Event, KillSwitched, TradingSwitched
 from manjha.domain.journal import Entry

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.account_parts import journal_asked, journal_of, journal_to_trade
 from manjha.app.settings import Settings
+from manjha.app.trading.account_parts import journal_asked, journal_of, journal_to_trade
 from manjha.domain.errors import SettingsError, UsageError
 
 URL = "postgresql://manjha@host/name"

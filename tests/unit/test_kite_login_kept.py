@@ -6,7 +6,7 @@ import pytest
 
 from manjha.adapters.kite.login import Session
 from manjha.adapters.secrets.sealed import new_key
-from manjha.app.kite_login import (
+from manjha.app.kite.login import (
     FILE,
     LOGIN,
     LOOK_AGAIN_NS,

@@ -6,10 +6,10 @@ from email.utils import formatdate
 
 import pytest
 
-from manjha.app.kite_login import SavedLogin
-from manjha.app.kite_time import offset_ns, times_at
-from manjha.app.live_checks import REFUSE_NS, WARN_NS, judged_clock, login_line
-from manjha.app.steady_clock import SteadyClock
+from manjha.app.kite.login import SavedLogin
+from manjha.app.kite.times import offset_ns, times_at
+from manjha.app.trading.live_checks import REFUSE_NS, WARN_NS, judged_clock, login_line
+from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.services.checklist import Verdict

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from manjha.app.watcher import ledger_copy
+from manjha.app.trading.watcher import ledger_copy
 from manjha.domain.broker import BrokerStatus
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import OrderType, Product

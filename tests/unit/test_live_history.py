@@ -2,7 +2,7 @@
 
 import pytest
 
-from manjha.app.live_history import history_until
+from manjha.app.trading.live_history import history_until
 from manjha.domain.bars import DAY, interval_ns
 from manjha.domain.moments import SECOND_NS, TsNs, at, parse_clock, parse_day
 from manjha.engine.closing import hours_of

@@ -6,8 +6,8 @@ import random
 import msgspec
 import pytest
 
-from manjha.app.inbox import Inbox
-from manjha.app.loop import KILLS_MAX, REQUESTS_MAX, Loop, People
+from manjha.app.trading.inbox import Inbox
+from manjha.app.trading.loop import KILLS_MAX, REQUESTS_MAX, Loop, People
 from manjha.domain.controls import Answer, LiftKill, Request, StopTrading, ThrowKill
 from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import InstrumentId

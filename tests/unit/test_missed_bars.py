@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from manjha.app.backfill import NO_BACKFILL, Backfill
-from manjha.app.gaps import backfill_of, lived_from
-from manjha.app.session import Session
+from manjha.app.trading.backfill import NO_BACKFILL, Backfill
+from manjha.app.trading.gaps import backfill_of, lived_from
+from manjha.app.trading.session import Session
 from manjha.domain.actions import ActionKind, CorporateAction
 from manjha.domain.bars import DAY, MINUTE, Interval
 from manjha.domain.moments import DAY_NS, HOUR_NS, MINUTE_NS, TsNs, day_of

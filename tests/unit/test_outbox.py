@@ -2,7 +2,7 @@
 
 import pytest
 
-from manjha.app.outbox import DEADLINE_NS, Conditions, Outbox, order_of
+from manjha.app.trading.outbox import DEADLINE_NS, Conditions, Outbox, order_of
 from manjha.domain.commands import Approved, CancelOrder, SubmitOrder
 from manjha.domain.errors import InvariantBroken
 from manjha.domain.instrument import InstrumentId

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from manjha.app.session import Session
-from manjha.app.told import done_once, ended
+from manjha.app.trading.session import Session
+from manjha.app.trading.told import done_once, ended
 from manjha.domain.commands import SubmitOrder
 from manjha.domain.controls import Answer, EndRun, Request, SetParameters
 from manjha.domain.errors import UsageError

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from manjha.app.loop import SETTLE_S, Ended, Loop
-from manjha.app.outbox import IN_FLIGHT_MAX, KEPT_FOR_CANCELS
-from manjha.app.remote import ANSWER_S, READ_GAP_S, Pace
-from manjha.app.session import Session
+from manjha.app.trading.loop import SETTLE_S, Ended, Loop
+from manjha.app.trading.outbox import IN_FLIGHT_MAX, KEPT_FOR_CANCELS
+from manjha.app.trading.remote import ANSWER_S, READ_GAP_S, Pace
+from manjha.app.trading.session import Session
 from manjha.domain.broker import OutcomeUnknown, Sent, Turned, Unsent
 from manjha.domain.commands import RefusalReason
 from manjha.domain.errors import InvariantBroken, SourceError

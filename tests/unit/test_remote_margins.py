@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from manjha.app.loop import Loop
-from manjha.app.session import Session
+from manjha.app.trading.loop import Loop
+from manjha.app.trading.session import Session
 from manjha.domain.broker import MarginSeen
 from manjha.domain.commands import AskMargin, MarginAssumed
 from manjha.domain.errors import SourceError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from manjha.adapters.system.processes import InlineRunner
-from manjha.app.search_tables import best_rows, counted, judged, search_document, search_page, sentence
+from manjha.app.research.search_tables import best_rows, counted, judged, search_document, search_page, sentence
 from manjha.domain.trials import ReturnMoments
 from manjha.research.overfit import Likelihood, TrackRecord, annualised, deflated_sharpe, track_record
 from manjha.research.search.best import judge_best

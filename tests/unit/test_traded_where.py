@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manjha.app.traded_where import KITE, PAPER, SIMULATED_KITE, claim
+from manjha.app.trading.traded_where import KITE, PAPER, SIMULATED_KITE, claim
 from manjha.domain.errors import UsageError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from manjha.adapters.system.processes import InlineRunner
-from manjha.app.walk_tables import window_rows
+from manjha.app.research.walk_tables import window_rows
 from manjha.domain.errors import UsageError
 from manjha.research.backtest import run_backtest
 from manjha.research.overfit import Likelihood

@@ -58,7 +58,7 @@ def backtest(
     ManjhaError
         What was asked for cannot be; the message says what was expected and what to do next.
     """
-    from manjha.app.requests import DEFAULTS, make_request
+    from manjha.app.research.requests import DEFAULTS, make_request
     from manjha.services.backtests import backtest as run
     from manjha.services.run_records import Execution, record_backtest
     from manjha.services.trial_records import record_run, trial_of

@@ -320,7 +320,7 @@ def control_limits(settings: Settings, strategy: str = "") -> "ControlLimits":
 
     Raises `SettingsError` and `UsageError` for what cannot be.
     """
-    from manjha.app.risk_limits import control_limits as from_settings
+    from manjha.app.trading.risk_limits import control_limits as from_settings
     from manjha.domain.orders import StrategyId
 
     return from_settings(settings, StrategyId(strategy), lambda name: instrument_book(settings).find(name).id)

@@ -9,7 +9,7 @@ from manjha.adapters.kite.history import BURST, PER_MINUTE, KiteHistory
 from manjha.adapters.system.downloads import HttpDownloads
 from manjha.adapters.yahoo.history import YahooHistory
 from manjha.app.bootstrap import market_rules
-from manjha.app.kite_login import API_KEY, saved_login, secret_store
+from manjha.app.kite.login import API_KEY, saved_login, secret_store
 from manjha.app.settings import FetchSettings, Settings
 from manjha.market.calendar import is_trading_day
 from manjha.ports.clock import Clock

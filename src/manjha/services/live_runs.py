@@ -101,7 +101,7 @@ class LiveRun(NamedTuple):
 
 
 class LiveTape:
-    """Implements `app.trader.Tape` over a recorder: market data are written down before what rests on them."""
+    """Implements `app.trading.trader.Tape` over a recorder: market data are written down before what rests on them."""
 
     def __init__(self, recorder: Recorder) -> None:
         recorder.growth = LIVE_GROWTH

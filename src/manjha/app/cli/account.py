@@ -15,10 +15,10 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout; money 
 
 
 def read(ask: "Callable[[KiteRest], Awaitable[T]]") -> T:
-    """Ask Kite something about the account that is logged in. Raises as `kite_account.at_kite` and the question."""
+    """Ask Kite something about the account that is logged in. Raises as `kite.account.at_kite` and the question."""
     import asyncio
 
-    from manjha.app.kite_account import at_kite
+    from manjha.app.kite.account import at_kite
     from manjha.app.settings import load_settings
 
     async def asked() -> T:

@@ -44,14 +44,14 @@ def backtest(
 ) -> None:
     """Run a strategy on stored bars with every rupee of charges, and say what it assumes."""
     from manjha.app.bootstrap import strategy_source
+    from manjha.app.research.terms import parse_params
     from manjha.app.settings import load_settings
-    from manjha.app.terms import parse_params
 
     settings = load_settings()
     found = strategy_source(settings).find(strategy)
     made = found(**parse_params(param or []))
     words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check, "ticks": ticks or ()}
-    from manjha.app.requests import make_request
+    from manjha.app.research.requests import make_request
 
     request = make_request(made, tuple(instrument), words)
     where = None if no_report else (report or settings.home / "reports")

@@ -80,8 +80,8 @@ def _strategy(
     settings: "Settings", name: str, instruments: tuple[str, ...], words: tuple[dict[str, object], list[str]]
 ) -> "BacktestRequest":
     from manjha.app.bootstrap import strategy_source
-    from manjha.app.requests import make_request
-    from manjha.app.terms import parse_params
+    from manjha.app.research.requests import make_request
+    from manjha.app.research.terms import parse_params
 
     made = strategy_source(settings).find(name)(**parse_params(words[1]))
     return make_request(made, instruments, words[0])
@@ -90,8 +90,8 @@ def _strategy(
 def _function(
     name: str, instruments: tuple[str, ...], span: tuple[str, str, str, str], param: list[str]
 ) -> "FunctionRequest":
+    from manjha.app.research.terms import parse_numbers, parse_span
     from manjha.app.strategies import find_function
-    from manjha.app.terms import parse_numbers, parse_span
     from manjha.domain.bars import parse_interval
     from manjha.domain.errors import UsageError
     from manjha.services.bias_checks import FunctionRequest

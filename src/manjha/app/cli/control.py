@@ -64,7 +64,7 @@ def set_(
     json: Json = False,
 ) -> None:
     """Change parameters of a running strategy."""
-    from manjha.app.terms import parse_params
+    from manjha.app.research.terms import parse_params
     from manjha.domain.controls import SetParameters
 
     _tell(account, SetParameters(strategy, tuple(parse_params(params).items())), key, json=json)
@@ -131,9 +131,9 @@ def _one_of(known: Mapping[str, T], text: str, option: str) -> T:
 
 
 def _asked(account: str, control: "Control", key: str) -> "Answer":
-    from manjha.app.account_parts import controls
     from manjha.app.bootstrap import system_clock
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import controls
     from manjha.domain.controls import Request
 
     own = key or f"cli-{system_clock().now_ns()}-{os.getpid()}"

@@ -215,9 +215,9 @@ def record(
     from manjha.app.cli.data_output import print_recorded, recorded_json
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
-    from manjha.app.recording import record_ticks
     from manjha.app.settings import load_settings
-    from manjha.app.streams import address_of
+    from manjha.app.streaming.recording import record_ticks
+    from manjha.app.streaming.streams import address_of
 
     settings = load_settings()
     done = record_ticks(settings, address_of(settings, stream), instrument or (), name, say)

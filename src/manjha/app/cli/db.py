@@ -87,10 +87,10 @@ def rebuild(
     """Make orders, trades, contract notes, positions and runs of an account anew from its journal."""
     from functools import partial
 
-    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, read_model_reference, unit_of_work
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked
     from manjha.services import read_models
 
     settings = load_settings()

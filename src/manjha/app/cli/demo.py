@@ -39,9 +39,9 @@ def demo(
     from manjha.app.bootstrap import bar_store, instrument_book, market_rules, strategy_source
     from manjha.app.cli.backtest import run_and_show
     from manjha.app.cli.errors import say
-    from manjha.app.requests import make_request
+    from manjha.app.research.requests import make_request
+    from manjha.app.research.terms import parse_params
     from manjha.app.settings import load_settings
-    from manjha.app.terms import parse_params
     from manjha.domain.moments import parse_day
     from manjha.research.search.compiled import warm
     from manjha.services.synthetic_market import seed_store

@@ -20,8 +20,8 @@ def doctor(
     import os
 
     from manjha.app.cli.output import print_json
-    from manjha.app.doctor import doctor as looked_at
-    from manjha.app.doctor import is_well
+    from manjha.app.kite.doctor import doctor as looked_at
+    from manjha.app.kite.doctor import is_well
     from manjha.app.settings import load_settings
 
     lines = asyncio.run(looked_at(load_settings(), account, os.environ))

@@ -36,7 +36,7 @@ def evolve(
     from manjha.app.bootstrap import study_journal, task_runner, trial_ledger
     from manjha.app.cli.evolve_output import evolution_document, print_evolution
     from manjha.app.cli.output import print_json, progress_bar
-    from manjha.app.evolution import EvolutionWords, plan_evolution, require_free, write_survivors
+    from manjha.app.research.evolution import EvolutionWords, plan_evolution, require_free, write_survivors
     from manjha.app.settings import load_settings
     from manjha.services.evolution import Evolving, begin_anew
     from manjha.services.evolution import evolve as run

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from manjha.app.cli.output import print_table
-from manjha.app.evolution import span_of
+from manjha.app.research.evolution import span_of
 from manjha.research.evolve.source import in_words, mark_of
 from manjha.research.evolve.trees import parse
 from manjha.research.metrics.analysis import plain, written

@@ -32,7 +32,7 @@ def serve(
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
-    from manjha.app.streams import address_of, serve_feed
+    from manjha.app.streaming.streams import address_of, serve_feed
 
     settings = load_settings()
     done = asyncio.run(serve_feed(settings, instrument, address_of(settings, stream), say))

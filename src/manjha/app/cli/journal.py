@@ -26,11 +26,11 @@ SHOWN = 20
 @app.command()
 def verify(where: Where = "", *, account: Account = "", segments: Segments = "", json: Json = False) -> None:
     """Walk the rows and their market data from first to last and name what is wrong. Exit code 1 if anything is."""
-    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, market_segments
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked
     from manjha.services.journals import verified
 
     settings = load_settings()
@@ -85,11 +85,11 @@ def replay(
     """Step through what was recorded once more and name the first event that differs. Exit code 1 if one does."""
     from functools import partial
 
-    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read, market_rules, market_segments, strategy_source
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked
     from manjha.domain.errors import UsageError
     from manjha.services.replays import Replays, is_bare, recorded_runs
 
@@ -128,10 +128,10 @@ def export(
     account: Account = "",
 ) -> None:
     """Write the rows as JSON lines, oldest first: exact integers (prices in 1e-4 rupee, moments in UTC ns)."""
-    from manjha.app.account_parts import journal_asked
     from manjha.app.bootstrap import journal_to_read
     from manjha.app.cli.errors import say
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked
     from manjha.domain.errors import UsageError
     from manjha.services.journals import lines_of
 

@@ -21,9 +21,9 @@ afterwards."""
 @app.command()
 def show(where: Where = "", *, account: Account, json: Json = False) -> None:
     """Say who holds the account's lock: process, machine, since when."""
-    from manjha.app.account_parts import journal_asked, leader_lock
     from manjha.app.cli.output import print_json
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked, leader_lock
     from manjha.domain.moments import format_ts
     from manjha.domain.orders import AccountId
 
@@ -45,10 +45,10 @@ def take_away(
     confirm: Annotated[str, typer.Option("--confirm", help="The account's id once more; asked for if left out.")] = "",
 ) -> None:
     """Take the account from a process that holds it but is stopped, so that another one can trade it."""
-    from manjha.app.account_parts import journal_asked, leader_lock
     from manjha.app.bootstrap import journal_to_read, journal_to_write, system_clock
     from manjha.app.cli.errors import say
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_asked, leader_lock
     from manjha.domain.errors import UsageError
     from manjha.domain.orders import AccountId, RunId
 

@@ -35,8 +35,8 @@ def login(
     from manjha.adapters.secrets.sealed import new_key
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
-    from manjha.app.kite_login import keep, log_in, require_seal, secret_store
-    from manjha.app.kite_time import times_at
+    from manjha.app.kite.login import keep, log_in, require_seal, secret_store
+    from manjha.app.kite.times import times_at
     from manjha.app.settings import load_settings
     from manjha.domain.moments import format_ts
 
@@ -92,7 +92,7 @@ def _show(address: str, *, opens: bool) -> None:
 
 def _keys(store: "SecretStore") -> "AppKeys":
     """Return the app's keys; a person at a terminal is asked for what is not known, and it is kept sealed."""
-    from manjha.app.kite_login import API_KEY, API_SECRET, app_keys
+    from manjha.app.kite.login import API_KEY, API_SECRET, app_keys
 
     if sys.stdin.isatty():
         for name in (API_KEY, API_SECRET):

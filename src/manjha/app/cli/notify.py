@@ -18,10 +18,10 @@ def notify() -> None:
 @app.command("test")
 def send_test(*, json: Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")] = False) -> None:
     """Send a test message to every address and say what each answered. Exit code 1 if one did not take it."""
-    from manjha.app.account_parts import receivers
     from manjha.app.bootstrap import system_clock
     from manjha.app.cli.output import print_json, print_table
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import receivers
     from manjha.domain.errors import SettingsError
     from manjha.domain.notes import NoteLevel
     from manjha.services.notes import health_note

@@ -39,7 +39,7 @@ def optimize(
     from manjha.app.bootstrap import study_storage, task_runner, trial_ledger
     from manjha.app.cli.output import progress_bar
     from manjha.app.cli.search_output import show_search
-    from manjha.app.searches import SearchWords, plan_search
+    from manjha.app.research.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.research.search.study import parse_sampler
     from manjha.services.optimise import Tuning, optimise

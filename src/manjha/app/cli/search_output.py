@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manjha.app.cli.output import print_json, print_table
-from manjha.app.search_tables import best_rows, counted, judged, search_document, search_page, sentence, table_of
+from manjha.app.research.search_tables import (
+    best_rows,
+    counted,
+    judged,
+    search_document,
+    search_page,
+    sentence,
+    table_of,
+)
 from manjha.domain.trials import tried_name
 from manjha.research.search_report import write_search_page
 from manjha.services.searches import SearchReport, SearchRow

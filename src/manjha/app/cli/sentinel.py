@@ -50,10 +50,10 @@ def sentinel(
     At Kite it also compares what the account shows with what the trader believes, and cancels what a trader that stands
     still has left open. On paper the exchange lives in the trader, so there is nothing to compare and to cancel.
     """
-    from manjha.app.account_parts import notifier, places, sentinel_parts
     from manjha.app.bootstrap import market_rules
     from manjha.app.cli.errors import say
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import notifier, places, sentinel_parts
     from manjha.domain.errors import UsageError
     from manjha.domain.instrument import Exchange
 
@@ -75,7 +75,7 @@ def sentinel(
 
 def _never_seen(settings: "Settings", account: str) -> str:
     """Say that nothing is watched yet, and which accounts have left a sign of life, as the name may be mistyped."""
-    from manjha.app.account_parts import ACCOUNT_LETTERS, vitals
+    from manjha.app.trading.account_parts import ACCOUNT_LETTERS, vitals
 
     folder = settings.home / "accounts"
     names = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
@@ -93,12 +93,12 @@ async def _watched(settings: "Settings", account: str, parts: "SentinelParts") -
     """Watch, with a way to the broker where the account trades at one."""
     import msgspec
 
-    from manjha.app.account_parts import places
     from manjha.app.cli.errors import say
-    from manjha.app.kite_account import near_kite
+    from manjha.app.kite.account import near_kite
+    from manjha.app.kite.watched_account import WatchedAccount
     from manjha.app.sentinel import Sentinel
-    from manjha.app.traded_where import PAPER, traded_at
-    from manjha.app.watched_account import WatchedAccount
+    from manjha.app.trading.account_parts import places
+    from manjha.app.trading.traded_where import PAPER, traded_at
 
     if traded_at(places(settings, account).folder) == PAPER:
         say("it is traded on paper, whose exchange lives in the trader: nothing is compared or cancelled from here")

@@ -33,7 +33,7 @@ def sweep(
     from manjha.app.bootstrap import task_runner, trial_ledger
     from manjha.app.cli.output import progress_bar
     from manjha.app.cli.search_output import show_search
-    from manjha.app.searches import SearchWords, plan_search
+    from manjha.app.research.searches import SearchWords, plan_search
     from manjha.app.settings import load_settings
     from manjha.services.searches import SearchServices
     from manjha.services.sweeps import parse_sampling

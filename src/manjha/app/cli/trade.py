@@ -9,7 +9,7 @@ from manjha.app.cli import search_options as options
 
 if TYPE_CHECKING:
     from manjha.app.settings import Settings
-    from manjha.app.watcher import Report
+    from manjha.app.trading.watcher import Report
     from manjha.services.backtests import BacktestRequest
 
 app = typer.Typer(add_completion=False)
@@ -55,11 +55,11 @@ def trade(
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
     from manjha.app.cli.errors import say
-    from manjha.app.requests import make_request
+    from manjha.app.research.requests import make_request
+    from manjha.app.research.terms import parse_params, parse_span
     from manjha.app.settings import load_settings
-    from manjha.app.terms import parse_params, parse_span
-    from manjha.app.trading import TradeWords
-    from manjha.app.trading import trade as run
+    from manjha.app.trading.paper_trading import TradeWords
+    from manjha.app.trading.paper_trading import trade as run
     from manjha.domain.errors import UsageError
 
     settings = load_settings()
@@ -101,7 +101,7 @@ def trade(
 def _streamed(settings: "Settings", named: tuple[str, str, str], request: "BacktestRequest") -> "Report":
     """Trade on paper on today's ticks."""
     from manjha.app.cli.errors import say
-    from manjha.app.streamed_trading import StreamedWords, trade_streamed
+    from manjha.app.trading.streamed_trading import StreamedWords, trade_streamed
 
     account, found_as, address = named
     words = StreamedWords(account=account, request=request, found_as=found_as, address=address)
@@ -116,9 +116,9 @@ def _live(
     from manjha.app.bootstrap import strategy_source
     from manjha.app.cli.backtest import found_again
     from manjha.app.cli.errors import say
-    from manjha.app.live_trading import LiveWords, trade_live
-    from manjha.app.requests import make_request
-    from manjha.app.terms import parse_params
+    from manjha.app.research.requests import make_request
+    from manjha.app.research.terms import parse_params
+    from manjha.app.trading.live_trading import LiveWords, trade_live
     from manjha.domain.errors import UsageError
 
     account, given, stream = named

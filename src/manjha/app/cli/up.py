@@ -73,9 +73,9 @@ def _journal_words(home: "Path", account: str) -> str:
     import os
     import shlex
 
-    from manjha.app.account_parts import journal_of
     from manjha.app.cli.demo import program
     from manjha.app.settings import load_settings
+    from manjha.app.trading.account_parts import journal_of
 
     where = journal_of(load_settings(os.environ | {"MANJHA_HOME": str(home)}), account)
     if "://" not in where:

@@ -32,9 +32,9 @@ def validate(
     """Judge the best of all trials of a strategy on a data set, or of a study, by how many there were."""
     from manjha.app.bootstrap import trial_ledger
     from manjha.app.cli.output import print_json, print_table, progress_bar
+    from manjha.app.research.validation_tables import HEADERS, heading, rows_of, validation_document, validation_page
+    from manjha.app.research.validations import ValidationWords, ask, load_again
     from manjha.app.settings import load_settings
-    from manjha.app.validation_tables import HEADERS, heading, rows_of, validation_document, validation_page
-    from manjha.app.validations import ValidationWords, ask, load_again
     from manjha.research.search_report import write_search_page
     from manjha.services.validation import validate as run
 

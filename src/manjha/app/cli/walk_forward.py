@@ -39,9 +39,9 @@ def walk_forward(
     from manjha.app.bootstrap import task_runner, trial_ledger
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.cli.walk_output import print_walk
-    from manjha.app.searches import SearchWords, plan_search
+    from manjha.app.research.searches import SearchWords, plan_search
+    from manjha.app.research.walk_tables import walk_document, walk_page
     from manjha.app.settings import load_settings
-    from manjha.app.walk_tables import walk_document, walk_page
     from manjha.research.search_report import write_search_page
     from manjha.services.searches import SearchServices
     from manjha.services.sweeps import parse_sampling

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from manjha.app.cli.output import print_table
-from manjha.app.walk_tables import sentence, stability_rows, window_rows
+from manjha.app.research.walk_tables import sentence, stability_rows, window_rows
 from manjha.domain.moments import format_day
 from manjha.domain.trials import tried_name
 from manjha.services.walk_forward import WalkReport

@@ -1,0 +1,1 @@
+"""An account at Kite put together: login, connections and time, and who looks at it from outside."""

@@ -1,0 +1,1 @@
+"""Backtests, searches and validations from words, and what is said of them."""

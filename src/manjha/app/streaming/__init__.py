@@ -1,0 +1,1 @@
+"""Streams of ticks put together: who publishes them, and who records them."""
