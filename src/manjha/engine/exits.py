@@ -114,7 +114,7 @@ def move_trailing_stops(state: EngineState, out: list[Output]) -> None:
         entry = protection.entry
         series = state.ctx.markets[entry.instrument].series
         # In today's shares: after a corporate action the last close is of other ones until the next bar.
-        close, now_ns = state.marks[entry.instrument], TsNs(series.columns.ts_close_ns[series.row()])
+        close, now_ns = state.marks[entry.instrument], TsNs(series.seen_ns(series.row()))
         sign = int(entry.side)
         if (close - protection.best) * sign <= 0 or protection.stop_id is None:
             continue

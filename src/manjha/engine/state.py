@@ -130,7 +130,7 @@ class Marks(Mapping[InstrumentId, int]):
         """Return when the last close was seen (UTC ns); 0 before the first bar."""
         series = self._series[instrument]
         row = series.row()
-        return int(series.columns.ts_close_ns[row]) if row >= 0 else 0
+        return series.seen_ns(row) if row >= 0 else 0
 
     def rebase(self, instrument: InstrumentId, by: Ratio) -> None:
         """Show the last close in the basis of after a corporate action, and another, until the next bar closes."""

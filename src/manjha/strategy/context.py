@@ -113,7 +113,7 @@ class Market:
     def is_fresh(self) -> bool:
         """Whether a bar of this instrument closed at this very moment."""
         row = self.series.row()
-        return row >= 0 and self.series.columns.ts_close_ns[row] == self._ctx.now_ns
+        return row >= 0 and self.series.seen_ns(row) == self._ctx.now_ns
 
     def bars(self, interval: Interval) -> Series:
         """Return another interval's series that was asked for with the run. Raises `UsageError` if it was not."""

@@ -45,10 +45,22 @@ class _Unseen:
 class GrowingSeries(Series):
     """One instrument's bars of one interval so far; `count` is their number.
 
-    `columns` are the bars so far, a new value after each bar. `rows`, `basis` and `volume_basis` have room to spare.
+    `columns` are the bars so far, a new value after each bar, made when it is asked for: of thousands of instruments
+    nobody asks for most. `rows`, `basis` and `volume_basis` have room to spare.
     """
 
-    __slots__ = ("_asked_by", "_basis", "_continued", "_fields", "_ints", "_lines", "_seen", "count", "timeline")
+    __slots__ = (
+        "_asked_by",
+        "_basis",
+        "_continued",
+        "_fields",
+        "_ints",
+        "_lines",
+        "_seen",
+        "_shown",
+        "count",
+        "timeline",
+    )
 
     def __init__(
         self, timeline: "GrowingTimeline", history: BarColumns, rows: Ints | None, actions: Sequence[CorporateAction]
@@ -63,15 +75,35 @@ class GrowingSeries(Series):
         self._fields: dict[str, Column] = {}
         self._lines: list[tuple[Line, Column, bool]] = []
         self._continued: list[Continued] = []
-        self._seen = history
-        self.columns = _Unseen(history, self._refuse)  # type: ignore[assignment]  # until `show`
+        self._seen: BarColumns | _Unseen = _Unseen(history, self._refuse)
+        self._shown = self.count
 
     def show(self) -> None:
         """Make the bars so far visible: `init` has run."""
-        views = {name: self._ints[name].data[: self.count].cast("B").cast("q") for name in _INTS} if self.count else {}
-        self._seen = BarColumns(self._seen.instrument, self._seen.interval, **views) if views else _none(self._seen)
-        self.columns = self._seen
-        self.close_e4 = self.columns.close
+        self._shown = -1
+        self.close_e4 = self._ints["close"].data
+
+    @property
+    def columns(self) -> BarColumns:
+        """The bars so far."""
+        if self._shown != self.count:
+            self._seen, self._shown = self._bars(), self.count
+        return self._seen  # type: ignore[return-value]  # until `show`, something that refuses
+
+    @columns.setter
+    def columns(self, columns: BarColumns) -> None:
+        self._seen = columns
+
+    def _bars(self) -> BarColumns:
+        instrument, interval = self._seen.instrument, self._seen.interval
+        if not self.count:
+            return BarColumns(instrument, interval, *[memoryview(b"").cast("q")] * len(_INTS))
+        views = {name: self._ints[name].data[: self.count].cast("B").cast("q") for name in _INTS}
+        return BarColumns(instrument, interval, **views)
+
+    def seen_ns(self, row: int) -> int:
+        """Return when a bar closed."""
+        return int(self._ints["ts_close_ns"][row])
 
     def floats(self, field: str) -> Floats:
         """Refuse: there are no whole columns. Raises `UsageError`."""
@@ -130,7 +162,6 @@ class GrowingSeries(Series):
         self.count = at + 1
         for field, column in self._fields.items():
             column.data[at] = self._float(field, at)
-        self.show()
         for one in self._continued:
             one.go_on(self, at)
 
@@ -187,6 +218,7 @@ class GrowingSeries(Series):
 
     def _make_room(self) -> None:
         self._ints = {name: _roomy(array, len(array)) for name, array in self._ints.items()}
+        self.close_e4 = self._ints["close"].data
         if self.basis is not None and self.volume_basis is not None:
             self.basis = _roomy(self.basis, len(self.basis))
             self.volume_basis = _roomy(self.volume_basis, len(self.volume_basis))
@@ -326,8 +358,3 @@ def _roomy(values: NDArray[Any], more: int | None = None) -> NDArray[Any]:
     made = np.zeros(len(values) + (ROOM if more is None else more), values.dtype)
     made[: len(values)] = values
     return made
-
-
-def _none(like: BarColumns) -> BarColumns:
-    empty = memoryview(b"").cast("q")
-    return BarColumns(like.instrument, like.interval, *[empty] * len(_INTS))

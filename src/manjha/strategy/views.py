@@ -114,6 +114,10 @@ class Series:
             return position
         return self.rows_view[position]
 
+    def seen_ns(self, row: int) -> int:
+        """Return when a bar closed."""
+        return int(self.columns.ts_close_ns[row])
+
     def floats(self, field: str) -> Floats:
         """Return a whole column as float64: prices in rupees, continued over splits; volume in units."""
         if field not in self._floats:

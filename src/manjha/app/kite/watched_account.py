@@ -56,7 +56,7 @@ class WatchedAccount:
     def __init__(self, settings: Settings, account: str, kite: AtKite, ledger: Callable[[], LedgerCopy | None]) -> None:
         self._settings, self._account, self._kite, self._ledger = settings, account, kite, ledger
         self._outside = OutsideAccount(kite.rest)
-        self._token = ""
+        self._known_by = ""
         self._wanted: _Wanted | None = None
         self._finding: asyncio.Task[Names] | None = None
 
@@ -107,9 +107,9 @@ class WatchedAccount:
         if why:
             raise SourceError(why, hint=f"Both need the environment of the trader: {SEAL_KEY}, MANJHA_KITE_…")
         token = self._kite.login.token()
-        if token != self._token:
+        if token != self._known_by:
             await _sourced(require_account(self._kite.rest, self._account))
-            self._token = token
+            self._known_by = token
 
     async def _names(self) -> Names:
         await self._admitted()
