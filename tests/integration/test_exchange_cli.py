@@ -58,6 +58,14 @@ def test_served_exchange_is_logged_in_to_with_what_it_says(root: str) -> None:
     assert answered(urllib.request.Request(f"{root}/simulation"))["now"] == "2026-11-26 09:15:00"  # noqa: S310
 
 
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_no_machine_has_is_a_wrong_word_and_no_bug(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["exchange", "serve", "--port", port])
+    assert ended.value.code == 2
+    assert "--port" in capsys.readouterr().err
+
+
 def test_markets_default_day_is_the_last_one_that_is_not_to_come() -> None:
     _, exchange = exchange_app(load_settings(), ExchangeWords(), TODAY)
     assert exchange.market.day == parse_day("2026-11-27")

@@ -1,5 +1,6 @@
 """Real money is not traded while a limit is missing; the settings give what they say."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS
 from manjha.domain.money import RUPEE, Cash
 from manjha.domain.orders import StrategyId
-from manjha.risk.control_limits import LIVE, ControlLimits, require_live_limits
+from manjha.risk.control_limits import LIVE, SETTING_OF, ControlLimits, require_live_limits
 from manjha.risk.profit import ProfitRule
 from manjha.risk.protections import CooldownPeriod, LowProfit, MaxDrawdown, StopLossGuard
 
@@ -43,14 +44,17 @@ def test_whole_settings_are_enough() -> None:
 @pytest.mark.parametrize("name", list(LIVE))
 def test_each_missing_limit_is_named(name: str) -> None:
     missing = msgspec.structs.replace(limits(), **{name: None if name in ("allowed", "rate") else 0})
-    with pytest.raises(SettingsError, match=rf"needs 1 more limits: {name} \(") as refused:
+    with pytest.raises(SettingsError, match=r"needs 1 more limits: (\w+) \(") as refused:
         require_live_limits(missing)
     assert "[risk]" in refused.value.hint
+    (setting,) = re.findall(r"limits: (\w+)", refused.value.message)
+    assert setting in {field.name for field in msgspec.structs.fields(RiskSettings)}
+    assert setting == SETTING_OF.get(name, name)
 
 
 def test_a_loss_that_ends_the_accounts_day_is_needed() -> None:
     for profit in ((), (ProfitRule(target=limits().profit[0].stop),)):
-        with pytest.raises(SettingsError, match="profit"):
+        with pytest.raises(SettingsError, match=r"1 more limits: day_loss_max \("):
             require_live_limits(msgspec.structs.replace(limits(), profit=profit))
 
 

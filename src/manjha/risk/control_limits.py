@@ -112,15 +112,25 @@ LIVE: Mapping[str, str] = {
 }
 """What real money must not be traded without, and what it is."""
 
+SETTING_OF: Mapping[str, str] = {
+    "allowed": "instruments",
+    "price_age_max_ns": "price_age_s",
+    "duplicate_ns": "duplicate_s",
+    "reject_cooldown_ns": "reject_cooldown_s",
+    "skipped_stop_ns": "skipped_stop_s",
+    "rate": "per_second",
+}
+"""What a limit is called in `[risk]`, where people set it, if it is called otherwise there."""
+
 
 def require_live_limits(limits: ControlLimits) -> None:
     """Raise `SettingsError`, naming each, where a limit is missing that real money must not be traded without.
 
     The account needs a loss that ends its day, too: a `profit` rule of the account with a `stop`.
     """
-    missing = [f"{name} ({what})" for name, what in LIVE.items() if not getattr(limits, name)]
+    missing = [f"{SETTING_OF.get(name, name)} ({what})" for name, what in LIVE.items() if not getattr(limits, name)]
     if not any(rule.stop and not rule.strategy for rule in limits.profit):
-        missing.append("profit (a stop on the account's loss of a day)")
+        missing.append("day_loss_max (the loss that ends the account's day)")
     if missing:
         raise SettingsError(
             f"trading with real money needs {len(missing)} more limits: {'; '.join(missing)}",

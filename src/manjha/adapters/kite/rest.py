@@ -139,7 +139,7 @@ class KiteRest:
             return SourceError(f"no answer of Kite to {path}: {told.words}", hint=_LATER)
         answer = _answer(told, self._secrets())
         what = ": ".join(part for part in (f"status {told.status}", answer.kind, answer.words) if part)
-        return SourceError(f"Kite refuses {path}: {what}", hint=_HINTS.get(answer.kind, _LATER))
+        return SourceError(f"Kite refuses {path}: {what.rstrip('.')}", hint=_HINTS.get(answer.kind, _LATER))
 
     def _secrets(self) -> tuple[str, str]:
         return self._login.key, self._login.token()

@@ -19,7 +19,7 @@ def serve(
     host: Annotated[
         str, typer.Option("--host", help="Where it listens; this machine alone unless given.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes any that is free.")] = 8080,
     day: Annotated[str, typer.Option("--day", help="First trading day; today or the last one before.")] = "",
     days: Annotated[int, typer.Option("--days", min=1, max=60, help="How many trading days there are.")] = 5,
     clock: Annotated[str, typer.Option("--at", help="Time of day that it begins at, IST; or now.")] = "09:15",

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable
 
 from manjha.app.trading.backfill import NO_BACKFILL, Backfill, NoBackfill
-from manjha.domain.commands import Approved, CallPerson, MarginAssumed, Refused, SubmitOrder
+from manjha.domain.commands import (
+    Approved,
+    CallPerson,
+    CancelOrder,
+    MarginAssumed,
+    ModifyOrder,
+    Refused,
+    SubmitOrder,
+)
 from manjha.domain.events import BarsFilled, BrokerRead, Event, SessionClosed, SessionOpened
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs, day_of, format_ts
@@ -71,12 +79,29 @@ class Teller:
                 self._say(f"{format_ts(output.ts_ns)[11:19]}  {margin_note(output).text}")
             if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
                 order = output.command.order
-                name = self._names.get(order.instrument, order.instrument)
-                terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
-                self._say(
-                    f"{format_ts(order.decided_ns)[11:19]}  order {order.side.name} {order.qty} {name} "
-                    f"{order.type}{terms} ({'by hand' if is_by_hand(order) else order.purpose})"
-                )
+                self._say(f"{format_ts(order.decided_ns)[11:19]}  order {self._terms(order)}")
+            elif isinstance(output, Refused):
+                self._refused(output)
+
+    def _terms(self, order: Order) -> str:
+        name = self._names.get(order.instrument, order.instrument)
+        terms = f" {format_px(order.limit or order.trigger)}" if order.limit or order.trigger else ""
+        whose = "by hand" if is_by_hand(order) else order.purpose
+        return f"{order.side.name} {order.qty} {name} {order.type}{terms} ({whose})"
+
+    def _refused(self, refused: Refused) -> None:
+        """Say what was not let through: who looks at the screen would else wait for a trade that cannot come."""
+        match refused.subject:
+            case SubmitOrder(order=order):
+                what = f"order {self._terms(order)}"
+            case ModifyOrder(order_id=order_id):
+                what = f"change of order {order_id}"
+            case CancelOrder(order_id=order_id):
+                what = f"cancel of order {order_id}"
+            case _:
+                what = "orders as a group of legs"
+        detail = f": {refused.detail}" if refused.detail else ""
+        self._say(f"{format_ts(refused.ts_ns)[11:19]}  REFUSED {what}: {refused.reason}{detail}")
 
     def watch(self, state: EngineState, backfill: Backfill | NoBackfill = NO_BACKFILL) -> None:
         """Tell of the days of this state."""
