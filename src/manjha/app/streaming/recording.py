@@ -94,7 +94,8 @@ async def _recorded(settings: Settings, address: str, names: Sequence[str], name
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, recorder.stop)
-        say(f"Recording into {settings.home / 'ticks'} until the publisher ends; ^C ends it.")
+        waits = "" if address == HERE else "; a publisher that is not there yet is waited for"
+        say(f"Recording into {settings.home / 'ticks'} until the publisher ends{waits}. ^C ends it.")
         try:
             return await recorder.run()
         finally:
