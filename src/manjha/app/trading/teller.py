@@ -73,15 +73,18 @@ class Teller:
                 )
         self._note(event)
         for output in outputs:
-            if isinstance(output, Approved | Refused | MarginAssumed):
-                self._note(output)
-            if isinstance(output, MarginAssumed):
-                self._say(f"{format_ts(output.ts_ns)[11:19]}  {margin_note(output).text}")
-            if isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
-                order = output.command.order
-                self._say(f"{format_ts(order.decided_ns)[11:19]}  order {self._terms(order)}")
-            elif isinstance(output, Refused):
-                self._refused(output)
+            self._decided(output)
+
+    def _decided(self, output: object) -> None:
+        if isinstance(output, Approved | Refused | MarginAssumed):
+            self._note(output)
+        if isinstance(output, MarginAssumed):
+            self._say(f"{format_ts(output.ts_ns)[11:19]}  {margin_note(output).text}")
+        elif isinstance(output, Refused):
+            self._refused(output)
+        elif isinstance(output, Approved) and isinstance(output.command, SubmitOrder):
+            order = output.command.order
+            self._say(f"{format_ts(order.decided_ns)[11:19]}  order {self._terms(order)}")
 
     def _terms(self, order: Order) -> str:
         name = self._names.get(order.instrument, order.instrument)
