@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from manjha.adapters.files.durable import exclusive, write_whole
+from manjha.adapters.files.durable import exclusive, write_private
 from manjha.adapters.secrets.chained import ChainedSecrets
 from manjha.adapters.secrets.environment import EnvironmentSecrets
 from manjha.adapters.secrets.sealed import SealedFile, new_key
@@ -21,7 +21,7 @@ Made = Callable[[dict[str, str]], SecretStore]
 
 
 def sealed(path: Path, *keys: str) -> SealedFile:
-    return SealedFile(path, keys or (KEY,), write_whole, exclusive)
+    return SealedFile(path, keys or (KEY,), write_private, exclusive)
 
 
 @pytest.fixture(params=["environment", "sealed", "chained"])
@@ -86,6 +86,13 @@ def test_the_file_shows_names_and_no_values(tmp_path: Path) -> None:
     assert sealed(path).get("two") == "s3cret"
     assert store.delete("two")
     assert store.names() == ["one"]
+
+
+def test_the_file_is_its_owners_alone_whatever_was_there_before(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.sealed"
+    (tmp_path / "secrets.sealed.tmp").touch(0o644)
+    sealed(path).put("one", VALUE)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_another_key_opens_nothing(tmp_path: Path) -> None:

@@ -335,6 +335,7 @@ def test_a_person_orders_by_hand_looks_at_the_list_and_is_told_what_cannot_be(de
         status = json.loads(desk.said)
         assert ("MANUAL", 7) in {(one["strategy"], one["qty"]) for one in status["positions"]}
         assert {one["is"] for one in status["checks"]} <= {"ok", "warn"}
+        assert {one["is"] for one in status["checks"] if one["check"] == "books"} == {"ok"}
         assert desk("control", "order", *hand, "--qty", 7, "--key", "mine", "--json") == 0
         assert json.loads(desk.said) == first
         assert desk("control", "order", *hand, "--qty", 7, "--limit", "0.01") == 1

@@ -31,6 +31,10 @@ class Verdict(StrEnum):
     REFUSE = "refuse"
 
 
+BOOKS = "books"
+"""Name of the line that changes while a day is traded."""
+
+
 class Line(NamedTuple):
     """One line: of what, how it is, what was found, and what to do where it is not ok."""
 
@@ -60,7 +64,7 @@ class Facts(NamedTuple):
 def checklist(state: EngineState, journal: Journal, facts: Facts, day: TradingDay) -> tuple[Line, ...]:
     """Look at everything that a day needs before it opens. Raises `JournalHalted` where the journal cannot be read."""
     return (
-        _journal(journal, facts), _kill(state), _limits(state, facts), _books(state), _instruments(state, day),
+        _journal(journal, facts), _kill(state), _limits(state, facts), books(state), _instruments(state, day),
         _history(state, day), _warm_up(state), _disk(facts), _clock(facts),
     )  # fmt: skip
 
@@ -125,12 +129,13 @@ def _limits(state: EngineState, facts: Facts) -> Line:
     return Line("limits", Verdict.OK, "all that real money needs are set")
 
 
-def _books(state: EngineState) -> Line:
+def books(state: EngineState) -> Line:
+    """Return the line of the books: it changes while a day is traded."""
     desk = state.desk
     if desk is not None and desk.is_compared:
-        return Line("books", Verdict.OK, "they agree with the broker's")
+        return Line(BOOKS, Verdict.OK, "they agree with the broker's")
     remedy = "Nothing opens until a whole read agrees; it is asked for by itself"
-    return Line("books", Verdict.WARN, "not compared with the broker's yet", remedy)
+    return Line(BOOKS, Verdict.WARN, "not compared with the broker's yet", remedy)
 
 
 def _instruments(state: EngineState, day: TradingDay) -> Line:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that was not finished; such a file may be deleted by whoever holds the lock."""
+PRIVATE = 0o600
+"""Nobody but the owner reads or writes it."""
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put a file in place so that a reader, or a machine that comes back, sees the old one or the new one.
+
+    `mode` says who may read and write it.
 
     Raises
     ------
@@ -21,7 +25,7 @@ def write_whole(path: Path, data: bytes) -> None:
     make_folder(path.parent)
     temporary = path.with_name(path.name + TEMPORARY)
     try:
-        _write(temporary, data)
+        _write(temporary, data, mode)
         temporary.rename(path)
     except OSError as error:
         with suppress(OSError):
@@ -30,9 +34,17 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
+def write_private(path: Path, data: bytes) -> None:
+    """Put a file in place as `write_whole`, for its owner's eyes alone."""
+    write_whole(path, data, PRIVATE)
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode)
     try:
+        if mode == PRIVATE:
+            # One that an earlier process left may be open to others.
+            os.fchmod(descriptor, mode)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from manjha.adapters.files.durable import exclusive, write_whole
+from manjha.adapters.files.durable import exclusive, write_private
 from manjha.adapters.kite.account import profile_of
 from manjha.adapters.kite.login import AppKeys, Session, ended, exchanged
 from manjha.adapters.kite.transport import Transport
@@ -57,7 +57,7 @@ def secret_store(settings: Settings, environment: Mapping[str, str] | None = Non
     stores: list[SecretStore] = [EnvironmentSecrets(variables)]
     key = variables.get(SEAL_KEY, "")
     if key:
-        stores.append(SealedFile(settings.home / FILE, (key,), write_whole, exclusive))
+        stores.append(SealedFile(settings.home / FILE, (key,), write_private, exclusive))
     return ChainedSecrets(stores)
 
 

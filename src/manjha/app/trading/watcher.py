@@ -17,7 +17,7 @@ from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
 from manjha.ports.vitals import Vitals
-from manjha.services.checklist import thrown
+from manjha.services.checklist import BOOKS, books, thrown
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -119,7 +119,7 @@ class AccountWatcher:
         state = session.trader.state
         checks: list[dict[str, str | int | bool]] = [
             {"check": one.name, "is": str(one.verdict), "found": one.found, "remedy": one.remedy}
-            for one in self._before.lines
+            for one in (books(state) if one.name == BOOKS else one for one in self._before.lines)
         ]
         positions: list[dict[str, str | int | bool]] = [
             {
