@@ -131,6 +131,22 @@ def test_recorded_ticks_are_traded(tmp_path: Path) -> None:
         exchange_app(settings, ExchangeWords(instruments=("NSE:MANJHA",), ticks=("a", "b")), TODAY)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (ExchangeWords(users=("A", "A")), "--user expects .* 'A', 2 times"),
+        (ExchangeWords(users=("",)), "--user expects"),
+        (ExchangeWords(cash="-5"), "--cash cannot be negative"),
+        (ExchangeWords(redirect_url="foo"), "--redirect-url expects http"),
+        (ExchangeWords(postback_url="ftp://x"), "--postback-url expects http"),
+        (ExchangeWords(addresses=("here",)), "--address expects an IP address, was 'here'"),
+    ],
+)
+def test_who_could_not_trade_is_refused(words: ExchangeWords, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        exchange_app(load_settings(), words, TODAY)
+
+
 def test_rules_are_switched_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     for word, told in (("tick", "--rule expects NAME=on"), ("tock=off", "no rule is named 'tock'")):
         with pytest.raises(SystemExit) as ended:

@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -90,6 +92,7 @@ def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) ->
     from manjha.app.bootstrap import market_rules
     from manjha.exchange.application import create_app
 
+    require_people(words)
     rules = market_rules(settings)
     days = days_asked(rules, words, day_of(machine_ns))
     start_ns = at(days[0], clock_ns(machine_ns) if words.clock == NOW else parse_clock(words.clock))
@@ -104,6 +107,28 @@ def exchange_app(settings: "Settings", words: ExchangeWords, machine_ns: int) ->
         exchange.mishaps.arm(fault_plan(words.faults), exchange.now_ns)
     clock = Time(exchange, time.monotonic_ns, exchange.now_ns, words.speed, stands=words.paused)
     return create_app(exchange, clock, chores=chores), exchange
+
+
+def require_people(words: ExchangeWords) -> None:
+    """Look at who there is to be, and where they are heard. Raises `UsageError` for what nobody could trade with."""
+    for name in words.users:
+        if not (name.isascii() and name.isalnum()) or words.users.count(name) > 1:
+            raise UsageError(
+                f"--user expects an id of letters and digits for each, was {name!r}, {words.users.count(name)} times",
+                hint="For example --user SIM001 --user SIM002.",
+            )
+    if parse_cash(words.cash) < 0:
+        raise UsageError(f"--cash cannot be negative, was {words.cash}", hint="Give rupees, for example 1000000.")
+    for option, url in (("--redirect-url", words.redirect_url), ("--postback-url", words.postback_url)):
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise UsageError(f"{option} expects http://… or https://…, was {url!r}")
+    for address in words.addresses:
+        try:
+            ip_address(address)
+        except ValueError:
+            raise UsageError(
+                f"--address expects an IP address, was {address!r}", hint="For example 10.0.0.7."
+            ) from None
 
 
 def let_act(exchange: Exchange, words: ExchangeWords) -> None:
