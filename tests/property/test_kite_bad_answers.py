@@ -272,3 +272,21 @@ def test_what_comes_unasked_is_not_the_next_answer() -> None:
 
     first, second, connections = asyncio.run(asked())
     assert (first.status, second.status, second.body, connections) == (200, 200, OTHER, 2)
+
+
+def test_a_read_that_comes_too_often_is_asked_again_and_an_order_never() -> None:
+    busy = answer(b'{"status":"error","error_type":"NetworkException","message":"Too many requests"}', 429)
+    right = answer(json.dumps({"status": "success", "data": DATA["/user/profile"]}).encode())
+
+    async def asked() -> tuple[str, int, int]:
+        async with RawServer(writes(busy), writes(busy), writes(right), writes(busy)).running() as server:
+            transport = Transport(server.base)
+            rest = KiteRest(transport, transport, Login("key", lambda: "token"), Limits(lambda: 0.0, _no_pause))
+            found = await profile(rest)
+            read = len(server.sent)
+            told = await rest.order(Sending("POST", "/orders/regular", {"quantity": "1"}, no_objection))
+            await transport.close()
+            assert told.status == 429
+            return found.user_id, read, len(server.sent)
+
+    assert asyncio.run(asked()) == ("AB1234", 3, 4)

@@ -61,6 +61,10 @@ class Limits:
             await self._pause(wait)
         window.take(self._seconds())
 
+    async def refused(self) -> None:
+        """Wait for a second: the broker counts what others ask for the same key too."""
+        await self._pause(_SECOND)
+
     def order(self) -> str:
         """Count an order, a change or a cancel, and return nothing; or say why none may leave now.
 

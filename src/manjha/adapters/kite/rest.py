@@ -9,12 +9,14 @@ import msgspec
 from manjha.adapters.kite.limits import Limits, RateClass
 from manjha.adapters.kite.transport import Request, Told, Transport
 from manjha.domain.errors import SourceError
-from manjha.domain.outcomes import OK, Answer
+from manjha.domain.outcomes import OK, TOO_MANY, Answer
 from manjha.ports.gateway import LastLook
 
 T = TypeVar("T")
 Fields = Mapping[str, str]
 VERSION = "3"
+TRIES = 3
+"""How often something is read that the broker refuses for the rate: a trader, its sentinel and people share a key."""
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What bytes raise that are no JSON of the kind that is expected: the last is of JSON nested without end."""
 
@@ -119,8 +121,13 @@ class KiteRest:
 
     async def _ask(self, request: Request, kind: RateClass, wait: float = 0.0) -> Told:
         headers = self._login.headers()
-        await self._limits.read(kind)
-        return await self._reads.ask(request, headers, wait=wait)
+        for left in reversed(range(TRIES if request.method == "GET" else 1)):
+            await self._limits.read(kind)
+            told = await self._reads.ask(request, headers, wait=wait)
+            if told.status != TOO_MANY or not left:
+                break
+            await self._limits.refused()
+        return told
 
     def _decoded(self, path: str, told: Told, found: type[T]) -> T:
         if told.status != OK:
