@@ -5,12 +5,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import polars as pl
 import pytest
 
+from manjha.adapters.files import manifest
 from manjha.adapters.files.actions import ActionFile, read_actions
 from manjha.adapters.files.bar_store import ParquetBarStore
 from manjha.adapters.files.durable import exclusive, write_whole
@@ -107,6 +109,16 @@ def test_the_cache_stays_within_its_bound(tmp_path: Path) -> None:
         assert len(store.read(one.id, MINUTE, *EVER)) == 20
     sizes = [path.stat().st_size for path in (tmp_path / "cache").iterdir()]
     assert 0 < sum(sizes) <= 5_000
+
+
+@pytest.mark.parametrize("made", range(3))
+def test_a_manifest_whose_making_was_cut_off_is_an_empty_one(tmp_path: Path, made: int) -> None:
+    with closing(sqlite3.connect(tmp_path / "manifest.sqlite")) as database:
+        database.executescript(";".join(manifest._SCHEMA.split(";")[:made]))
+    store = ParquetBarStore(tmp_path)
+    assert (store.series(), store.partitions()) == ([], [])
+    store.write(batch({RELIANCE: minute_bars(DEC, [1_0000])}, MINUTE), RAW)
+    assert len(store.read(RELIANCE.id, MINUTE, *EVER)) == 1
 
 
 def test_the_manifest_remembers_who_gave_what(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ class Manifest:
         if interval is not None and place is not None:
             where, values = " WHERE interval = ? AND place = ?", (interval, place)
         with self._open() as database:
+            if not _is_begun(database):
+                return []
             # The text is ours: two constants and a constant condition.
             rows = database.execute(f"SELECT {_COLUMNS} FROM partition{where}", values)  # noqa: S608
             found = [Entry(Partition(*row[:4]), *row[4:]) for row in rows]
@@ -93,6 +95,8 @@ class Manifest:
     def origins(self, partition: Partition) -> list[Origin]:
         """Return the imports that gave rows to a partition, oldest first."""
         with self._open() as database:
+            if not _is_begun(database):
+                return []
             rows = database.execute(
                 "SELECT source, format, origin_file, origin_sha256, fetched_ns, added, replaced FROM origin"
                 " WHERE interval = ? AND place = ? AND adjustment = ? AND period = ? ORDER BY rowid",
@@ -117,6 +121,12 @@ class Manifest:
                 yield database
         except sqlite3.DatabaseError as error:
             raise DataError(f"the store's manifest {self._path} cannot be used: {error}", hint=_hint(error)) from error
+
+
+def _is_begun(database: sqlite3.Connection) -> bool:
+    """Tell whether a manifest has its tables: who was killed while it was made has left a file, and stored nothing."""
+    asked = "SELECT count(*) FROM sqlite_master WHERE name IN ('partition', 'origin')"
+    return bool(database.execute(asked).fetchone()[0] == 2)
 
 
 def _hint(error: sqlite3.DatabaseError) -> str:
