@@ -17,8 +17,8 @@ from manjha.domain.moments import MINUTE_NS
 from manjha.domain.orders import AccountId
 from manjha.engine.market_frames import Seen
 from manjha.services.replays import market_of, recorded_runs
-from tests.e2e.test_cli_live import STRATEGY, Live
-from tests.fakes.kite_desk import ACCOUNT, a_desk
+from tests.fakes.kite_desk import ACCOUNT
+from tests.fakes.live_trader import Live, a_live_trader
 
 pytestmark = pytest.mark.slow
 
@@ -28,17 +28,8 @@ SPEED = 10.0
 
 @pytest.fixture
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Live]:
-    (tmp_path / "restless.py").write_text(STRATEGY, encoding="utf-8")
-    with a_desk(tmp_path, monkeypatch, capfd, speed=SPEED) as desk:
-        desk.know()
-        assert desk("login") == OK
-        made = Live(desk, tmp_path)
-        try:
-            yield made
-        finally:
-            if made.process is not None and made.process.poll() is None:
-                made.process.kill()
-                made.process.wait()
+    with a_live_trader(tmp_path, monkeypatch, capfd, SPEED) as made:
+        yield made
 
 
 def candles(one: Live) -> Mapping[int, Bar]:

@@ -31,26 +31,10 @@ from manjha.engine.bars import bars_from_ticks, sessions_of
 from manjha.services.replays import market_of, recorded_runs
 from tests.fakes.exchanges import DAY
 from tests.fakes.kite_desk import ACCOUNT, Desk, a_desk, with_limits
+from tests.fakes.live_trader import CALL, PATIENT, SPEED, STRATEGY
 from tests.fakes.nats_server import NatsServer, a_nats_server
 
 pytestmark = pytest.mark.slow
-
-STRATEGY = '''
-from manjha import Strategy
-
-class Restless(Strategy):
-    """In with a stop behind on one bar, out on the next."""
-
-    def on_bar(self, ctx):
-        if ctx.position:
-            ctx.close_position()
-        else:
-            ctx.buy(10, stop=ctx.close[-1] * 0.98)
-'''
-CALL = "from manjha.app.cli import main; main()"
-SPEED = 20.0
-PATIENT = {"MANJHA_RISK_PRICE_AGE_S": "60", "MANJHA_RISK_ENTRIES_MAX": "1000", "OMP_NUM_THREADS": "1"}
-"""A minute of the exchange's time is three seconds here, and a busy machine is late now and then."""
 
 
 class Running:

@@ -16,9 +16,9 @@ from manjha.app.cli.errors import OK
 from manjha.app.settings import Settings
 from manjha.app.trading.account_parts import vitals
 from manjha.domain.moments import SECOND_NS
-from tests.e2e.test_cli_live import CALL, SPEED, STRATEGY, Live
 from tests.fakes.exchanges import FREE_APP, session_of
 from tests.fakes.kite_desk import ACCOUNT, a_desk, with_limits
+from tests.fakes.live_trader import CALL, SPEED, STRATEGY, Live
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
