@@ -41,7 +41,7 @@ ANSWER_S = 7.0
 READ_S = 10.0
 """How long a read of orders, trades and positions may take together."""
 READ_GAP_S = 0.5
-"""From the beginning of one read to the next: three requests each, under the ten a second that Kite allows (K11)."""
+"""From the beginning of one read to the next: four requests each, under the ten a second that Kite allows (K11)."""
 HINTS_AGAIN_S = 5.0
 """From the end of the stream of hints to the next attempt."""
 MARGIN_S = 5.0
