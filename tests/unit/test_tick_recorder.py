@@ -20,8 +20,8 @@ from manjha.domain.streams import Beat, Began, Message, TickSeen
 from manjha.domain.tick_days import DayRecord, RecordedTick
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import bars_from_ticks, column, sessions_of
+from manjha.services.tick_fold import DayFold
 from manjha.services.tick_recorder import DayDone, RecorderParts, TickRecorder
-from manjha.services.tick_recording import DayFold
 from tests.fakes.exchanges import DAY, synthetic
 from tests.fakes.market_rules import shipped_rules
 from tests.fakes.virtual_time import VirtualTime

@@ -16,7 +16,7 @@ from manjha.market.rules import MarketRules
 from manjha.ports.market_data import BarBatch, BarStore, Provenance
 from manjha.ports.tick_log import TickLog
 from manjha.ports.tick_stream import Tape, TickStream
-from manjha.services.tick_recording import ClosedBar, DayFold, by_day
+from manjha.services.tick_fold import ClosedBar, DayFold, by_day
 
 MOST = 4_096
 """Messages that are kept in one piece."""

@@ -1,4 +1,4 @@
-"""Records a stream of ticks: every tick that can be believed, the minute bars of them, and what is missing.
+"""A day of a stream as a recorder keeps it: every tick that can be believed, its minute bars, and what is missing.
 
 A fold over the messages in their order: what is read back from a day's file and its record, and what comes after, give
 the same as if nothing had happened in between.
