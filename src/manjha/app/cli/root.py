@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leader": ("manjha.app.cli.leader", "Who trades an account; take it away from a process that is stopped."),
     "control": ("manjha.app.cli.control", "Tell a running trader what to do, and ask it how things stand."),
     "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),
+    "serve": ("manjha.app.cli.serve", "Serve the API: everything the bot does, over HTTP."),
+    "token": ("manjha.app.cli.token", "Tokens that let programs use the API."),
     "notify": ("manjha.app.cli.notify", "Send a test message to every address that notes go to."),
     "db": ("manjha.app.cli.db", "The database of records: its state, its migrations, its read models."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),

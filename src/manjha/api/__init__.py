@@ -1,0 +1,1 @@
+"""Everything the bot does, over HTTP: `create_api(parts)` makes the application."""

@@ -1,0 +1,40 @@
+"""What routes may ask: use cases and ports, put together by the composition root."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from fastapi import Depends, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from manjha.market.rules import MarketRules
+    from manjha.ports.clock import Clock
+    from manjha.ports.market_data import BarStore, InstrumentSource
+    from manjha.ports.strategies import StrategySource
+    from manjha.ports.unit_of_work import UnitOfWork
+    from manjha.services.identity.caller import Identity
+
+
+class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the API works with. `ready` returns what is wrong, one sentence each; nothing where it can serve."""
+
+    version: str
+    clock: "Clock"
+    identity: "Identity"
+    ready: "Callable[[], list[str]]"
+    instruments: "InstrumentSource"
+    bars: "BarStore"
+    rules: "MarketRules"
+    strategies: "StrategySource"
+    records: "UnitOfWork"
+
+
+def parts_of(request: Request) -> ApiParts:
+    """Return what the application of this request works with."""
+    found: ApiParts = request.app.state.parts
+    return found
+
+
+Parts = Annotated[ApiParts, Depends(parts_of)]
+"""What a route's function asks for."""

@@ -1,0 +1,26 @@
+"""`manjha serve`: the API."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[
+        str, typer.Option("--host", help="Where it listens; this machine alone unless given.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes any that is free.")] = 8321,
+) -> None:
+    """Serve the API until ^C: everything the bot does, for scripts and for the web page, to whoever has a token."""
+    from manjha.app.cli.errors import say
+    from manjha.app.serving.server import listening, server_of
+    from manjha.app.settings import load_settings
+
+    listener = listening(host, port)
+    root = f"http://{host}:{listener.getsockname()[1]}/api/v1"
+    say(f"The API listens on {root}; it wants a token: manjha token create NAME\n^C ends it.")
+    server_of(load_settings()).run([listener])

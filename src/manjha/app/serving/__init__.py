@@ -1,0 +1,1 @@
+"""The API process: what it is put together from, and how it is served."""

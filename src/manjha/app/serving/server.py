@@ -1,0 +1,53 @@
+"""Serves the API on a socket until it is told to end."""
+
+import socket
+from typing import TYPE_CHECKING
+
+from manjha.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from manjha.app.settings import Settings
+
+IDLE_S = 75
+ENDS_WITHIN_S = 5
+"""How long requests may take that are under way when the server ends."""
+WAITING_MAX = 256
+"""Requests at one time; more are answered 503."""
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 for any that is free. Raises `UsageError` where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named: otherwise small answers wait for the acknowledgement of the one before (40 ms).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as taken:
+        listener.close()
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {taken.strerror}", hint="Choose another --port; 0 takes any that is free."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def server_of(settings: "Settings") -> "uvicorn.Server":
+    """Return a server of the API; it logs what breaks, and no request."""
+    import uvicorn
+
+    from manjha.api.application import create_api
+    from manjha.app.bootstrap import system_clock, unit_of_work
+    from manjha.app.serving.parts import api_parts
+    from manjha.services.identity.tokens import TokenIdentity
+
+    identity = TokenIdentity(unit_of_work(settings), system_clock())
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_api(api_parts(settings, identity)), log_level="warning", access_log=False, server_header=False,
+            timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=ENDS_WITHIN_S, limit_concurrency=WAITING_MAX,
+            proxy_headers=False,
+        )
+    )  # fmt: skip
