@@ -137,7 +137,7 @@ def test_strategies_tell_their_parameters_and_check_values(client: TestClient) -
         ("/instruments/NSE:PATTANG", 404, "not-found"),
         ("/strategies/..%2F..%2Fetc%2Fpasswd", 404, "not-found"),
         ("/strategies/evil.py", 404, "not-found"),
-        ("/bars?instrument=NSE:PATANG&interval=7w", 422, "cannot-be"),
+        ("/bars?instrument=NSE:PATANG&interval=7h", 422, "cannot-be"),
         ("/bars?instrument=NSE:PATANG&interval=1m&from=2025-02-30", 422, "bad-data"),
         ("/bars?instrument=NSE:PATANG&interval=1m&limit=0", 422, "invalid"),
         ("/bars?instrument=NSE:PATANG&interval=1m&cursor=%F0%9F%98%80", 422, "bad-cursor"),

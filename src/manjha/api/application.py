@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from manjha.api.auth import Needs, Reader, mark_of, require_marks
+from manjha.api.examples import add_examples
 from manjha.api.limits import BodyLimit
 from manjha.api.parts import ApiParts
 from manjha.api.problems import RESPONSES, Logged, ProblemDocument, install
@@ -63,6 +64,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
                 operation = made["paths"][PREFIX + route.path_format][method.lower()]
                 operation["x-needs"] = mark.scope if isinstance(mark, Needs) else "public"
                 operation["x-step-up"] = isinstance(mark, Needs) and mark.step_up
+        add_examples(made)
         app.openapi_schema = made
     return app.openapi_schema
 

@@ -33,7 +33,7 @@ class InvalidField(BaseModel):
 
     part: str = Field(examples=["body"])
     pointer: str = Field(examples=["/interval"])
-    detail: str
+    detail: str = Field(examples=["Field required"])
 
 
 class ProblemDocument(BaseModel):

@@ -20,11 +20,15 @@ AskedDay = Annotated[
     StringConstraints(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"),
     Field(examples=["2026-11-24"], description="A day in India, ISO 8601; empty is open."),
 ]
+StoredInstrument = Annotated[str, Field(examples=["NSE:INE002A01018"], description="Its id.")]
+StoredInterval = Annotated[str, Field(examples=["1m"])]
 InstrumentName = Annotated[
     str, StringConstraints(min_length=1, max_length=200), Field(examples=["NSE:RELIANCE"], description="Or its id.")
 ]
 IntervalText = Annotated[
-    str, StringConstraints(min_length=1, max_length=16), Field(examples=["1m"], description="Like 1m, 15m, 1h, 1d.")
+    str,
+    StringConstraints(pattern=r"^[0-9]{0,5}(s|m|min|minute|h|hour|d|day)s?$"),
+    Field(examples=["1m"], description="Like 1m, 15m, 1h, 1d."),
 ]
 
 

@@ -12,7 +12,17 @@ from manjha.api.auth import Reader
 from manjha.api.paging import Cursor, Page, cursor_of, place_of
 from manjha.api.parts import Parts
 from manjha.api.routes.instruments import named
-from manjha.api.words import AskedDay, Day, InstrumentName, IntervalText, Moment, Rupees, asked_day
+from manjha.api.words import (
+    AskedDay,
+    Day,
+    InstrumentName,
+    IntervalText,
+    Moment,
+    Rupees,
+    StoredInstrument,
+    StoredInterval,
+    asked_day,
+)
 from manjha.domain.bars import BarColumns, format_interval, parse_interval
 from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay, format_day, format_ts
@@ -75,8 +85,8 @@ class BarRow(BaseModel):
 class ChartBars(BaseModel):
     """Bars as columns of equal length. Times in UTC nanoseconds, prices in 1e-4 rupee: whole numbers, exact."""
 
-    instrument: str
-    interval: str
+    instrument: StoredInstrument
+    interval: StoredInterval
     count: int
     ts_open_ns: list[int]
     ts_close_ns: list[int]
@@ -91,15 +101,15 @@ class ChartBars(BaseModel):
 class Series(BaseModel):
     """A stored series of bars."""
 
-    instrument: str
+    instrument: StoredInstrument
     name: str = Field(examples=["NSE:RELIANCE"])
-    interval: str = Field(examples=["1m"])
+    interval: StoredInterval
     adjustment: str = Field(examples=["raw"])
     rows: int
     first: Moment
     last: Moment
-    sources: list[str]
-    sha256: str
+    sources: list[Annotated[str, Field(examples=["nse"])]]
+    sha256: str = Field(examples=["0" * 64])
 
 
 class DayWithGap(BaseModel):
@@ -113,9 +123,9 @@ class DayWithGap(BaseModel):
 class Gaps(BaseModel):
     """What the calendar expects of a series and the store does not have."""
 
-    instrument: str
-    interval: str
-    adjustment: str
+    instrument: str = Field(examples=["NSE:RELIANCE"])
+    interval: StoredInterval
+    adjustment: str = Field(examples=["raw"])
     first: Day
     last: Day
     days: int

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from manjha.api.auth import PUBLIC, Reader
 from manjha.api.parts import Parts
@@ -21,7 +21,7 @@ class Health(BaseModel):
 class Version(BaseModel):
     """What runs here."""
 
-    version: str
+    version: str = Field(examples=["0.1.0"])
 
 
 @router.get("/health/live", dependencies=[PUBLIC], summary="Is the process alive?")

@@ -34,18 +34,18 @@ class InstrumentView(BaseModel):
     id: str = Field(examples=["NSE:INE002A01018"])
     name: str = Field(examples=["NSE:RELIANCE"], description="What people type.")
     title: str = Field(examples=["Reliance Industries"])
-    symbol: str
+    symbol: str = Field(examples=["RELIANCE"])
     exchange: Exchange
     kind: Kind
     asset: Asset
     tick: Rupees
     lot: int
     freeze: int = Field(description="0: no limit is known.")
-    isin: str
-    series: str
+    isin: str = Field(examples=["INE002A01018"])
+    series: str = Field(examples=["EQ"])
     has_derivatives: bool
     is_tradable: bool
-    underlying: str
+    underlying: str = Field(examples=[""], description="Of a derivative.")
     expiry: Day | None
     strike: Rupees | None
     right: Right | None

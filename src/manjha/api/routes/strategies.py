@@ -1,9 +1,9 @@
 """Strategies: what there is, what each parameter may be, whether values will do. Code is not taken over HTTP."""
 
 from inspect import cleandoc
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from manjha.api.auth import Reader
@@ -12,6 +12,7 @@ from manjha.api.problems import not_found
 from manjha.strategy.params import Param, bind, collect
 
 router = APIRouter(prefix="/strategies", tags=["strategies"])
+StrategyName = Annotated[str, Path(max_length=200, examples=["sma-cross"])]
 Value = int | float | bool | str
 _KINDS = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
@@ -26,15 +27,15 @@ class ParameterView(BaseModel):
     high: float | None
     step: float | None
     choices: list[str]
-    help: str
+    help: str = Field(examples=["bars of the fast average"])
 
 
 class StrategyView(BaseModel):
     """A strategy and its parameters."""
 
     name: str = Field(examples=["sma-cross"])
-    title: str
-    description: str
+    title: str = Field(examples=["Buy when a fast average crosses a slow one from below"])
+    description: str = Field(examples=["Two averages of the close."])
     product: str = Field(examples=["CNC"])
     parameters: list[ParameterView]
 
@@ -59,14 +60,14 @@ def all_(caller: Reader, parts: Parts) -> list[StrategyView]:
 
 
 @router.get("/{name}", summary="One strategy")
-def one(caller: Reader, parts: Parts, name: str) -> StrategyView:
+def one(caller: Reader, parts: Parts, name: StrategyName) -> StrategyView:
     """Return a strategy by its name."""
     del caller
     return _view(named(parts, name))
 
 
 @router.post("/{name}/validate", summary="Would these parameters do?")
-def validate(caller: Reader, parts: Parts, name: str, asked: AskedParameters) -> BoundParameters:
+def validate(caller: Reader, parts: Parts, name: StrategyName, asked: AskedParameters) -> BoundParameters:
     """Check values of parameters, and fill in those that were left out. Nothing is run."""
     del caller
     found = named(parts, name)
