@@ -7,6 +7,7 @@ import msgspec
 from starlette.testclient import TestClient
 
 from manjha.api.application import create_api
+from manjha.api.problems import Logged, forget
 from manjha.app.serving.parts import api_parts
 from manjha.app.settings import Settings, load_settings
 from manjha.services.identity.caller import Caller, Scope, UnknownCallerError
@@ -28,10 +29,10 @@ class KnownCallers:
 
 
 @contextmanager
-def api_of(settings: Settings | None = None, *, log: object = None, **parts: object) -> Iterator[TestClient]:
+def api_of(settings: Settings | None = None, *, log: Logged = forget, **parts: object) -> Iterator[TestClient]:
     """Give a client of the API over a home, `parts` in place of what it is put together from otherwise."""
     made = api_parts(settings or load_settings(), KnownCallers())
-    app = create_api(msgspec.structs.replace(made, **parts), log)  # type: ignore[arg-type]
+    app = create_api(msgspec.structs.replace(made, **parts), log)
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 

@@ -11,7 +11,7 @@ from manjha.api.auth import Needs, Reader, mark_of, require_marks
 from manjha.api.examples import add_examples
 from manjha.api.limits import BodyLimit
 from manjha.api.parts import ApiParts
-from manjha.api.problems import RESPONSES, Logged, ProblemDocument, install
+from manjha.api.problems import RESPONSES, Logged, ProblemDocument, forget, install
 from manjha.api.routes import bars, health, instruments, strategies
 
 PREFIX = "/api/v1"
@@ -31,7 +31,7 @@ async def described(caller: Reader, request: Request) -> JSONResponse:
     return JSONResponse(request.app.openapi())
 
 
-def create_api(parts: ApiParts, log: Logged | None = None) -> FastAPI:
+def create_api(parts: ApiParts, log: Logged = forget) -> FastAPI:
     """Return the application.
 
     Raises
@@ -47,7 +47,7 @@ def create_api(parts: ApiParts, log: Logged | None = None) -> FastAPI:
     for each in (*ROUTERS, router):
         require_marks(each)
         app.include_router(each, prefix=PREFIX, responses=RESPONSES)
-    install(app, log or Logged())
+    install(app, log)
     app.add_middleware(BodyLimit)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app

@@ -29,7 +29,7 @@ class Needs:
     def __init__(self, scope: Scope, *, step_up: bool = False) -> None:
         self.scope, self.step_up = scope, step_up
 
-    def __call__(
+    async def __call__(
         self, request: Request, parts: Parts, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
     ) -> Caller:
         """Return who asks. Raises the problem of a caller who is not known, or may not."""
@@ -60,7 +60,7 @@ class Needs:
 class Public:
     """A mark: anybody may ask."""
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Let everybody in."""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from manjha.ports.strategies import StrategySource
     from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.identity.caller import Identity
+    from manjha.services.instrument_search import InstrumentSearch
 
 
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,13 +25,14 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     identity: "Identity"
     ready: "Callable[[], list[str]]"
     instruments: "InstrumentSource"
+    search: "InstrumentSearch"
     bars: "BarStore"
     rules: "MarketRules"
     strategies: "StrategySource"
     records: "UnitOfWork"
 
 
-def parts_of(request: Request) -> ApiParts:
+async def parts_of(request: Request) -> ApiParts:
     """Return what the application of this request works with."""
     found: ApiParts = request.app.state.parts
     return found

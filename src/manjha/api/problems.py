@@ -1,7 +1,7 @@
 """Errors as problem documents (RFC 9457): a stable code, what was expected and found, what to do next; no internals."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -80,7 +80,16 @@ _APART: tuple[tuple[type[ManjhaError], int, str, str], ...] = (
 """Errors whose words name files, addresses and settings: those are for the log."""
 
 
-def install(app: FastAPI, log: "Logged") -> None:
+Logged = Callable[[str, Exception], None]
+"""Writes down what is not said to the caller: the reference that the caller was given, and the error."""
+
+
+def forget(reference: str, error: Exception) -> None:
+    """Write nothing down."""
+    del reference, error
+
+
+def install(app: FastAPI, log: Logged) -> None:
     """Have every error of the application answered by a problem document."""
 
     def answered(request: Request, error: Exception) -> Response:
@@ -88,13 +97,6 @@ def install(app: FastAPI, log: "Logged") -> None:
 
     for kind in (Problem, ManjhaError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answered)
-
-
-class Logged:
-    """Where what is not said to the caller is written: the reference that the caller was given, and the error."""
-
-    def __call__(self, reference: str, error: Exception) -> None:
-        """Write it down. The default forgets it."""
 
 
 def _answer(request: Request, error: Exception, log: Logged) -> Response:

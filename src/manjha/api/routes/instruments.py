@@ -14,6 +14,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, Right
 from manjha.domain.moments import format_day
 from manjha.domain.money import format_px
+from manjha.services.instrument_search import Rank, Wanted
 
 router = APIRouter(prefix="/instruments", tags=["data"])
 
@@ -53,18 +54,11 @@ class InstrumentView(BaseModel):
 
 @router.get("", summary="Search instruments")
 def search(caller: Reader, parts: Parts, asked: Annotated[AskedInstruments, Query()]) -> Page[InstrumentView]:
-    """List the instruments that are known, by id."""
+    """List the instruments that are known: whose symbol it is first, then whose begins with it; each by id."""
     del caller
-    after, wanted = place_of(asked.cursor, str) or "", asked.q.strip().upper()
-
-    def fits(each: Instrument) -> bool:
-        is_of = asked.exchange in (None, each.exchange) and asked.kind in (None, each.kind)
-        return each.id > after and is_of and any(wanted in text.upper() for text in (each.display, each.name))
-
-    found = sorted(filter(fits, parts.instruments.all()), key=lambda each: each.id)
-    page = found[: asked.limit]
-    more = cursor_of(page[-1].id) if len(found) > asked.limit else None
-    return Page(items=[view(each) for each in page], next=more)
+    wanted = Wanted(asked.q, asked.exchange, asked.kind)
+    found, last = parts.search.page(wanted, place_of(asked.cursor, Rank), asked.limit)
+    return Page(items=[view(each) for each in found], next=None if last is None else cursor_of(last))
 
 
 @router.get("/{name:path}", summary="One instrument")

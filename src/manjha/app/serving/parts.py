@@ -17,14 +17,16 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
     from importlib.metadata import version
 
     from manjha.api.parts import ApiParts
+    from manjha.services.instrument_search import InstrumentSearch
 
-    records = unit_of_work(settings)
+    records, book, clock = unit_of_work(settings), instrument_book(settings), system_clock()
     return ApiParts(
         version=version("manjha"),
-        clock=system_clock(),
+        clock=clock,
         identity=identity,
         ready=lambda: missing(records),
-        instruments=instrument_book(settings),
+        instruments=book,
+        search=InstrumentSearch(book, clock),
         bars=bar_store(settings),
         rules=market_rules(settings),
         strategies=strategy_source(settings),
