@@ -75,6 +75,49 @@ def test_arrays_given_are_written_and_returned() -> None:
     assert_same(bundled, asked)
 
 
+def test_what_is_left_of_a_large_bundle_is_never_written_again() -> None:
+    asked = [get("macd").of(bars(seed, 100_000)["close"], fast=3 + seed) for seed in range(6)]
+    # Of one the middle line is left, of one a view, of one a memoryview, of the others all.
+    left: list[tuple[Any, FloatArray]] = []
+    for place, one in enumerate(asked):
+        line, signal, histogram = bundle(one)[0]
+        views: list[Any] = [signal, signal[5:900], memoryview(signal)]  # type: ignore[arg-type]  # arrays are buffers
+        left.append((views[place] if place < len(views) else (line, signal, histogram), alone(one)[1]))
+        del line, signal, histogram, views
+        bundle(asked[-1 - place])
+    for place, (kept, right) in enumerate(left):
+        mine = kept[1] if isinstance(kept, tuple) else np.asarray(kept)
+        np.testing.assert_array_equal(mine, right[5:900] if place == 1 else right)
+
+
+def test_memory_of_a_large_bundle_is_used_again_when_all_of_it_is_gone() -> None:
+    asked = get("macd").of(bars(1, 100_000)["close"])
+    places = set()
+    lines: list[tuple[FloatArray, ...]] = []
+    for _ in range(8):
+        lines = bundle(asked)
+        places.add(lines[0][0].ctypes.data)
+        assert_same(lines, [asked])
+    assert len(places) <= PIECES.SPARES + 1
+    PIECES._SPARE.clear()
+    lines = bundle(asked)
+    first = lines[0][0].ctypes.data
+    lines.clear()
+    assert bundle(asked)[0][0].ctypes.data == first
+
+
+def test_memory_that_does_not_fit_or_is_too_large_is_not_kept() -> None:
+    close = bars(2, 100_000)["close"]
+    PIECES._SPARE.clear()
+    bundle(get("macd").of(close))
+    assert_same(bundle(asked := get("macd").of(np.tile(close, 3))), [asked])
+    assert [memory.size for memory, _ in PIECES._SPARE] == [900_000 + PIECES.HUGE]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PIECES, "SPARE_MAX", 900_000)
+        bundle(get("macd").of(np.tile(close, 9)))
+    assert len(PIECES._SPARE) == 0
+
+
 def test_nothing_asked_is_nothing_given() -> None:
     assert bundle() == []
 

@@ -23,6 +23,15 @@ def close_to(ours: object, naive: list[float]) -> None:
     np.testing.assert_allclose(np.asarray(ours, dtype=np.float64), np.array(naive), rtol=1e-11, atol=1e-9)
 
 
+@pytest.mark.parametrize("length", [1, 3, 7, 20, 49, 97, 200])
+def test_average_of_whole_prices_is_the_nearest_float_to_the_true_mean(length: int) -> None:
+    prices = np.random.default_rng(length).integers(1, 10**11, 3_000)
+    sums = [sum(prices[end - length : end].tolist()) for end in range(length, len(prices) + 1)]
+    # Python divides whole numbers to the nearest float.
+    true = [total / (length * 10_000) for total in sums]
+    np.testing.assert_array_equal(ind.sma(prices, length)[length - 1 :], true)
+
+
 @pytest.mark.parametrize("length", [2, 5, 21])
 def test_zscore_is_the_standard_score_of_the_window(length: int) -> None:
     naive = [math.nan] * (length - 1)

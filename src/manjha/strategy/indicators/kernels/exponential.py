@@ -23,26 +23,80 @@ def _ema(value: float, run: int, length: int, alpha: float, x: float) -> tuple[f
     return value, run, value
 
 
+# After its warm-up EMA takes two values at a time: from the average before a pair, `value`, both that follow are made,
+# so that a processor waits for one step in two. `ahead` is what the first of a pair adds; the second needs it again.
+
+
+@njit
+def _second(value: float, keep: float, ahead: float, part: float) -> float:
+    """Return the average after a pair, from the one before it and what both add."""
+    return fma(value, keep * keep, fma(ahead, keep, part))
+
+
 def ema_init(scale: float, length: int) -> State:
-    """f: value, alpha, scale; i: length, run of finite inputs."""
-    return np.array([0.0, 2.0 / (length + 1.0), scale]), np.array([length, 0], dtype=np.int64)
+    """f: value, alpha, scale, ahead; i: length, run of finite inputs."""
+    return np.array([0.0, 2.0 / (length + 1.0), scale, 0.0]), np.array([length, 0], dtype=np.int64)
 
 
 @njit
 def ema_update(f: Floats, i: Ints, x: float) -> float:
     """Add one value."""
-    value, run, out = _ema(f[0], i[1], i[0], f[1], x / f[2])
-    f[0], i[1] = value, run
-    return out
+    past = i[1] - i[0]
+    if past < 0 or not math.isfinite(x):
+        f[0], i[1], out = _ema(f[0], i[1], i[0], f[1], x / f[2])
+        return out
+    i[1] += 1
+    keep, part = 1.0 - f[1], x / f[2] * f[1]
+    if past % 2 == 0:
+        f[3] = part
+        return fma(f[0], keep, part)
+    f[0] = _second(f[0], keep, f[3], part)
+    value: float = f[0]
+    return value
+
+
+@njit
+def _ema_pairs(f: Floats, i: Ints, column: Floats, out: Floats, scale: float) -> bool:
+    """Add pairs after the warm-up. False, and no change, if not all are finite: such a one leaves the average so."""
+    value, weight = f[0], f[1]
+    keep = 1.0 - weight
+    for pair in range(len(out) // 2):
+        t = 2 * pair
+        ahead, part = float(column[t]) / scale * weight, float(column[t + 1]) / scale * weight
+        out[t] = fma(value, keep, ahead)
+        value = _second(value, keep, ahead, part)
+        out[t + 1] = value
+    if not math.isfinite(value):
+        return False
+    f[0] = value
+    i[1] += len(out)
+    return True
+
+
+@njit
+def _ema_block(f: Floats, i: Ints, column: Floats, out: Floats) -> bool:
+    """Add values as `_ema_pairs`. Of a scale known to be one, no division is left."""
+    return _ema_pairs(f, i, column, out, 1.0) if f[2] == 1.0 else _ema_pairs(f, i, column, out, f[2])
+
+
+@njit
+def _block_end(start: int, n: int, past: int) -> int:
+    """Return where the pairs from `start` on end; one further where none may begin: in the warm-up or in mid-pair."""
+    stop = min(start + _ROWS, start + (n - start) // 2 * 2)
+    return stop if past >= 0 and past % 2 == 0 and stop > start else start + 1
 
 
 @njit
 def ema_fold(f: Floats, i: Ints, column: Floats, out: Floats) -> None:
-    """Add many values."""
-    value, run, length, alpha, scale = f[0], i[1], i[0], f[1], f[2]
-    for t in range(len(column)):
-        value, run, out[t] = _ema(value, run, length, alpha, float(column[t]) / scale)
-    f[0], i[1] = value, run
+    """Add many values, one by one in the warm-up, in mid-pair, or where a value is not finite."""
+    start, n = 0, len(column)
+    while start < n:
+        stop = _block_end(start, n, i[1] - i[0])
+        there = slice(start, stop)
+        if stop - start == 1 or not _ema_block(f, i, column[there], out[there]):
+            for t in range(start, stop):
+                out[t] = ema_update(f, i, float(column[t]))
+        start = stop
 
 
 def dema_init(scale: float, length: int) -> State:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, Outs, State, fma, njit
 
 # Squares of prices do not fit the exact range, and E[x²] − E[x]² would lose everything to cancellation. So the sums are
 # of deviations from an anchor, a value of the window itself. A second pair of sums begins with each block of `length`
@@ -146,11 +146,19 @@ def _sums(f: Floats, i: Ints, column: Floats, totals: Floats, deviations: Floats
 
 
 @njit
+def _quotient(total: float, divisor: float, part: float) -> float:
+    """Return total / divisor to the last bit, where `part` is 1 / divisor, as in `windows`."""
+    near = total * part
+    return fma(fma(-near, divisor, total), part, near)
+
+
+@njit
 def _bands(
     total: float, deviations: float, squares: float, length: int, width: float, scale: float
 ) -> tuple[float, float, float]:
-    # One division, which keeps the mean of equal prices that price; by `part` is multiplied, four times as fast.
-    middle, part = total / (length * scale), 1.0 / length
+    # The mean is divided to the last bit, so that the mean of equal prices is that price; else by `part` is multiplied.
+    divisor, part = length * scale, 1.0 / length
+    middle = _quotient(total, divisor, 1.0 / divisor)
     about_mean = squares - deviations * deviations * part
     band = math.sqrt((0.0 if about_mean < 0.0 else about_mean) * part) * (width / scale)
     return middle + band, middle, middle - band

@@ -5,10 +5,10 @@ from math import isqrt
 
 import numpy as np
 
-from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, njit
+from manjha.strategy.indicators.kernels.compiled import Floats, Ints, State, fma, njit
 
 _ROWS = 512
-"""Rows whose sums are taken before anything is divided: processors divide several at once, and the sums stay in the
+"""Rows whose sums are taken before anything is divided: that is done for several at once, and the sums stay in the
 nearest cache."""
 
 # A running sum over a window. Sums of prices in whole 1e-4 rupee are exact, in any order: they stay below 2**53. For
@@ -46,13 +46,24 @@ def sma_update(f: Floats, i: Ints, x: float) -> float:
     f[slot] = x
     total, fresh, left = _slide(f[0], f[1], i[2], length, x, old)
     f[0], f[1], i[1], i[2] = total, fresh, run, left
-    return total / f[2] if run >= length else math.nan
+    return _quotient(total, f[2], 1.0 / f[2]) if run >= length else math.nan
+
+
+@njit
+def _quotient(total: float, divisor: float, part: float) -> float:
+    """Return total / divisor to the last bit, where `part` is 1 / divisor (Markstein's division).
+
+    A product is near it and what is left over corrects it: a third of the time where processors multiply many at once.
+    """
+    near = total * part
+    return fma(fma(-near, divisor, total), part, near)
 
 
 @njit
 def _divide(sums: Floats, divisor: float) -> None:
+    part = 1.0 / divisor
     for t in range(len(sums)):
-        sums[t] = sums[t] / divisor
+        sums[t] = _quotient(sums[t], divisor, part)
 
 
 @njit
