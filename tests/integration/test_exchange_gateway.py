@@ -19,6 +19,7 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrd
 from manjha.domain.instrument import Kind
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Origin, Product, RunId, Side, StrategyId
+from manjha.domain.secret import Secret
 from tests.fakes.exchanges import KEY, RICH, SECRET, Trader, an_exchange, on_a_socket, run
 
 T = TypeVar("T")
@@ -66,13 +67,13 @@ def at_the_exchange(case: Callable[[Ours], Awaitable[T]]) -> T:
     async def lived(root: str) -> T:
         orders, reads = Transport(root), Transport(root)
         try:
-            session = await exchanged(reads, AppKeys(KEY, SECRET), request_token, exchange.now_ns)
+            session = await exchanged(reads, AppKeys(KEY, Secret(SECRET)), request_token, exchange.now_ns)
             assert session.user_id == "AB1234"
-            assert session.expires_ns == exchange.sessions.live[session.access_token].until_ns
+            assert session.expires_ns == exchange.sessions.live[session.access_token.reveal()].until_ns
             loop = asyncio.get_running_loop()
-            rest = KiteRest(orders, reads, Login(KEY, lambda: session.access_token), Limits(loop.time))
+            rest = KiteRest(orders, reads, Login(KEY, session.access_token.reveal), Limits(loop.time))
             gateway = KiteGateway(rest, names, lambda _: order, _no_hints)
-            return await case(Ours(gateway, names, rest, reads, trader, session.access_token, order))
+            return await case(Ours(gateway, names, rest, reads, trader, session.access_token.reveal(), order))
         finally:
             await orders.close()
             await reads.close()

@@ -32,6 +32,23 @@ MODE_NAMES = {
 }  # fmt: skip
 MODE_WORDS = {"live", "paper", "backtest", "replay", "simulated", "dry_run", "dry-run"}
 
+# Names of what gives access, and words beside them that say that it is something else about it.
+SECRET_WORDS = {
+    "secret",
+    "secrets",
+    "password",
+    "passphrase",
+    "signature",
+    "hmac",
+    "reveal",
+    "revealed",
+    "token",
+    "otp",
+}
+NO_SECRET_WORDS = {"id", "ids", "name", "names", "count", "kind", "ns", "len", "instrument", "tokens", "type"}
+# A simulated exchange guards nothing; a format's tokens are the words of a file.
+WITHOUT_SECRETS = ("exchange/", "adapters/formats/")
+
 # Modules of these folders are found by looking into the folder, so nothing imports them by name.
 DISCOVERED_FOLDERS = ("strategy/library/", "adapters/sql/migrations/")
 ENTRY_MODULES = {"manjha", "manjha.__main__", "manjha.app.cli"}
@@ -163,6 +180,17 @@ def prints(root: Path) -> list[str]:
     ]
 
 
+def compared_secrets(root: Path) -> list[str]:
+    """Secrets compared by ==, !=, in or a match: how long that takes tells how much of a guess is right."""
+    return [
+        source.at(node, f"{name!r} is compared: use Secret.matches or domain.secret.same")
+        for source in product(root)
+        if not source.inside.startswith(WITHOUT_SECRETS)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Compare) and (name := _compared_secret(node))
+    ]
+
+
 def machine_traces(root: Path) -> list[str]:
     """Paths of one machine and hosts of package registries, in any text file."""
     return [f"{place}: {what}" for place, what in _matches(root, _MACHINE_TRACE)]
@@ -257,6 +285,25 @@ def _quoted_annotations(node: ast.AST) -> Iterator[ast.AST]:
     for part in ast.walk(annotation) if isinstance(annotation, ast.AST) else ():
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
             yield ast.copy_location(ast.parse(part.value, mode="eval").body, part)
+
+
+def _compared_secret(node: ast.Compare) -> str:
+    """Return the secret that a comparison is of; whether there is one at all may be asked."""
+    if not all(isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops):
+        return ""
+    sides = [node.left, *node.comparators]
+    if any(isinstance(side, ast.Constant) and not side.value for side in sides):
+        return ""
+    # What a secret is looked up in, or counted by, is not compared with it.
+    asked = sides[:1] if isinstance(node.ops[0], ast.In | ast.NotIn) else sides
+    return next((name for side in asked if (name := _secret_name(side))), "")
+
+
+def _secret_name(node: ast.AST) -> str:
+    name = _last_name(node.func) if isinstance(node, ast.Call) else _last_name(node)
+    words = set(name.lower().strip("_").split("_"))
+    is_one = bool(words & SECRET_WORDS) and not words & NO_SECRET_WORDS and not name.isupper()
+    return name if is_one else ""
 
 
 def _is_numpy_random(node: ast.AST) -> bool:

@@ -65,6 +65,10 @@ def test_only_the_command_line_prints() -> None:
     assert_clean(rules.prints)
 
 
+def test_secrets_are_compared_in_constant_time() -> None:
+    assert_clean(rules.compared_secrets)
+
+
 def test_no_file_names_a_machine_or_a_registry() -> None:
     assert_clean(rules.machine_traces)
 
@@ -124,6 +128,13 @@ PLANTED: list[tuple[Rule, str, str, int]] = [
     (rules.repeated_invariants, "src/manjha/portfolio/ledger.py", TWICE.replace("same", "other", 1), 0),
     (rules.prints, "src/manjha/services/run.py", "print(1)", 1),
     (rules.prints, "src/manjha/app/cli/show.py", "print(1)", 0),
+    (rules.compared_secrets, "src/manjha/api/auth.py", "if given == self.secret: pass", 1),
+    (rules.compared_secrets, "src/manjha/api/auth.py", "if a.reveal() != b: pass", 1),
+    (rules.compared_secrets, "src/manjha/api/auth.py", "if access_token in known: pass", 1),
+    (rules.compared_secrets, "src/manjha/api/auth.py", "if token_of(asked) == kept: pass", 1),
+    (rules.compared_secrets, "src/manjha/exchange/auth.py", "if token == kept: pass", 0),
+    (rules.compared_secrets, "src/manjha/api/auth.py", 'if secret == "" or secret is None: pass', 0),
+    (rules.compared_secrets, "src/manjha/api/auth.py", "if secret.matches(given) and token_id == kept.id: pass", 0),
     (rules.machine_traces, "docs/guide.md", "cd /wo" + "rk/main", 1),
     (rules.machine_traces, "docs/guide.md", "see ../work/main and a/root/of", 0),
     (rules.machine_traces, "requirements/run.txt", "--index" + "-url x", 1),

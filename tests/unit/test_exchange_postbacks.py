@@ -5,6 +5,7 @@ import json
 import httpx2
 
 from manjha.adapters.kite.postback import KitePostback
+from manjha.domain.secret import Secret
 from manjha.exchange.accounts import App
 from manjha.exchange.exchange import Exchange
 from manjha.exchange.postbox import LETTERS_MAX, Postbox
@@ -57,8 +58,8 @@ def test_our_verifier_takes_what_is_signed_with_the_apps_secret_only() -> None:
     run(exchange, 30)
     letter = box.taken()
     assert letter is not None
-    assert KitePostback(SECRET, "AB1234").received(letter.body) == order_id
-    assert KitePostback("another", "AB1234").received(letter.body) is None
+    assert KitePostback(Secret(SECRET), "AB1234").received(letter.body) == order_id
+    assert KitePostback(Secret("another"), "AB1234").received(letter.body) is None
 
 
 def test_what_finds_no_room_is_lost_and_counted() -> None:
@@ -80,7 +81,7 @@ def trade(root: str, login: str) -> str:
 
 
 def received_id(receiver: Receiver) -> str | None:
-    return KitePostback(SECRET, "AB1234").received(receiver.next())
+    return KitePostback(Secret(SECRET), "AB1234").received(receiver.next())
 
 
 def test_postbacks_reach_a_server_and_a_refused_one_is_not_sent_again() -> None:

@@ -9,6 +9,7 @@ import pytest
 from manjha.adapters.kite.hooks import PATIENCE_S, PostbackListener
 from manjha.adapters.kite.postback import BODY_MAX, KitePostback
 from manjha.domain.errors import UsageError
+from manjha.domain.secret import Secret
 
 SECRET, USER = "sec", "AB1234"
 STAMP = "2026-11-26 10:00:00"
@@ -40,7 +41,7 @@ async def answers(port: int, asked: bytes) -> bytes:
 def heard(*asked: bytes) -> tuple[list[str], list[bytes]]:
     async def run() -> tuple[list[str], list[bytes]]:
         hints: list[str] = []
-        async with PostbackListener(0, KitePostback(SECRET, USER), hints.append) as listener:
+        async with PostbackListener(0, KitePostback(Secret(SECRET), USER), hints.append) as listener:
             said = [await answers(listener.port, one) for one in asked]
         return hints, said
 
@@ -71,8 +72,8 @@ def test_what_is_no_postback_is_no_hint_and_the_next_one_is_heard(asked: bytes) 
 
 def test_a_port_that_is_taken_is_named() -> None:
     async def run() -> None:
-        async with PostbackListener(0, KitePostback(SECRET, USER), print) as first:
-            await PostbackListener(first.port, KitePostback(SECRET, USER), print).__aenter__()
+        async with PostbackListener(0, KitePostback(Secret(SECRET), USER), print) as first:
+            await PostbackListener(first.port, KitePostback(Secret(SECRET), USER), print).__aenter__()
 
     with pytest.raises(UsageError, match="nothing can listen"):
         asyncio.run(run())

@@ -25,10 +25,11 @@ from manjha.adapters.kite.login import (
 from manjha.adapters.kite.transport import Transport
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import HOUR_NS, TsNs, at, parse_day
+from manjha.domain.secret import Secret
 from tests.fakes.raw_server import RawServer, answer, writes
 
 T = TypeVar("T")
-KEYS = AppKeys("key", "sec")
+KEYS = AppKeys("key", Secret("sec"))
 DAY = parse_day("2026-11-24")
 TOKEN = "a" * 32
 LOGGED_IN = {
@@ -70,7 +71,7 @@ def test_a_token_is_exchanged_for_a_session() -> None:
             return await exchanged(transport, KEYS, "rt", at(DAY, 9 * HOUR_NS)), server
 
     session, server = run(case)
-    assert (session.user_id, session.access_token, session.exchanges) == ("AB1234", "acc", ("NSE",))
+    assert (session.user_id, session.access_token.reveal(), session.exchanges) == ("AB1234", "acc", ("NSE",))
     assert session.expires_ns == at(DAY + 1, 6 * HOUR_NS)
     (sent,) = server.sent
     assert (sent.method, sent.target) == ("POST", "/session/token")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manjha.adapters.kite.postback import BODY_MAX, REMEMBERED, KitePostback
+from manjha.domain.secret import Secret
 
 SECRET = "sec"  # noqa: S105
 STAMP = "2022-03-03 09:24:25"
@@ -27,7 +28,7 @@ def signed(number: str = NUMBER, secret: str = SECRET, **changes: object) -> byt
 
 
 def receiver() -> KitePostback:
-    return KitePostback(SECRET, "AB1234")
+    return KitePostback(Secret(SECRET), "AB1234")
 
 
 def test_the_checksum_is_that_of_the_fact_sheet() -> None:

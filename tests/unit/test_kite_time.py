@@ -12,6 +12,7 @@ from manjha.app.trading.live_checks import REFUSE_NS, WARN_NS, judged_clock, log
 from manjha.app.trading.steady_clock import SteadyClock
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import SECOND_NS, TsNs
+from manjha.domain.secret import Secret
 from manjha.services.checklist import Verdict
 from tests.fakes.exchanges import an_exchange, on_a_socket
 from tests.fakes.raw_server import RawServer, answer, writes
@@ -57,11 +58,11 @@ def test_a_clock_that_is_away_warns_and_then_refuses_the_day(ahead_ns: int | Non
 
 def test_a_login_must_hold_until_the_close() -> None:
     close = 10**18
-    held = SavedLogin("AB1234", "t", TsNs(close))
+    held = SavedLogin("AB1234", Secret("t"), TsNs(close))
     assert login_line(held, "", close).verdict is Verdict.OK
     assert login_line(held, "", close + 1).verdict is Verdict.REFUSE
     assert login_line(None, "nobody is logged in", close).verdict is Verdict.REFUSE
-    assert login_line(SavedLogin("", "bare", TsNs(0)), "", close).verdict is Verdict.WARN
+    assert login_line(SavedLogin("", Secret("bare"), TsNs(0)), "", close).verdict is Verdict.WARN
 
 
 def test_time_at_a_simulated_exchange_is_its_own_at_its_speed() -> None:

@@ -20,10 +20,14 @@ _STREAM = "an address like wss://example.com"
 _YES_NO = "true or false"
 _PATH, _TEXT, _TEXTS = "a path", "a text", "a list of texts"
 _LEVELS = ("info", "warning", "alarm", "off")
-_LEVEL = "one of " + ", ".join(_LEVELS)
+_ONE_OF = "one of "
+_LEVEL = _ONE_OF + ", ".join(_LEVELS)
+_WORDS = {"seal": _ONE_OF + "environment, keyring, vault", "vault_auth": _ONE_OF + "approle, token"}
+"""What may stand in settings of `[secrets]` that are one of a few words."""
 _SECRETS = (
     "MANJHA_KITE_API_KEY", "MANJHA_KITE_API_SECRET", "MANJHA_KITE_ACCESS_TOKEN", "MANJHA_SEAL_KEY",
     "MANJHA_STREAM_TOKEN", "MANJHA_STREAM_USER", "MANJHA_STREAM_PASSWORD", "MANJHA_STREAM_CREDS",
+    "MANJHA_VAULT_TOKEN", "MANJHA_VAULT_ROLE_ID", "MANJHA_VAULT_SECRET_ID", "MANJHA_VAULT_WRAPPED_SECRET_ID",
 )  # fmt: skip
 _NOT_SETTINGS = frozenset({"MANJHA_HOME", "MANJHA_SHARED", *_SECRETS})
 _SCHEMES = {_ADDRESS: ("http://", "https://"), _STREAM: ("ws://", "wss://")}
@@ -165,6 +169,28 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     health: str = "info"
 
 
+class SecretSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where secrets are kept, besides the environment: docs/secrets.md.
+
+    `seal` is where the key of the sealed file is. `outage_s` is how long what a keyring or Vault gave is believed while
+    it does not answer, `overlap_hours` how long the key before opens the file when it is rotated.
+    """
+
+    keyring: bool = False
+    seal: str = "environment"
+    outage_s: int = 900
+    overlap_hours: int = 24
+    vault_url: str | None = None
+    vault_auth: str = "approle"
+    vault_mount: str = "secret"
+    vault_path: str = "manjha"
+    vault_transit_mount: str = "transit"
+    vault_transit_key: str = "manjha"
+    vault_namespace: str | None = None
+    vault_ca: str | None = None
+    vault_timeout_s: int = 5
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. `home` comes from MANJHA_HOME only; `rules_file`, relative to it, overrides rows of the market.
 
@@ -185,6 +211,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protections: ProtectionSettings = ProtectionSettings()
     notify: NotifySettings = NotifySettings()
     stream: StreamSettings = StreamSettings()
+    secrets: SecretSettings = SecretSettings()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -230,8 +257,8 @@ def _expected(key: str, name: str) -> str:
         return _YES_NO
     if inner.type is int or int in get_args(inner.type):
         return _COUNT
-    if not inner.default or key == "stream":
-        return _TEXT
+    if not inner.default or key in ("stream", "secrets"):
+        return _WORDS.get(name, _TEXT)
     return _STREAM if name == "stream_url" else _ADDRESS
 
 
@@ -245,8 +272,8 @@ def _is_one(value: object, expected: str) -> bool:
         return isinstance(value, bool) or value in ("true", "false")
     if expected == _TEXTS:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if expected == _LEVEL:
-        return value in _LEVELS
+    if expected.startswith(_ONE_OF):
+        return value in expected.removeprefix(_ONE_OF).split(", ")
     return isinstance(value, str) and value.startswith(_SCHEMES.get(expected, ""))
 
 

@@ -9,7 +9,8 @@ from manjha.adapters.kite.history import BURST, PER_MINUTE, KiteHistory
 from manjha.adapters.system.downloads import HttpDownloads
 from manjha.adapters.yahoo.history import YahooHistory
 from manjha.app.bootstrap import market_rules
-from manjha.app.kite.login import API_KEY, saved_login, secret_store
+from manjha.app.kite.login import API_KEY, revealed, saved_login
+from manjha.app.secret_stores import secret_store
 from manjha.app.settings import FetchSettings, Settings
 from manjha.market.calendar import is_trading_day
 from manjha.ports.clock import Clock
@@ -35,7 +36,7 @@ def kite(settings: Settings, clock: Clock) -> KiteHistory:
     """Return Kite's candles, with today's login; settings cannot exceed Kite's own pace."""
     store = secret_store(settings)
     login = saved_login(store)
-    credentials = store.get(API_KEY) or "", "" if login is None else login.access_token
+    credentials = revealed(store.get(API_KEY)), "" if login is None else login.access_token.reveal()
     bucket = TokenBucket(clock, min(settings.fetch.per_minute, PER_MINUTE), BURST)
     return KiteHistory(candles_url(settings), credentials, HttpDownloads(clock, bucket.take), clock)
 

@@ -6,7 +6,6 @@ section 1.5).
 
 import asyncio
 import hashlib
-import hmac
 import html
 import secrets
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from manjha.adapters.kite.transport import Request, Told, Transport
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.moments import HOUR_NS, TsNs, at, clock_ns, day_of
 from manjha.domain.outcomes import OK
+from manjha.domain.secret import Secret, same
 
 LOGIN_PAGE = "https://kite.zerodha.com/connect/login"
 EXPIRY_NS = 6 * HOUR_NS
@@ -37,7 +37,7 @@ class AppKeys(NamedTuple):
     """An app of Kite Connect."""
 
     key: str
-    secret: str
+    secret: Secret
 
     def __repr__(self) -> str:
         return "AppKeys(…)"
@@ -48,7 +48,7 @@ class Session(msgspec.Struct, frozen=True):
 
     user_id: str
     user_name: str
-    access_token: str
+    access_token: Secret
     expires_ns: TsNs
     exchanges: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def login_address(key: str, state: str, page: str = LOGIN_PAGE) -> str:
 
 def checksum(keys: AppKeys, request_token: str) -> str:
     """Return what proves that who exchanges a token knows the app's secret."""
-    return hashlib.sha256(f"{keys.key}{request_token}{keys.secret}".encode()).hexdigest()
+    return hashlib.sha256(f"{keys.key}{request_token}{keys.secret.reveal()}".encode()).hexdigest()
 
 
 def expiry_of(login_ns: TsNs) -> TsNs:
@@ -100,7 +100,7 @@ async def exchanged(transport: Transport, keys: AppKeys, request_token: str, now
     )
     answered = _session_of(told)
     return Session(
-        answered.user_id, answered.user_name, answered.access_token, expiry_of(now_ns), answered.exchanges,
+        answered.user_id, answered.user_name, Secret(answered.access_token), expiry_of(now_ns), answered.exchanges,
         answered.products,
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ class TokenCatcher:
         state, token = query.get(_STATE, [""])[0], query.get("request_token", [""])[0]
         if method != "GET" or place.path != "/" or self._found is None:
             return 404, "Nothing is here."
-        if not hmac.compare_digest(state.encode(), self._state.encode()):
+        if not same(self._state, state):
             return 403, "This login was not asked for from here. Run `manjha login` and use the page that it opens."
         if query.get("status", [""])[0] != "success" or not _is_token(token):
             return 400, "The login did not succeed. Run `manjha login` again."

@@ -5,12 +5,12 @@ again with others. So a postback gives the order's number as a hint, and what be
 """
 
 import hashlib
-import hmac
 from collections import Counter, OrderedDict
 
 import msgspec
 
 from manjha.adapters.kite.rest import UNREADABLE
+from manjha.domain.secret import Secret, same
 
 BODY_MAX = 16_384
 """Bytes: eight times what a postback has."""
@@ -30,7 +30,7 @@ class _Postback(msgspec.Struct):
 class KitePostback:
     """Implements `ports.hook_receiver.HookReceiver` for one account and app. `refused` counts by reason."""
 
-    def __init__(self, secret: str, user_id: str) -> None:
+    def __init__(self, secret: Secret, user_id: str) -> None:
         self._secret = secret
         self._user_id = user_id
         self._heard: OrderedDict[tuple[str, str, str, int], None] = OrderedDict()
@@ -44,7 +44,7 @@ class KitePostback:
             message = msgspec.json.decode(body, type=_Postback)
         except UNREADABLE:
             return self._no("unreadable")
-        if not hmac.compare_digest(message.checksum.encode(), self._proof(message).encode()):
+        if not same(self._proof(message), message.checksum):
             return self._no("forged")
         if message.user_id != self._user_id:
             return self._no("another account's")
@@ -58,7 +58,9 @@ class KitePostback:
         return message.order_id
 
     def _proof(self, message: _Postback) -> str:
-        return hashlib.sha256(f"{message.order_id}{message.order_timestamp}{self._secret}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{message.order_id}{message.order_timestamp}{self._secret.reveal()}".encode()
+        ).hexdigest()
 
     def _no(self, why: str) -> str | None:
         self.refused[why] += 1

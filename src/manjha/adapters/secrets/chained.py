@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from manjha.domain.errors import UsageError
+from manjha.domain.secret import Secret
 from manjha.ports.secret_store import SecretStore
 
 
@@ -23,11 +24,11 @@ class ChainedSecrets:
         """Return what people call it."""
         return ", ".join(store.name for store in self._stores)
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: str) -> Secret | None:
         """Return the secret of the first store that has it."""
         return next((value for store in self._stores if (value := store.get(name)) is not None), None)
 
-    def put(self, name: str, value: str) -> None:
+    def put(self, name: str, value: Secret) -> None:
         """Keep a secret in the last store. Raises `UsageError` where an earlier one would hide it."""
         *before, last = self._stores
         for store in before:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from manjha.domain.errors import UsageError
+from manjha.domain.secret import Secret
 
 PREFIX = "MANJHA_"
 
@@ -18,11 +19,12 @@ class EnvironmentSecrets:
         """Return what people call it."""
         return "the environment"
 
-    def get(self, name: str) -> str | None:
+    def get(self, name: str) -> Secret | None:
         """Return a secret; an empty variable is none."""
-        return self._environment.get(variable_of(name)) or None
+        value = self._environment.get(variable_of(name))
+        return Secret(value) if value else None
 
-    def put(self, name: str, value: str) -> None:
+    def put(self, name: str, value: Secret) -> None:
         """Refuse: who starts the process sets its environment."""
         del value
         raise UsageError(f"{name} cannot be kept in the environment", hint=f"Set {variable_of(name)} where it starts.")
@@ -40,4 +42,4 @@ class EnvironmentSecrets:
 
 def variable_of(name: str) -> str:
     """Return the variable of a secret."""
-    return PREFIX + name.upper().replace(".", "_")
+    return PREFIX + name.upper().replace(".", "_").replace("-", "_")

@@ -35,8 +35,9 @@ def login(
     from manjha.adapters.secrets.sealed import new_key
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
-    from manjha.app.kite.login import keep, log_in, require_seal, secret_store
+    from manjha.app.kite.login import keep, log_in
     from manjha.app.kite.times import times_at
+    from manjha.app.secret_stores import require_seal, secret_store
     from manjha.app.settings import load_settings
     from manjha.domain.moments import format_ts
 
@@ -44,7 +45,7 @@ def login(
         print(new_key())
         return
     settings = load_settings()
-    require_seal()
+    require_seal(settings)
     store = secret_store(settings)
     keys = _keys(store)
 
@@ -93,10 +94,11 @@ def _show(address: str, *, opens: bool) -> None:
 def _keys(store: "SecretStore") -> "AppKeys":
     """Return the app's keys; a person at a terminal is asked for what is not known, and it is kept sealed."""
     from manjha.app.kite.login import API_KEY, API_SECRET, app_keys
+    from manjha.domain.secret import Secret
 
     if sys.stdin.isatty():
         for name in (API_KEY, API_SECRET):
             if not store.get(name):
                 value = typer.prompt(f"The {name} of your app (developers.kite.trade)", hide_input=True, err=True)
-                store.put(name, value.strip())
+                store.put(name, Secret(value.strip()))
     return app_keys(store)

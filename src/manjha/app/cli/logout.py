@@ -16,7 +16,8 @@ def logout(*, json: Annotated[bool, typer.Option("--json", help="Write JSON to s
 
     from manjha.app.cli.errors import say
     from manjha.app.cli.output import print_json
-    from manjha.app.kite.login import log_out, secret_store
+    from manjha.app.kite.login import log_out
+    from manjha.app.secret_stores import secret_store
     from manjha.app.settings import load_settings
 
     settings = load_settings()

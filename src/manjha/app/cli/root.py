@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sentinel": ("manjha.app.cli.sentinel", "Watch a trader from outside; stop trading when it cannot."),
     "serve": ("manjha.app.cli.serve", "Serve the API: everything the bot does, over HTTP."),
     "token": ("manjha.app.cli.token", "Tokens that let programs use the API."),
+    "secret": ("manjha.app.cli.secret", "Keep the secrets: set, get, list them, change the key that seals them."),
     "notify": ("manjha.app.cli.notify", "Send a test message to every address that notes go to."),
     "db": ("manjha.app.cli.db", "The database of records: its state, its migrations, its read models."),
     "strategy": ("manjha.app.cli.strategy", "List strategies, start one of your own, check it."),

@@ -18,8 +18,9 @@ from manjha.adapters.kite.observed import Watched
 from manjha.adapters.kite.postback import KitePostback
 from manjha.adapters.kite.rest import KiteRest, Login
 from manjha.adapters.kite.transport import Transport
-from manjha.app.kite.login import LoginNow, app_keys, secret_store
+from manjha.app.kite.login import LoginNow, app_keys
 from manjha.app.kite.times import Times, times_at
+from manjha.app.secret_stores import secret_store
 from manjha.app.settings import Settings
 from manjha.domain.errors import SourceError, UsageError
 from manjha.domain.instrument import Exchange, Instrument, InstrumentId

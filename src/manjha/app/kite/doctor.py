@@ -13,8 +13,9 @@ from typing import NamedTuple
 from manjha.adapters.kite.listing import Listing
 from manjha.app.bootstrap import control_limits, journal_to_read, kill_switch, market_rules
 from manjha.app.kite.account import AtKite, at_kite
-from manjha.app.kite.login import SEAL_KEY, LoginNow, app_keys, saved_login, secret_store
+from manjha.app.kite.login import LoginNow, app_keys, saved_login
 from manjha.app.kite.times import times_at
+from manjha.app.secret_stores import SEAL_KEY, Stores, secret_store, stores
 from manjha.app.settings import Settings
 from manjha.app.trading.account_parts import journal_to_trade
 from manjha.app.trading.live_checks import clock_line, login_line, require_account
@@ -115,13 +116,21 @@ def _disk(settings: Settings) -> Looked:
 
 
 def _secrets(settings: Settings, environment: Mapping[str, str]) -> Looked:
-    store = secret_store(settings, environment)
-    if not environment.get(SEAL_KEY):
+    found = stores(settings, environment)
+    store, kept = found.chain, found.keyring or found.vault or found.file
+    if kept is None:
         remedy = f'export {SEAL_KEY}="$(manjha login --new-seal-key)", and keep it where your passwords are'
         return Looked("secrets", Health.FAIL, f"{SEAL_KEY} is not set: no login can be kept", remedy)
     app_keys(store)
     saved_login(store)
-    return Looked("secrets", Health.OK, "the app's keys are there, the sealed file opens")
+    return Looked("secrets", Health.OK, f"the app's keys are there, {_opens(found)}")
+
+
+def _opens(found: Stores) -> str:
+    """Say which stores answer; each is asked for its names."""
+    asked = [("the keyring", found.keyring), ("Vault", found.vault), ("the sealed file", found.file)]
+    there = [word for word, store in asked if store is not None and store.names() is not None]
+    return f"{' and '.join(there)} {'opens' if len(there) == 1 else 'open'}"
 
 
 def _limits(settings: Settings) -> Looked:

@@ -1,27 +1,19 @@
-"""Today's login at Kite: where its secrets are, how it is made, kept, taken up by whoever trades, and ended."""
+"""Today's login at Kite: how it is made, kept, taken up by whoever trades, and ended."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
-from manjha.adapters.files.durable import exclusive, write_private
 from manjha.adapters.kite.account import profile_of
 from manjha.adapters.kite.login import AppKeys, Session, ended, exchanged
 from manjha.adapters.kite.transport import Transport
-from manjha.adapters.secrets.chained import ChainedSecrets
-from manjha.adapters.secrets.environment import EnvironmentSecrets
-from manjha.adapters.secrets.sealed import SealedFile
-from manjha.app.settings import Settings
 from manjha.domain.errors import SettingsError, SourceError, UsageError
 from manjha.domain.moments import TsNs, format_ts
+from manjha.domain.secret import Secret
 from manjha.ports.secret_store import SecretStore
 
 API_KEY, API_SECRET, LOGIN = "kite.api_key", "kite.api_secret", "kite.access_token"
 """The names of the secrets."""
-SEAL_KEY = "MANJHA_SEAL_KEY"
-"""The variable with the key of the sealed file; it is stored nowhere by us, least of all beside the file."""
-FILE = "secrets.sealed"
 LOOK_AGAIN_NS = 1_000_000_000
 """How long a login that was read is believed before the store is asked again: a new one is taken up within it."""
 
@@ -33,7 +25,7 @@ class SavedLogin(msgspec.Struct, frozen=True):
     """
 
     user_id: str
-    access_token: str
+    access_token: Secret
     expires_ns: TsNs
     user_name: str = ""
 
@@ -45,55 +37,28 @@ class SavedLogin(msgspec.Struct, frozen=True):
         return bool(self.expires_ns) and now_ns >= self.expires_ns
 
 
-def secret_store(settings: Settings, environment: Mapping[str, str] | None = None) -> SecretStore:
-    """Return where secrets are: the environment, then the sealed file where its key is known.
-
-    Raises
-    ------
-    SettingsError
-        MANJHA_SEAL_KEY is no key.
-    """
-    variables = os.environ if environment is None else environment
-    stores: list[SecretStore] = [EnvironmentSecrets(variables)]
-    key = variables.get(SEAL_KEY, "")
-    if key:
-        stores.append(SealedFile(settings.home / FILE, (key,), write_private, exclusive))
-    return ChainedSecrets(stores)
-
-
-def require_seal(environment: Mapping[str, str] | None = None) -> None:
-    """Raise `SettingsError`, with what to do, where nothing can be kept."""
-    variables = os.environ if environment is None else environment
-    if not variables.get(SEAL_KEY, ""):
-        raise SettingsError(
-            f"a login is kept sealed, and {SEAL_KEY}, its key, is not set",
-            hint=f'Make one: export {SEAL_KEY}="$(manjha login --new-seal-key)"; keep it where your passwords are, '
-            "never in MANJHA_HOME. Then the same command again: nothing was lost.",
-        )
-
-
 def app_keys(store: SecretStore) -> AppKeys:
     """Return the app's key and secret. Raises `SettingsError` naming what is missing."""
-    found = {name: store.get(name) or "" for name in (API_KEY, API_SECRET)}
-    missing = [name for name, value in found.items() if not value]
-    if missing:
+    key, secret = store.get(API_KEY), store.get(API_SECRET)
+    missing = [name for name, value in ((API_KEY, key), (API_SECRET, secret)) if value is None]
+    if key is None or secret is None:
         variables = " and ".join(f"MANJHA_{name.upper().replace('.', '_')}" for name in missing)
         raise SettingsError(
             f"your app's {' and '.join(missing)} are not known",
             hint=f"Set {variables}, or let `manjha login` ask on a terminal; developers.kite.trade shows both.",
         )
-    return AppKeys(found[API_KEY], found[API_SECRET])
+    return AppKeys(key.reveal(), secret)
 
 
 def saved_login(store: SecretStore) -> SavedLogin | None:
     """Return the login that is kept; a bare token of the environment is one of which only the token is known."""
-    text = store.get(LOGIN)
-    if text is None:
+    found = store.get(LOGIN)
+    if found is None:
         return None
-    if not text.startswith("{"):
-        return SavedLogin("", text, TsNs(0))
+    if not found.reveal().startswith("{"):
+        return SavedLogin("", found, TsNs(0))
     try:
-        return msgspec.json.decode(text, type=SavedLogin)
+        return msgspec.json.decode(found.reveal(), type=SavedLogin, dec_hook=lambda _type, text: Secret(str(text)))
     except msgspec.MsgspecError:
         raise SettingsError("the login that is kept cannot be read", hint="Run `manjha login` again.") from None
 
@@ -109,7 +74,7 @@ async def log_in(url: str, keys: AppKeys, request_token: str, now_ns: TsNs) -> S
     transport = Transport(url)
     try:
         session = await exchanged(transport, keys, request_token, now_ns)
-        seen = await profile_of(transport, keys.key, session.access_token)
+        seen = await profile_of(transport, keys.key, session.access_token.reveal())
     finally:
         await transport.close()
     if seen.user_id != session.user_id:
@@ -123,7 +88,9 @@ async def log_in(url: str, keys: AppKeys, request_token: str, now_ns: TsNs) -> S
 def keep(store: SecretStore, session: Session) -> SavedLogin:
     """Keep a session, in place of the one before. Raises as the store."""
     saved = SavedLogin(session.user_id, session.access_token, session.expires_ns, session.user_name)
-    store.put(LOGIN, msgspec.json.encode(saved).decode())
+    # The one place where a login becomes text; it goes into the store.
+    text = msgspec.json.encode(saved, enc_hook=lambda secret: secret.reveal()).decode()
+    store.put(LOGIN, Secret(text))
     return saved
 
 
@@ -138,9 +105,14 @@ async def log_out(url: str, store: SecretStore) -> tuple[SavedLogin, bool]:
     store.delete(LOGIN)
     transport = Transport(url)
     try:
-        return login, await ended(transport, store.get(API_KEY) or "", login.access_token)
+        return login, await ended(transport, revealed(store.get(API_KEY)), login.access_token.reveal())
     finally:
         await transport.close()
+
+
+def revealed(found: Secret | None) -> str:
+    """Return a secret's value; empty where there is none."""
+    return "" if found is None else found.reveal()
 
 
 class LoginNow:
@@ -158,7 +130,7 @@ class LoginNow:
         self._store, self._now_ns, self._mono_ns = store, now_ns, mono_ns
         self._login: SavedLogin | None = None
         self._read_ns: int | None = None
-        self.key = store.get(API_KEY) or ""
+        self.key = revealed(store.get(API_KEY))
 
     def login(self) -> SavedLogin | None:
         """Return the login, None where there is none. What cannot be read leaves the one before in force."""
@@ -166,7 +138,7 @@ class LoginNow:
         if self._read_ns is None or now - self._read_ns > LOOK_AGAIN_NS:
             try:
                 self._login = saved_login(self._store)
-            except SettingsError:
+            except (SettingsError, SourceError):
                 if self._read_ns is None:
                     raise
             self._read_ns = now
@@ -175,7 +147,7 @@ class LoginNow:
     def token(self) -> str:
         """Return today's access token; empty where there is none, or it is over."""
         login = self.login()
-        return "" if login is None or login.is_over(self._now_ns()) else login.access_token
+        return "" if login is None or login.is_over(self._now_ns()) else login.access_token.reveal()
 
     def why_not(self) -> str:
         """Say why nothing can be asked of Kite; empty where a login holds as far as is known here."""

@@ -14,7 +14,7 @@ from manjha.adapters.kite.mapping import Names
 from manjha.adapters.kite.outside import OutsideAccount
 from manjha.app.bootstrap import instrument_book, system_clock
 from manjha.app.kite.account import AtKite, found_today
-from manjha.app.kite.login import SEAL_KEY
+from manjha.app.secret_stores import SEAL_KEY
 from manjha.app.settings import Settings
 from manjha.app.trading.account_parts import places
 from manjha.app.trading.live_checks import require_account
@@ -24,6 +24,7 @@ from manjha.domain.commands import Approved, CancelOrder
 from manjha.domain.errors import SettingsError, SourceError, UsageError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs, day_of
+from manjha.domain.secret import same
 from manjha.domain.vitals import LedgerCopy
 
 T = TypeVar("T")
@@ -107,7 +108,7 @@ class WatchedAccount:
         if why:
             raise SourceError(why, hint=f"Both need the environment of the trader: {SEAL_KEY}, MANJHA_KITE_…")
         token = self._kite.login.token()
-        if token != self._known_by:
+        if not same(self._known_by, token):
             await _sourced(require_account(self._kite.rest, self._account))
             self._known_by = token
 

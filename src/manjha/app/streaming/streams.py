@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from manjha.adapters.feeds.in_process import InProcessStream, Kept
 from manjha.app.bootstrap import instrument_book, market_rules, system_clock
 from manjha.app.kite.account import AtKite, at_kite, feed_of, todays_names
-from manjha.app.kite.login import secret_store
+from manjha.app.kite.login import revealed
 from manjha.app.kite.times import Times
+from manjha.app.secret_stores import secret_store
 from manjha.app.settings import Settings
 from manjha.app.trading.live_checks import closes_ns, require_session, today_of
 from manjha.domain.errors import SettingsError, UsageError
@@ -59,7 +60,7 @@ def nats_stream(settings: Settings, address: str, secrets: SecretStore | None = 
             hint="Install it: pip install 'manjha[stream]'; or give --stream here, which needs no server.",
         ) from None
     store = secrets or secret_store(settings)
-    keys = Keys(*(store.get(name) or "" for name in (TOKEN, USER, PASSWORD, CREDS)))
+    keys = Keys(*(revealed(store.get(name)) for name in (TOKEN, USER, PASSWORD, CREDS)))
     kept = settings.stream
     return NatsStream(Server(address, keys), Keeping(kept.name, kept.keep_hours * 3600, kept.keep_mb << 20))
 
