@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_ABSENT = "MANJHA_SHARED is absent"
 ABSENT = (
     SHARED_ABSENT, "PostgreSQL is absent", "Ray is absent", "SQLite cannot be listened to",
-    "an official Kite client is absent", "nats-server is absent",
+    "an official Kite client is absent", "nats-server is absent", "gnome-keyring is absent",
 )  # fmt: skip
 """Why tests are skipped; the end of a run says how many were, by reason."""
 LONGEST_ID = 120

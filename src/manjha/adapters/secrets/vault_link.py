@@ -20,6 +20,7 @@ SECRET_ID, WRAPPED_SECRET_ID = "vault.secret_id", "vault.wrapped_secret_id"
 TTL_MAX_S = 3_600
 """How long a token may live without being renewed: a stolen one is worth that much."""
 _LATER = "What was read before is used for a while (secrets.outage_s)."
+_NOBODY = ""
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 Credentials = Callable[[str], Secret | None]
@@ -144,7 +145,7 @@ class VaultLink:
             ) from None
         place = self.place
         client = hvac.Client(
-            url=place.url, token="", verify=place.ca or True, timeout=place.timeout_s, allow_redirects=False,
+            url=place.url, token=_NOBODY, verify=place.ca or True, timeout=place.timeout_s, allow_redirects=False,
             namespace=place.namespace or None,
         )  # fmt: skip
         # No proxy, .netrc or bundle of certificates that a variable names: only what the settings say.
@@ -173,7 +174,7 @@ class VaultLink:
         from hvac.exceptions import InvalidRequest
 
         role, secret = self._needed(ROLE_ID), self._secret_id()
-        self._client.token = ""
+        self._client.token = _NOBODY
         try:
             answered = self._client.auth.approle.login(role.reveal(), secret.reveal(), use_token=False)["auth"]
         except InvalidRequest:
@@ -202,7 +203,7 @@ class VaultLink:
             hint="Unless you opened it yourself, take the secret_id for stolen: destroy it in Vault, look in the audit "
             "log who opened it, then issue a new one.",
         )
-        self._client.token = ""
+        self._client.token = _NOBODY
         try:
             origin = self._client.adapter.post("/v1/sys/wrapping/lookup", json={"token": wrapped.reveal()})["data"]
             if not str(origin["creation_path"]).startswith("auth/approle/role/"):
@@ -212,7 +213,7 @@ class VaultLink:
         except (InvalidRequest, Forbidden):
             raise stolen from None
         finally:
-            self._client.token = ""
+            self._client.token = _NOBODY
 
     def _needed(self, name: str) -> Secret:
         found = self._credentials(name)
