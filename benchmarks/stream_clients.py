@@ -51,12 +51,12 @@ def serve() -> None:
     from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, cash_id
     from manjha.domain.moments import HOUR_NS, TradingDay, at, parse_day
     from manjha.domain.money import RUPEE, Cash, Px
-    from manjha.exchange.accounts import App, User
+    from manjha.exchange.accounts.users import App, User
     from manjha.exchange.application import create_app
     from manjha.exchange.clock import Time
     from manjha.exchange.exchange import Founding, found
+    from manjha.exchange.market.sources import BarDays
     from manjha.exchange.serving import listening, server_of
-    from manjha.exchange.sources import BarDays
     from manjha.exchange.switches import switched
     from manjha.simulator.synthetic import MarketSpec, SyntheticShare, default_spec, exchange_sessions, generate
 

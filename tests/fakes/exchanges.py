@@ -10,16 +10,16 @@ import pytest
 
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs, at, parse_clock, parse_day
 from manjha.domain.money import RUPEE, Cash, format_px
-from manjha.exchange.accounts import App, Owned, Plan, User
+from manjha.exchange.accounts.sessions import Session
+from manjha.exchange.accounts.users import App, Owned, Plan, User
 from manjha.exchange.application import create_app
 from manjha.exchange.clock import Time
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange, Founding, found
-from manjha.exchange.listing import Listed
-from manjha.exchange.orders import OrderState
+from manjha.exchange.market.listing import Listed
+from manjha.exchange.market.sources import BarDays, DaySource
+from manjha.exchange.orders.order import OrderState
 from manjha.exchange.serving import served
-from manjha.exchange.sessions import Session
-from manjha.exchange.sources import BarDays, DaySource
 from manjha.exchange.switches import switched
 from manjha.market.calendar import trading_days
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate

@@ -22,7 +22,7 @@ from manjha.domain.moments import DAY_NS, HOUR_NS, SECOND_NS, TsNs, at, format_d
 from manjha.domain.money import RUPEE, Px, Qty
 from manjha.domain.ticks import Tick, TickColumns
 from manjha.engine.bars import column
-from manjha.exchange.sources import RecordedDays
+from manjha.exchange.market.sources import RecordedDays
 from manjha.ports.gateway import LastLook, no_objection
 from tests.fakes.exchanges import KEY, an_exchange, on_a_socket, run, session_of
 from tests.fakes.hand_made import FIRST_DAY

@@ -23,14 +23,14 @@ from manjha.app.bootstrap import instrument_book
 from manjha.app.settings import load_settings
 from manjha.domain.moments import SECOND_NS, TradingDay, TsNs, at, day_of, parse_clock, parse_day
 from manjha.domain.money import RUPEE, Cash
-from manjha.exchange.accounts import App, Owned, User
+from manjha.exchange.accounts.users import App, Owned, User
 from manjha.exchange.application import create_app
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.manual import Habits
-from manjha.exchange.rms import RmsState
+from manjha.exchange.market.sources import BarDays
 from manjha.exchange.serving import served
-from manjha.exchange.sources import BarDays
+from manjha.exchange.trouble.manual import Habits
+from manjha.exchange.trouble.rms import RmsState
 from manjha.market.calendar import trading_days
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
 from tests.fakes.day_books import Row

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from manjha.exchange.holdings import isin_of
+from manjha.exchange.accounts.holdings import isin_of
 from tests.fakes.exchanges import OWNERS, Trader, an_exchange, form, on_a_socket
 from tests.integration.test_exchange_shell import Wire
 

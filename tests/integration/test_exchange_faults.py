@@ -19,7 +19,7 @@ from manjha.domain.errors import SourceError
 from manjha.domain.moments import TsNs
 from manjha.domain.outcomes import outcome_of
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.faults import read_plan
+from manjha.exchange.trouble.faults import read_plan
 from manjha.ports.gateway import no_objection
 from tests.fakes.exchanges import KEY, SECRET, an_exchange, form, on_a_socket, session_of
 from tests.official.clients import driven

@@ -10,7 +10,7 @@ from manjha.domain.moments import SECOND_NS, TsNs, at, parse_clock, parse_day
 from manjha.domain.money import Px, Qty
 from manjha.domain.orders import AccountId, Order, OrderId, OrderType, Origin, Product, RunId, Side, StrategyId
 from manjha.engine.sessions import CalendarSessions
-from manjha.exchange.passage import Pace
+from manjha.exchange.orders.passage import Pace
 from manjha.simulator.fills import VenueModels
 from manjha.simulator.tick_venue import TickVenue
 from tests.fakes.exchanges import DAY, Trader, an_exchange, synthetic

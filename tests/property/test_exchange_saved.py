@@ -11,10 +11,10 @@ from manjha.domain.errors import DataError
 from manjha.domain.money import RUPEE, Cash
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.faults import read_plan
-from manjha.exchange.manual import Habits
-from manjha.exchange.rms import RmsState
 from manjha.exchange.saved import restore, saved
+from manjha.exchange.trouble.faults import read_plan
+from manjha.exchange.trouble.manual import Habits
+from manjha.exchange.trouble.rms import RmsState
 from tests.fakes.exchanges import an_exchange, form, run, session_of
 
 pytestmark = pytest.mark.slow

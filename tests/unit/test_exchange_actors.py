@@ -11,11 +11,11 @@ from manjha.app.exchange import ExchangeWords, let_act
 from manjha.domain.errors import UsageError
 from manjha.domain.money import RUPEE, Cash
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.manual import Habits
-from manjha.exchange.orders import OrderState
-from manjha.exchange.postbox import Postbox
-from manjha.exchange.rms import RmsState
-from manjha.exchange.streams import Streams
+from manjha.exchange.news.postbox import Postbox
+from manjha.exchange.news.streams import Streams
+from manjha.exchange.orders.order import OrderState
+from manjha.exchange.trouble.manual import Habits
+from manjha.exchange.trouble.rms import RmsState
 from tests.fakes.exchanges import APP, an_exchange, form, on_a_socket, replaced, run, session_of
 
 MARKET = form(order_type="MARKET", price=None, market_protection=-1)

@@ -8,10 +8,10 @@ import pytest
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.money import RUPEE, Cash
 from manjha.domain.orders import Product
+from manjha.exchange.accounts.holdings import isin_of
+from manjha.exchange.accounts.positions import Key
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.holdings import isin_of
-from manjha.exchange.positions import Key
 from tests.fakes.exchanges import OWNED, USERS, Trader, an_exchange, run
 
 DAY_S = 24 * 3600

@@ -9,11 +9,11 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, index_id
 from manjha.domain.moments import SECOND_NS
 from manjha.domain.money import Px
+from manjha.exchange.accounts.limits import RateClass, RateLimits
 from manjha.exchange.calls import Call, Route, answered
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange as Place
-from manjha.exchange.limits import RateClass, RateLimits
-from manjha.exchange.listing import Listing
+from manjha.exchange.market.listing import Listing
 from manjha.exchange.routes.table import ROUTES
 from tests.fakes.exchanges import APP, KEY, an_exchange, form, replaced, session_of
 
@@ -58,7 +58,7 @@ def test_orders_come_from_registered_addresses_only() -> None:
 
 
 def test_free_plan_has_no_market_data() -> None:
-    from manjha.exchange.accounts import Plan
+    from manjha.exchange.accounts.users import Plan
 
     exchange = an_exchange(apps=replaced(APP, plan=Plan.PERSONAL))
     data = Route("GET", "/quote", lambda exchange, call: {}, RateClass.QUOTE, plan=Plan.CONNECT)

@@ -8,7 +8,7 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind, Right, option_id
 from manjha.domain.moments import parse_day
 from manjha.domain.money import RUPEE, Px, Qty
-from manjha.exchange.sources import BarDays
+from manjha.exchange.market.sources import BarDays
 from tests.fakes.exchanges import Trader, an_exchange, run, synthetic
 from tests.unit.test_exchange_quotes import asked
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manjha.domain.errors import DataError
-from manjha.exchange.depth import NONE, depth_of
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.faults import Matched, Tally, read_plan, struck
-from manjha.exchange.streams import Streams
+from manjha.exchange.market.depth import NONE, depth_of
+from manjha.exchange.news.streams import Streams
+from manjha.exchange.trouble.faults import Matched, Tally, read_plan, struck
 from tests.fakes.exchanges import an_exchange, form, run, session_of
 
 NAME = "NSE:MANJHA"

@@ -9,10 +9,10 @@ from manjha.domain.charges import ChargeLines
 from manjha.domain.moments import TradingDay, TsNs
 from manjha.domain.money import RUPEE, divide
 from manjha.domain.orders import Product
+from manjha.exchange.accounts.funds import Purse, Wish
+from manjha.exchange.accounts.positions import Key
 from manjha.exchange.events import Traded
-from manjha.exchange.funds import Purse, Wish
-from manjha.exchange.market import Market
-from manjha.exchange.positions import Key
+from manjha.exchange.market.market import Market
 from tests.fakes.exchanges import synthetic
 from tests.fakes.market_rules import shipped_rules
 

@@ -8,7 +8,7 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, InstrumentId, Kind, future_id
 from manjha.domain.moments import parse_day
 from manjha.domain.money import Px, Qty
-from manjha.exchange.sources import BarDays
+from manjha.exchange.market.sources import BarDays
 from tests.fakes.exchanges import Trader, an_exchange, run, synthetic
 
 

@@ -7,8 +7,8 @@ import pytest
 from manjha.domain.moments import TsNs
 from manjha.exchange.errors import KiteError
 from manjha.exchange.events import ExchangeEvent, Traded
-from manjha.exchange.orders import OrderState
-from manjha.exchange.passage import Refused
+from manjha.exchange.orders.order import OrderState
+from manjha.exchange.orders.passage import Refused
 from tests.fakes.exchanges import Trader, an_exchange, run
 
 PUT = ["PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "OPEN PENDING"]

@@ -6,10 +6,10 @@ import msgspec
 
 from manjha.domain.bars import Bar
 from manjha.domain.instrument import InstrumentId
-from manjha.exchange.alerts import Alert
-from manjha.exchange.broker import BrokerState
+from manjha.exchange.accounts.broker import BrokerState
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.gtts import Gtt
+from manjha.exchange.orders.alerts import Alert
+from manjha.exchange.orders.gtts import Gtt
 from tests.fakes.exchanges import OWNERS, Trader, an_exchange, run
 from tests.unit.test_exchange_triggers import an_alert, create, rupees
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manjha.domain.money import RUPEE
-from manjha.exchange.positions import Row, joined, worth
+from manjha.exchange.accounts.positions import Row, joined, worth
 
 Trades = list[tuple[int, int, int]]
 PRICES = st.integers(1, 5_000).map(lambda rupees: rupees * RUPEE)

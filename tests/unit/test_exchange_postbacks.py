@@ -6,9 +6,9 @@ import httpx2
 
 from manjha.adapters.kite.postback import KitePostback
 from manjha.domain.secret import Secret
-from manjha.exchange.accounts import App
+from manjha.exchange.accounts.users import App
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.postbox import LETTERS_MAX, Postbox
+from manjha.exchange.news.postbox import LETTERS_MAX, Postbox
 from tests.fakes.exchanges import APP, KEY, SECRET, an_exchange, form, on_a_socket, replaced, run, session_of
 from tests.fakes.postback_receiver import Receiver, receiving
 

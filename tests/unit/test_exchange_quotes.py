@@ -11,11 +11,13 @@ from manjha.domain.bars import Bar
 from manjha.domain.moments import MINUTE_NS, TradingDay, TsNs, at, date_from_day, parse_clock
 from manjha.domain.money import RUPEE, Px, Qty, format_px
 from manjha.domain.ticks import TickColumns
-from manjha.exchange import calls, candles, streams
+from manjha.exchange import calls
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
+from manjha.exchange.market import candles
+from manjha.exchange.market.sources import RecordedDays, minute_bars
+from manjha.exchange.news import streams
 from manjha.exchange.routes.table import ROUTES
-from manjha.exchange.sources import RecordedDays, minute_bars
 from tests.fakes.exchanges import OWNERS, Trader, an_exchange, run, session_of, synthetic
 
 FUTURE = "SYNTH5026DECFUT"

@@ -8,8 +8,8 @@ import pytest
 from manjha.domain.instrument import Asset, Exchange, Instrument, Kind, Right, option_id
 from manjha.domain.moments import parse_day
 from manjha.domain.money import RUPEE, Px, Qty
-from manjha.exchange.checks import NO_PROTECTION
-from manjha.exchange.sources import BarDays
+from manjha.exchange.market.sources import BarDays
+from manjha.exchange.orders.checks import NO_PROTECTION
 from tests.fakes.exchanges import Trader, an_exchange, run, synthetic
 
 if TYPE_CHECKING:

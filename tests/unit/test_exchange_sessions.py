@@ -5,10 +5,10 @@ import hashlib
 import pytest
 
 from manjha.domain.moments import HOUR_NS, MINUTE_NS, TsNs, at, parse_clock, parse_day
+from manjha.exchange.accounts.sessions import ends_ns
 from manjha.exchange.errors import KiteError
 from manjha.exchange.events import ExchangeEvent, TokenEnded
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.sessions import ends_ns
 from tests.fakes.exchanges import APP, KEY, SECRET, an_exchange, replaced, session_of
 
 

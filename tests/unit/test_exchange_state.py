@@ -9,7 +9,7 @@ import pytest
 
 from manjha.app.exchange import kept, restore_from
 from manjha.domain.errors import DataError, UsageError
-from manjha.exchange.accounts import User
+from manjha.exchange.accounts.users import User
 from manjha.exchange.application import create_app
 from manjha.exchange.clock import Time
 from manjha.exchange.saved import restore, saved

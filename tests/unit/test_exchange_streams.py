@@ -9,7 +9,7 @@ from manjha.adapters.kite import packets
 from manjha.adapters.kite.packets import PacketReader, Rows
 from manjha.exchange.errors import KiteError
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.streams import CONNECTIONS_MAX, TOKENS_MAX, Stream, Streams
+from manjha.exchange.news.streams import CONNECTIONS_MAX, TOKENS_MAX, Stream, Streams
 from tests.fakes.exchanges import an_exchange, form, run, session_of
 
 NAME = "NSE:MANJHA"

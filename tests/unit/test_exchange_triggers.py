@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from manjha.exchange.errors import KiteError
-from manjha.exchange.gtts import ACTIVE_MAX
+from manjha.exchange.orders.gtts import ACTIVE_MAX
 from tests.fakes.exchanges import OWNERS, Trader, an_exchange, form, run
 
 DAY_S = 24 * 3600

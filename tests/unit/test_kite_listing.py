@@ -5,7 +5,7 @@ import pytest
 
 from manjha.adapters.kite.listing import NOT_LISTED, Listing, Row
 from manjha.domain.errors import SourceError
-from manjha.exchange.listing import Listing as ExchangeListing
+from manjha.exchange.market.listing import Listing as ExchangeListing
 from tests.fakes.exchanges import an_exchange
 
 

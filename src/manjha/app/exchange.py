@@ -14,15 +14,15 @@ from manjha.domain.bars import MINUTE
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import TradingDay, at, clock_ns, day_of, parse_clock, parse_day
 from manjha.domain.money import Cash, parse_cash, parse_px
-from manjha.exchange.accounts import App, Owned, User
+from manjha.exchange.accounts.users import App, Owned, User
 from manjha.exchange.clock import Time
 from manjha.exchange.exchange import Exchange, Founding, found
-from manjha.exchange.faults import Plan, read_plan
-from manjha.exchange.manual import Habits
-from manjha.exchange.rms import RmsState
+from manjha.exchange.market.sources import BarDays, DaySource, RecordedDays
 from manjha.exchange.saved import restore, saved
-from manjha.exchange.sources import BarDays, DaySource, RecordedDays
 from manjha.exchange.switches import switched
+from manjha.exchange.trouble.faults import Plan, read_plan
+from manjha.exchange.trouble.manual import Habits
+from manjha.exchange.trouble.rms import RmsState
 from manjha.market.calendar import trading_days
 from manjha.simulator.synthetic import default_spec, exchange_sessions, generate
 

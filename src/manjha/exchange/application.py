@@ -15,16 +15,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as Path
 
-from manjha.exchange import striking
 from manjha.exchange.calls import Answer, Call, Route, answered, success
 from manjha.exchange.clock import Time
 from manjha.exchange.errors import Kind, KiteError
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.postbox import Postbox
-from manjha.exchange.posting import Posting
+from manjha.exchange.news.postbox import Postbox
+from manjha.exchange.news.posting import Posting
+from manjha.exchange.news.streaming import Ticker
+from manjha.exchange.news.streams import Streams
 from manjha.exchange.routes.table import ROUTES
-from manjha.exchange.streaming import Ticker
-from manjha.exchange.streams import Streams
+from manjha.exchange.trouble import striking
 
 JSON = "application/json"
 LOOK_S = 0.02

@@ -5,11 +5,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from manjha.exchange.accounts import Plan
+from manjha.exchange.accounts.limits import RateClass
+from manjha.exchange.accounts.sessions import Session
+from manjha.exchange.accounts.users import Plan
 from manjha.exchange.errors import Kind, KiteError, bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
-from manjha.exchange.sessions import Session
 from manjha.exchange.switches import Rule
 
 

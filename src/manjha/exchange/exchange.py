@@ -8,25 +8,25 @@ from manjha.domain.errors import UsageError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TradingDay, TsNs, at
 from manjha.domain.ticks import Tick
-from manjha.exchange.accounts import App, User
+from manjha.exchange.accounts.broker import Broker, BrokerState
+from manjha.exchange.accounts.limits import RateLimits
+from manjha.exchange.accounts.sessions import DAY_STARTS, Sessions
+from manjha.exchange.accounts.users import App, User
 from manjha.exchange.agenda import NEVER, Agenda, AuctionDue, CloseDue, DayDue
-from manjha.exchange.alerts import Alert, Alerts
-from manjha.exchange.book import DayBook
-from manjha.exchange.broker import Broker, BrokerState
-from manjha.exchange.candles import Candles
-from manjha.exchange.checks import Checks
-from manjha.exchange.desk import Desk
 from manjha.exchange.events import DayBegan, Hearers, SessionClosed
-from manjha.exchange.gtts import Gtt, Gtts
-from manjha.exchange.limits import RateLimits
-from manjha.exchange.manual import ManualState, ManualTrader
-from manjha.exchange.market import Market
-from manjha.exchange.mishaps import Mishaps, MishapState
-from manjha.exchange.passage import Pace, Passage
-from manjha.exchange.rms import Rms, RmsState
-from manjha.exchange.sessions import DAY_STARTS, Sessions
-from manjha.exchange.sources import DaySource
+from manjha.exchange.market.candles import Candles
+from manjha.exchange.market.market import Market
+from manjha.exchange.market.sources import DaySource
+from manjha.exchange.orders.alerts import Alert, Alerts
+from manjha.exchange.orders.book import DayBook
+from manjha.exchange.orders.checks import Checks
+from manjha.exchange.orders.desk import Desk
+from manjha.exchange.orders.gtts import Gtt, Gtts
+from manjha.exchange.orders.passage import Pace, Passage
 from manjha.exchange.switches import Switches
+from manjha.exchange.trouble.manual import ManualState, ManualTrader
+from manjha.exchange.trouble.mishaps import Mishaps, MishapState
+from manjha.exchange.trouble.rms import Rms, RmsState
 from manjha.market.rules import MarketRules
 from manjha.simulator.fills import FillRules
 

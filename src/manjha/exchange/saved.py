@@ -12,13 +12,13 @@ import msgspec
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import TsNs
+from manjha.exchange.accounts.sessions import Asked, Session, Sessions
 from manjha.exchange.agenda import AgendaState, OrderDue
-from manjha.exchange.book import DayBook
 from manjha.exchange.exchange import Exchange, Founding
-from manjha.exchange.market import MarketState
-from manjha.exchange.orders import OrderState, Trade
-from manjha.exchange.passage import Passage
-from manjha.exchange.sessions import Asked, Session, Sessions
+from manjha.exchange.market.market import MarketState
+from manjha.exchange.orders.book import DayBook
+from manjha.exchange.orders.order import OrderState, Trade
+from manjha.exchange.orders.passage import Passage
 
 VERSION = 1
 """Of the form of what is saved."""

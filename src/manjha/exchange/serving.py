@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from manjha.domain.errors import UsageError
-from manjha.exchange.striking import TRANSPORT
+from manjha.exchange.trouble.striking import TRANSPORT
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Call, Route, json_body
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
-from manjha.exchange.manual import Habits
-from manjha.exchange.rms import RmsState
+from manjha.exchange.trouble.manual import Habits
+from manjha.exchange.trouble.rms import RmsState
 
 EVERY = (1, 86_400)
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from manjha.domain.errors import ManjhaError
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Call, Route, json_body
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.faults import read_plan
-from manjha.exchange.limits import RateClass
+from manjha.exchange.trouble.faults import read_plan
 
 PATH = "/simulation/faults"
 

@@ -1,8 +1,8 @@
 """The dump of instruments (fact sheet 2.11); it is served without a session, as it was seen to be."""
 
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
 
 CSV = "text/csv"
 """Exactly so: a client parses no other."""

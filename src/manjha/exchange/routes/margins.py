@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from manjha.exchange.calculators import Calculators, items
+from manjha.exchange.accounts.calculators import Calculators, items
 from manjha.exchange.calls import Call, Route, json_body
 from manjha.exchange.exchange import Exchange
 

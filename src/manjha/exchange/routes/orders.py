@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from manjha.exchange.asked import VARIETIES
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
+from manjha.exchange.orders.asked import VARIETIES
 
 
 def place(exchange: Exchange, call: Call) -> Any:

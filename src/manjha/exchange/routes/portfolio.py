@@ -6,14 +6,15 @@ from urllib.parse import parse_qsl
 
 from manjha.domain.errors import UsageError
 from manjha.domain.orders import Product, Side
-from manjha.exchange import asked, holdings
-from manjha.exchange.assets import Assets
+from manjha.exchange.accounts import holdings
+from manjha.exchange.accounts.assets import Assets
+from manjha.exchange.accounts.limits import RateClass
+from manjha.exchange.accounts.positions import Key
 from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
+from manjha.exchange.orders import asked
 from manjha.exchange.pages import HTML, page
-from manjha.exchange.positions import Key
 from manjha.exchange.wire import text_of, whole_of
 from manjha.market.charges import charge_segment
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from manjha.domain.instrument import Instrument
 from manjha.domain.moments import TradingDay
-from manjha.exchange import candles, quotes
-from manjha.exchange.accounts import Plan
+from manjha.exchange.accounts.limits import RateClass
+from manjha.exchange.accounts.users import Plan
 from manjha.exchange.calls import Call, Route
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
+from manjha.exchange.market import candles, quotes
 from manjha.exchange.wire import flag_of
 
 

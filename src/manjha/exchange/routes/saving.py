@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Call, Route
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
 
 
 def save(exchange: Exchange, call: Call) -> dict[str, Any]:

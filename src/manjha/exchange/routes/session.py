@@ -4,10 +4,10 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from manjha.exchange.accounts import App, full_profile, profile
+from manjha.exchange.accounts.limits import RateClass
+from manjha.exchange.accounts.users import App, full_profile, profile
 from manjha.exchange.calls import Answer, Call, Route
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
 from manjha.exchange.pages import HTML, page
 
 _NOTE = "It is not Kite, and nothing here is real: no account, no money, no order. Never type a real password into it."

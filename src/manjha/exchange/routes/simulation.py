@@ -3,10 +3,10 @@
 from typing import Any
 
 from manjha.domain.moments import SECOND_NS, format_day
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Call, Route
 from manjha.exchange.errors import bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
 from manjha.exchange.wire import stamp, whole_of
 
 ADVANCE_MAX = 30 * 24 * 3600

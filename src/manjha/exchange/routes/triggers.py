@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from manjha.exchange.alerts import PAGE_SIZE
+from manjha.exchange.accounts.limits import RateClass
 from manjha.exchange.calls import Call, Route
 from manjha.exchange.errors import Kind, KiteError, bad_input
 from manjha.exchange.exchange import Exchange
-from manjha.exchange.limits import RateClass
+from manjha.exchange.orders.alerts import PAGE_SIZE
 from manjha.exchange.wire import whole_of
 
 

@@ -1,0 +1,1 @@
+"""What the exchange tells by itself: the ticker, its frames, and postbacks."""
