@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from manjha.app.cli import main
-from manjha.app.settings import NotifySettings, Settings, load_settings
+from manjha.app.setting_sections import NotifySettings
+from manjha.app.settings import Settings, load_settings
 from manjha.app.trading.account_parts import notifier, receivers
 from manjha.domain.errors import SettingsError
 from manjha.domain.moments import TsNs

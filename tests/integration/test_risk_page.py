@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from manjha.app.settings import RiskSettings
+from manjha.app.setting_sections import RiskSettings
 from manjha.domain.kill import KillLevel, level_name
 from manjha.risk.control_checks import CHECKS
 from manjha.risk.control_limits import LIVE, ControlLimits

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from manjha.app.bootstrap import control_limits
-from manjha.app.settings import ProtectionSettings, RiskSettings, Settings, load_settings
+from manjha.app.setting_sections import ProtectionSettings, RiskSettings
+from manjha.app.settings import Settings, load_settings
 from manjha.app.trading.risk_limits import control_limits as from_settings
 from manjha.domain.errors import SettingsError, UsageError
 from manjha.domain.instrument import InstrumentId

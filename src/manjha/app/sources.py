@@ -11,7 +11,8 @@ from manjha.adapters.yahoo.history import YahooHistory
 from manjha.app.bootstrap import market_rules
 from manjha.app.kite.login import API_KEY, revealed, saved_login
 from manjha.app.secret_stores import secret_store
-from manjha.app.settings import FetchSettings, Settings
+from manjha.app.setting_sections import FetchSettings
+from manjha.app.settings import Settings
 from manjha.market.calendar import is_trading_day
 from manjha.ports.clock import Clock
 from manjha.services.rate_limit import TokenBucket

@@ -69,10 +69,10 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def server_of(app: Starlette) -> uvicorn.Server:
-    """Return a server of the application; it logs what breaks, and no request."""
+    """Return a server of the application; it logs what breaks, and no request, as whoever runs it has set up logs."""
     return uvicorn.Server(
         uvicorn.Config(
-            app, http=_Http, log_level="warning", access_log=False, lifespan="on",
+            app, http=_Http, log_config=None, log_level="warning", access_log=False, lifespan="on",
             timeout_keep_alive=IDLE_S,
             # As with the broker: no compression, and no sign of life but the heartbeat.
             ws=_WebSocket, timeout_graceful_shutdown=ENDS_WITHIN_S, ws_per_message_deflate=False, ws_ping_interval=None,

@@ -1,5 +1,6 @@
 """`manjha exchange serve`: a simulated exchange that official Kite clients can log in to and trade on."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,7 @@ def serve(
     from manjha.app.bootstrap import system_clock
     from manjha.app.cli.errors import say
     from manjha.app.exchange import ExchangeWords, exchange_app
+    from manjha.app.logs import logging_of
     from manjha.app.settings import load_settings
     from manjha.domain.errors import UsageError
     from manjha.domain.moments import format_ts
@@ -81,7 +83,8 @@ def serve(
         holdings=tuple(holding or ()),
         rules={name: word for name, _, word in pairs},
     )  # fmt: skip
-    served, made = exchange_app(load_settings(), words, system_clock().now_ns())
+    settings = load_settings()
+    served, made = exchange_app(settings, words, system_clock().now_ns())
     listener = listening(host, port)
     root = f"http://{host}:{listener.getsockname()[1]}"
     say(
@@ -89,4 +92,5 @@ def serve(
         f"Log in at {root}/connect/login?v=3&api_key={api_key}   (api_secret {api_secret}, users "
         f"{', '.join(made.users)})\n^C ends it."
     )
-    server_of(served).run([listener])
+    with logging_of(settings, "exchange", os.environ):
+        server_of(served).run([listener])

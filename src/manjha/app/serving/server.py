@@ -8,6 +8,7 @@ from manjha.domain.errors import UsageError
 if TYPE_CHECKING:
     import uvicorn
 
+    from manjha.app.observing.served import ServedApi
     from manjha.app.settings import Settings
 
 IDLE_S = 75
@@ -34,19 +35,23 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_of(settings: "Settings") -> "uvicorn.Server":
+def server_of(settings: "Settings", observed: "ServedApi | None" = None) -> "uvicorn.Server":
     """Return a server of the API; it logs what breaks, and no request."""
     import uvicorn
 
     from manjha.api.application import create_api
+    from manjha.api.metrics import Measured
     from manjha.app.bootstrap import system_clock, unit_of_work
     from manjha.app.serving.parts import api_parts
     from manjha.services.identity.tokens import TokenIdentity
 
     identity = TokenIdentity(unit_of_work(settings), system_clock())
+    application = create_api(api_parts(settings, identity), observed.logged if observed is not None else None)
+    if observed is not None and observed.figures is not None:
+        application.add_middleware(Measured, figures=observed.figures)
     return uvicorn.Server(
         uvicorn.Config(
-            create_api(api_parts(settings, identity)), log_level="warning", access_log=False, server_header=False,
+            application, log_config=None, log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=ENDS_WITHIN_S, limit_concurrency=WAITING_MAX,
             proxy_headers=False,
         )

@@ -31,6 +31,7 @@ from manjha.app.kite.account import (
     postbacks,
     todays_names,
 )
+from manjha.app.observing.observer import Observer, observing
 from manjha.app.settings import Settings
 from manjha.app.streaming.streams import nats_stream
 from manjha.app.trading import account_parts
@@ -46,7 +47,7 @@ from manjha.app.trading.streamed_trading import HealthTold, streamed_feed
 from manjha.app.trading.teller import Say, Teller
 from manjha.app.trading.todays_plan import plan_of_today
 from manjha.app.trading.traded_where import KITE, SIMULATED_KITE
-from manjha.app.trading.watcher import AccountWatcher, Report, report_of
+from manjha.app.trading.watcher import AccountWatcher, Report, Shown, report_of
 from manjha.domain.errors import InvariantBroken, SourceError, UsageError
 from manjha.domain.moments import format_ts
 from manjha.domain.orders import AccountId, Order, OrderId
@@ -81,6 +82,7 @@ class _Kept(msgspec.Struct, frozen=True):
     journal: Journal
     segments: MarketSegments
     notifier: Notifier
+    observer: Observer
 
 
 class _Fed(NamedTuple):
@@ -128,14 +130,16 @@ def trade_live(settings: Settings, words: LiveWords, say: Say) -> Report:
     lock = account_parts.leader_lock(account_parts.journal_to_trade(settings, account), account)
     lock.acquire()
     try:
-        return asyncio.run(_traded(settings, words, say))
+        with observing(settings, words.account) as observer:
+            return asyncio.run(_traded(settings, words, say, observer))
     finally:
         lock.release()
 
 
-async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
+async def _traded(settings: Settings, words: LiveWords, say: Say, observer: Observer) -> Report:
     account = AccountId(words.account)
     async with at_kite(settings) as kite:
+        observer.learn(kite.login.token())
         name = await require_account(kite.rest, words.account)
         place = SIMULATED_KITE if kite.times.at_simulation else KITE
         account_parts.claim_account(settings, words.account, place)
@@ -147,6 +151,7 @@ async def _traded(settings: Settings, words: LiveWords, say: Say) -> Report:
             journal_to_write(where, account),
             market_segments(settings, where, account),
             account_parts.notifier(settings, os.environ),
+            observer,
         )
         try:
             async with _fed(settings, words.stream, kite, plan) as fed:
@@ -188,7 +193,7 @@ async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say
     lines = further_lines(kite, await clock_line(kite), spec.rules, spec.instruments, today)
     home = account_parts.places(settings, words.account)
     before = PreOpen(home.folder, say, teller.call, needs_limits=True, further=lines)
-    around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
+    around = kept.observer.beside(Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look))
     taken: list[Session] = []
 
     def order_of(order_id: OrderId) -> Order:
@@ -211,16 +216,18 @@ async def _run(settings: Settings, asked: _Asked, kite: AtKite, kept: _Kept, say
     def look(seen: Session) -> None:
         if words.stream:
             health(seen)
+        kept.observer.learn(kite.login.token())
+        kept.observer.beat(seen)
         # Names and tokens are of today: tomorrow begins with a login and a process of its own.
         if seen.trader.state.ended_day >= today:
             loop.stop()
 
     vitals = account_parts.vitals(settings, words.account)
-    watcher = AccountWatcher(vitals, words.account, before, _place(settings, kite), look)
+    watcher = AccountWatcher(vitals, words.account, Shown(before, feed, _place(settings, kite), look))
     socket = account_parts.control_socket(settings, words.account)
     loop = Loop(session, feed, People(socket.inbox, kill), watcher, kite.times.clock, follows_clock=True)
     async with postbacks(settings, words.account, ticker.hint):
-        ended = await run_beside(loop, socket)
+        ended = await run_beside(loop, socket, kept.observer)
     if ended is Ended.FEED:
         raise SourceError("the ticker has ended", hint="Start the trader again; it goes on where its journal ends.")
     over = ended is Ended.ASKED and state.ended_day >= today

@@ -36,7 +36,7 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.ticks import Tick
 from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
-from manjha.ports.feed import Feed
+from manjha.ports.feed import Feed, FeedHealth
 from manjha.ports.kill_switch import KillSwitch
 from manjha.services.kill_switch import in_force
 
@@ -115,6 +115,16 @@ class Loop:
         self._fed = False
         self._beat_due = 0
         self._jumped_ns = 0
+
+    @property
+    def health(self) -> FeedHealth:
+        """How the ticks come."""
+        return self._feed.health()
+
+    @property
+    def ahead_ns(self) -> int:
+        """By how much the machine's clock was set ahead since the loop was made."""
+        return self._clock.ahead_ns()
 
     def stop(self) -> None:
         """Ask the loop to end, after what it is doing."""

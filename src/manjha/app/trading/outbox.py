@@ -79,7 +79,10 @@ class _Waiting(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """Commands in order. `sent` counts orders that left, `intended` those that were put in."""
+    """Commands in order. `sent` counts orders that left, `intended` those that were put in, `vetoed` those kept back.
+
+    What was put in has left, was kept back or waits (`orders_waiting`): there is no fourth.
+    """
 
     def __init__(self, conditions: Conditions) -> None:
         self._conditions = conditions
@@ -87,10 +90,15 @@ class Outbox:
         self._busy: set[OrderId] = set()
         self._tags: set[str] = set()
         self._is_ending = False
-        self.intended = self.sent = 0
+        self.intended = self.sent = self.vetoed = 0
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._busy)
+
+    @property
+    def orders_waiting(self) -> int:
+        """How many new orders wait."""
+        return sum(isinstance(one.command.command, SubmitOrder) for one in self._waiting)
 
     def put(self, command: Command, committed_ns: int) -> None:
         """Take a command whose decision is written down; `committed_ns` by a clock that does not jump."""
@@ -122,6 +130,7 @@ class Outbox:
             why = self._objection(one, now_ns, max(event_ns, real_ns))
             if why:
                 vetoed.append(SendVetoed(order_id, *_kind(one.command), why, event_ns))
+                self.vetoed += isinstance(one.command.command, SubmitOrder)
             elif not self._has_room(one):
                 self._waiting.append(one)
             else:

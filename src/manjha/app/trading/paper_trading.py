@@ -6,6 +6,7 @@ The exchange is simulated, and so are ticks that are made inside stored bars; re
 import asyncio
 import os
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -19,6 +20,7 @@ from manjha.app.bootstrap import (
     replayed_feed,
     system_clock,
 )
+from manjha.app.observing.observer import Observer, observing
 from manjha.app.settings import Settings
 from manjha.app.streaming.recording import RECORDED, recorded_columns, streamed_columns
 from manjha.app.trading import account_parts
@@ -26,11 +28,11 @@ from manjha.app.trading.live import far_session
 from manjha.app.trading.loop import Ended, Loop, People
 from manjha.app.trading.paper import paper_session
 from manjha.app.trading.preopen import PreOpen
-from manjha.app.trading.session import Around
+from manjha.app.trading.session import Around, Session
 from manjha.app.trading.steady_clock import SteadyClock
 from manjha.app.trading.teller import Say, Teller
 from manjha.app.trading.traded_where import PAPER
-from manjha.app.trading.watcher import AccountWatcher, Report, report_of
+from manjha.app.trading.watcher import AccountWatcher, Report, Shown, report_of
 from manjha.domain.bars import BarColumns
 from manjha.domain.errors import DataError, UsageError
 from manjha.domain.moments import DAY_NS, IST_OFFSET_NS, TradingDay, TsNs, format_day
@@ -49,7 +51,9 @@ PATIENCE_S = 5
 """How long the last notes may take at the end."""
 PER_BAR = 12
 """Ticks made inside a stored bar, unless asked for otherwise."""
-SESSIONS = {"": paper_session, "simulated": far_session}
+Begin = Callable[..., Session]
+"""How an account is taken over."""
+SESSIONS: dict[str, Begin] = {"": paper_session, "simulated": far_session}
 """How an account is taken over, by the gateway that its exchange is behind."""
 
 
@@ -96,6 +100,13 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     home = account_parts.places(settings, words.account)
     home.folder.mkdir(parents=True, exist_ok=True)
     account_parts.claim_account(settings, words.account, PAPER)
+    with observing(settings, words.account) as observer:
+        return _traded(settings, words, say, (begin, observer))
+
+
+def _traded(settings: Settings, words: TradeWords, say: Say, by: tuple[Begin, Observer]) -> Report:
+    """Take the account over at an exchange as `begin` has it, and run its loop."""
+    (begin, observer), home = by, account_parts.places(settings, words.account)
     account = AccountId(words.account)
     plan, ticks, models = _plan(settings, words)
     where = account_parts.journal_to_trade(settings, account)
@@ -108,7 +119,7 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
     try:
         kill = kill_switch(settings)
         before = PreOpen(home.folder, say, teller.call)
-        around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
+        around = observer.beside(Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look))
         days = list(trading_days(plan.spec.rules, words.start, words.end))
         over = finished(plan, journal, segments, max(days, default=words.end))
         if over is not None:
@@ -118,12 +129,13 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         teller.watch(state)
         teller.took_up(session.taken)
         left = [tick for tick in ticks if tick.ts_ns >= session.pump.now_ns]
-        watcher = AccountWatcher(account_parts.vitals(settings, words.account), words.account, before)
         socket = account_parts.control_socket(settings, words.account)
         feed = replayed_feed(left, words.speed)
+        shown = Shown(before, feed, seen=observer.beat)
+        watcher = AccountWatcher(account_parts.vitals(settings, words.account), words.account, shown)
         clock = SteadyClock(system_clock().now_ns, time.monotonic_ns)
         loop = Loop(session, feed, People(socket.inbox, kill), watcher, clock)
-        ended = asyncio.run(run_beside(loop, socket))
+        ended = asyncio.run(run_beside(loop, socket, observer))
         return report_of(state, str(ended), is_new=session.is_new)
     finally:
         notifier.close(PATIENCE_S)
@@ -132,12 +144,21 @@ def trade(settings: Settings, words: TradeWords, say: Say) -> Report:
         lock.release()
 
 
-async def run_beside(loop: Loop, socket: ControlSocket) -> Ended:
+async def run_beside(loop: Loop, socket: ControlSocket, observer: Observer) -> Ended:
     """Run a loop, and hear what people ask of it."""
     await socket.open()
+    observer.began(loop)
+    watching = asyncio.create_task(observer.watch())
     try:
-        return await loop.run()
+        ended = await loop.run()
+    except Exception as error:
+        observer.log.error("the trader has failed", error=repr(error))  # noqa: TRY400 - whoever catches it shows where
+        raise
+    else:
+        observer.log.info("trading ends", why=str(ended))
+        return ended
     finally:
+        watching.cancel()
         await socket.close()
 
 

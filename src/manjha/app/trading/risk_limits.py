@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from manjha.app.settings import ProtectionSettings, RiskSettings, Settings
+from manjha.app.setting_sections import ProtectionSettings, RiskSettings
+from manjha.app.settings import Settings
 from manjha.domain.errors import SettingsError
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import SECOND_NS

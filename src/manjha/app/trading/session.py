@@ -12,7 +12,7 @@ import msgspec
 from manjha.app.trading.backfill import NO_BACKFILL, Backfill, NoBackfill
 from manjha.app.trading.outbox import Conditions, Outbox, age_condition, kill_condition, opens_condition
 from manjha.app.trading.preopen import CheckedDays
-from manjha.app.trading.trader import Link, Trader
+from manjha.app.trading.trader import Link, Tape, Trader
 from manjha.domain.commands import CallPerson
 from manjha.domain.events import AccountTaken, Event, InstrumentFrozen, KillSwitched
 from manjha.domain.moments import TradingDay, TsNs
@@ -37,6 +37,7 @@ class Around(NamedTuple):
 
     `mono_ns` is a clock that never jumps; `tell` calls a person; `thrown` reads the kill switch's file anew; `seen`
     hears of every event and what was decided on it; `look` goes through the pre-open checklist of a day, None for none.
+    `watched` puts something around the journal and the way to the exchange, to see how long they take.
     """
 
     mono_ns: Callable[[], int]
@@ -44,6 +45,7 @@ class Around(NamedTuple):
     thrown: Callable[[], Sequence[KillSwitched]]
     seen: Callable[[Event, Iterable[object]], None]
     look: Callable[[EngineState, Journal, int, TradingDay, TsNs], list[Event]] | None = None
+    watched: Callable[[Tape, Link], tuple[Tape, Link]] | None = None
 
 
 class Inflow(Protocol):
@@ -220,7 +222,8 @@ def session_at(exchange: Exchange, opened: Opened, days: Iterable[TradingDay], n
             owner=owner, session=exchange.session, kill=kill, number=number, opens=opens, age=age_condition(state)
         )
     )
-    trader = Trader(state, run.tape, outbox, exchange.link, around.mono_ns)
+    tape, link = (run.tape, exchange.link) if around.watched is None else around.watched(run.tape, exchange.link)
+    trader = Trader(state, tape, outbox, link, around.mono_ns)
 
     def take(event: Event) -> list[object]:
         outputs = trader.take(event)

@@ -14,6 +14,7 @@ import msgspec
 from manjha.app.bootstrap import journal_to_write, kill_switch, market_segments
 from manjha.app.kite.account import at_kite
 from manjha.app.kite.times import Times, times_at
+from manjha.app.observing.observer import Observer, observing
 from manjha.app.settings import Settings
 from manjha.app.streaming.streams import HERE, named, nats_stream, stream_here
 from manjha.app.trading import account_parts
@@ -27,7 +28,7 @@ from manjha.app.trading.session import Around, Session
 from manjha.app.trading.teller import Say, Teller
 from manjha.app.trading.todays_plan import plan_of_today
 from manjha.app.trading.traded_where import PAPER
-from manjha.app.trading.watcher import AccountWatcher, Report, report_of
+from manjha.app.trading.watcher import AccountWatcher, Report, Shown, report_of
 from manjha.domain.commands import CallPerson
 from manjha.domain.errors import UsageError
 from manjha.domain.instrument import Instrument
@@ -89,10 +90,11 @@ def trade_streamed(settings: Settings, words: StreamedWords, say: Say) -> Report
         The journal cannot be written, read or trusted.
     """
     account_parts.places(settings, words.account)
-    return asyncio.run(_traded(settings, words, say))
+    with observing(settings, words.account) as observer:
+        return asyncio.run(_traded(settings, words, say, observer))
 
 
-async def _traded(settings: Settings, words: StreamedWords, say: Say) -> Report:
+async def _traded(settings: Settings, words: StreamedWords, say: Say, observer: Observer) -> Report:
     instruments = named(settings, words.request.instruments)
     async with _stream(settings, words.address, instruments) as (stream, times):
         feed = await streamed_feed(settings, stream, instruments, times)
@@ -101,7 +103,7 @@ async def _traded(settings: Settings, words: StreamedWords, say: Say) -> Report:
             plan = plan_of_today(settings, words.account, words.request, words.found_as, times, history_until)
             say(f"Ticks of {settings.kite.url} from the stream at {words.address}; the exchange is simulated.")
             with _held(settings, plan.origin.account) as storage:
-                return await _run(settings, plan, (feed, times), storage, say)
+                return await _run(settings, plan, (feed, times, observer), storage, say)
         finally:
             await feed.close()
 
@@ -167,15 +169,15 @@ def require_same_place(settings: Settings, times: Times, began: Began) -> None:
 async def _run(
     settings: Settings,
     plan: LivePlan,
-    ticks: tuple[StreamedFeed, Times],
+    ticks: tuple[StreamedFeed, Times, Observer],
     storage: tuple[Journal, MarketSegments],
     say: Say,
 ) -> Report:
-    (feed, times), spec, account = ticks, plan.spec, plan.origin.account
+    (feed, times, observer), spec, account = ticks, plan.spec, plan.origin.account
     notifier, kill = account_parts.notifier(settings, os.environ), kill_switch(settings)
     teller = Teller(account, spec, say, notifier)
     before = PreOpen(account_parts.places(settings, account).folder, say, teller.call)
-    around = Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look)
+    around = observer.beside(Around(time.monotonic_ns, teller.call, kill.thrown, teller.saw, before.look))
     models = VenueModels(rules=spec.fills, slippage=spec.slippage, latency_ns=spec.latency_ns, bands=spec.bands)
     today = today_of(times)
     try:
@@ -188,13 +190,14 @@ async def _run(
 
         def look(seen: Session) -> None:
             health(seen)
+            observer.beat(seen)
             if seen.trader.state.ended_day >= today:
                 loop.stop()
 
-        watcher = AccountWatcher(account_parts.vitals(settings, account), account, before, seen=look)
+        watcher = AccountWatcher(account_parts.vitals(settings, account), account, Shown(before, feed, seen=look))
         socket = account_parts.control_socket(settings, account)
         loop = Loop(session, feed, People(socket.inbox, kill), watcher, times.clock, follows_clock=True)
-        ended = await run_beside(loop, socket)
+        ended = await run_beside(loop, socket, observer)
         over = ended is Ended.ASKED and state.ended_day >= today
         return report_of(state, DAY_OVER if over else str(ended), is_new=session.is_new)
     finally:

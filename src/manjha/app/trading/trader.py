@@ -103,7 +103,7 @@ class Trader:
     def __init__(self, state: EngineState, tape: Tape, outbox: Outbox, link: Link, mono_ns: Callable[[], int]) -> None:
         self.state = state
         self._tape = tape
-        self._outbox = outbox
+        self.outbox = outbox
         self._link = link
         self._mono_ns = mono_ns
         self._pump: Pump | None = None
@@ -146,7 +146,7 @@ class Trader:
         """Carry out what the engine wants done, and yield what has come of it at once."""
         if isinstance(output, Approved):
             self._tape.commit()
-            self._outbox.put(output, self._mono_ns())
+            self.outbox.put(output, self._mono_ns())
             yield from self.leave(now_ns)
         elif isinstance(output, ReadBroker):
             yield from self._link.read(output, now_ns)
@@ -157,22 +157,22 @@ class Trader:
 
     def end(self) -> None:
         """Let nothing leave any more that opens: what was decided before comes back as vetoed."""
-        self._outbox.end()
+        self.outbox.end()
 
     def leave(self, now_ns: TsNs) -> Iterator[Event]:
         """Send what may be sent now, and yield what has come of it at once; a veto is an event too."""
-        leaving, vetoed = self._outbox.ready(self._mono_ns(), now_ns, self._real_ns)
+        leaving, vetoed = self.outbox.ready(self._mono_ns(), now_ns, self._real_ns)
         yield from vetoed
         for outgoing in leaving:
             for event in self._link.send(outgoing, now_ns):
                 if isinstance(event, SubmitAnswered | ChangeAnswered):
-                    self._outbox.answered(event.order_id)
+                    self.outbox.answered(event.order_id)
                 yield event
 
     def answered(self, command: Command, outcome: Outcome, ts_ns: TsNs) -> None:
         """Take how sending a command ended, which took a while; then the order's next command may go."""
         order_id, asked, now_ns = order_of(command), command.command, max(ts_ns, self.pump.now_ns)
-        self._outbox.answered(order_id)
+        self.outbox.answered(order_id)
         if isinstance(asked, SubmitOrder):
             self.pump.apply(SubmitAnswered(order_id, outcome, now_ns))
         else:

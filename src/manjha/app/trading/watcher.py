@@ -1,6 +1,7 @@
 """What is shown of a running trader: vital signs for the sentinel, its state for whoever asks, a report at the end."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,12 +11,13 @@ from manjha.app.trading.preopen import PreOpen
 from manjha.app.trading.session import Session
 from manjha.domain.broker import PositionSeen
 from manjha.domain.controls import Status
-from manjha.domain.moments import TsNs, day_of, format_ts
+from manjha.domain.moments import SECOND_NS, TsNs, day_of, format_ts
 from manjha.domain.money import Qty, format_cash
 from manjha.domain.vitals import Heartbeat, LedgerCopy
 from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
 from manjha.orders.book import OrderRecord
+from manjha.ports.feed import Feed, FeedHealth
 from manjha.ports.vitals import Vitals
 from manjha.services.checklist import BOOKS, books, thrown
 
@@ -77,29 +79,49 @@ def _is_of_before(state: EngineState, record: OrderRecord) -> bool:
     return unseen or (record.closed_ns > 0 and day_of(record.closed_ns) < state.day)
 
 
-class AccountWatcher:
-    """Implements `app.trading.loop.Watcher`: leaves vital signs, and tells how the trader stands.
+def tick_ages(session: Session) -> dict[str, int]:
+    """Return how old the newest tick of each kind of instrument is, in ns of the session's time.
 
-    Parameters
-    ----------
-    exchange
-        Where it trades, in words.
-    seen
-        Is shown the session once a second.
+    A kind of which none has come yet is absent.
+    """
+    instruments, newest = session.trader.state.instruments, dict[str, int]()
+    for name, tick in session.tape.newest.items():
+        if name in instruments:
+            kind = str(instruments[name].kind)
+            newest[kind] = max(newest.get(kind, 0), tick.ts_ns)
+    return {kind: max(session.pump.now_ns - ts_ns, 0) for kind, ts_ns in newest.items()}
+
+
+def ticks_told(health: FeedHealth, ages: dict[str, int]) -> dict[str, str | int | bool]:
+    """Return the lines of a status about the ticks: whether they come, how old they are, how often they ceased."""
+    told: dict[str, str | int | bool] = {
+        "ticks": health.note or ("connected" if health.is_connected else "the link is down"),
+        "ticks seen": health.ticks,
+        "links lost": health.interruptions,
+        "silent (s)": health.silent_ns // SECOND_NS,
+    }
+    return told | {f"newest tick of {kind}, age (s)": age_ns // SECOND_NS for kind, age_ns in ages.items()}
+
+
+class Shown(NamedTuple):
+    """What a watcher looks at beside the session: the checklist, and the ticks' health.
+
+    `exchange` is where it trades, in words; `seen` is shown the session once a second.
     """
 
-    def __init__(
-        self,
-        vitals: Vitals,
-        account: str,
-        before: PreOpen,
-        exchange: str = "simulated",
-        seen: Callable[[Session], None] = lambda _session: None,
-    ) -> None:
-        self._before = before
+    before: PreOpen
+    feed: Feed
+    exchange: str = "simulated"
+    seen: Callable[[Session], None] = lambda _session: None
+
+
+class AccountWatcher:
+    """Implements `app.trading.loop.Watcher`: leaves vital signs, and tells how the trader stands."""
+
+    def __init__(self, vitals: Vitals, account: str, shown: Shown) -> None:
+        self._before, self._feed, self._exchange, self._seen = shown
         self._vitals = vitals
-        self._account, self._exchange = account, exchange
-        self._seen = seen
+        self._account = account
         self._count = 0
 
     def beat(self, session: Session, *, ended: bool) -> None:
@@ -145,6 +167,7 @@ class AccountWatcher:
             "bars fetched late": session.backfill.fetched,
             "bars missing": session.backfill.missing,
             "frozen": ", ".join(sorted(all_frozen(state))),
+            **ticks_told(self._feed.health(), tick_ages(session)),
             "pre-open check": self._before.summary,
             "positions": positions,
             "checks": checks,
