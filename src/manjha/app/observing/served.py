@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from manjha.api.metrics import HttpFigures
-from manjha.api.problems import Logged
 from manjha.app.logs import logging_of
 from manjha.app.observing.exposed import exposed, new_registry
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from manjha.api.problems import Logged
     from manjha.app.settings import Settings
 
 
-class LoggedErrors(Logged):
+class LoggedErrors:
     """Writes down what callers are not told, with the reference that they were given."""
 
     def __init__(self, log: "FilteringBoundLogger") -> None:
@@ -32,7 +32,7 @@ class LoggedErrors(Logged):
 class ServedApi:
     """What an API needs to be observed. `figures` is None where Prometheus does not ask."""
 
-    def __init__(self, logged: Logged, figures: HttpFigures | None) -> None:
+    def __init__(self, logged: "Logged", figures: HttpFigures | None) -> None:
         self.logged, self.figures = logged, figures
 
 

@@ -46,7 +46,8 @@ def server_of(settings: "Settings", observed: "ServedApi | None" = None) -> "uvi
     from manjha.services.identity.tokens import TokenIdentity
 
     identity = TokenIdentity(unit_of_work(settings), system_clock())
-    application = create_api(api_parts(settings, identity), observed.logged if observed is not None else None)
+    parts = api_parts(settings, identity)
+    application = create_api(parts) if observed is None else create_api(parts, observed.logged)
     if observed is not None and observed.figures is not None:
         application.add_middleware(Measured, figures=observed.figures)
     return uvicorn.Server(
