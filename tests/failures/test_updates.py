@@ -153,6 +153,24 @@ def test_new_terms_that_the_broker_ignores_are_given_up() -> None:
     assert account.record(order).limit == 4_950_000
 
 
+@pytest.mark.failure("F27")
+@pytest.mark.parametrize("status", [BrokerStatus.OPEN, BrokerStatus.CANCEL_PENDING])
+def test_an_order_whose_last_trade_came_before_its_smaller_terms_ends(status: BrokerStatus) -> None:
+    account = Account()
+    order, shown = resting(account, 13)
+    # Orders are read before trades: it fills under its new terms between the two.
+    before = shown.be(status, qty=Qty(7)).seen
+    done = shown.trade(7).seen
+    shown.seen = before
+    account.read()
+    assert (account.position, account.record(order).qty) == (7, 7)
+    shown.seen = done
+    account.read()
+    assert account.phase(order) is Phase.FILLED
+    assert account.state.book.open_orders() == []
+    assert account.state.book.alarms == []
+
+
 @pytest.mark.failure("F29")
 def test_what_replaces_a_stop_is_sized_by_what_is_left_after_a_part_of_it_filled() -> None:
     account = Account()

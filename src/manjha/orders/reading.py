@@ -88,9 +88,9 @@ def reading(order: Placed, sight: Sight) -> Reading:
     if sight.filled > order.filled:
         return Reading(is_short=True, arrives=_arrives(phase))
     if status is _COMPLETE:
-        if order.filled >= order.qty:
+        if order.filled >= order.qty and phase is not _WORKING:
             return _OVER
-        # It is over with less than its terms, which were changed on the way.
+        # It is over with less than its terms, which were changed on the way; or they were seen after its last trade.
         return Reading(terms=_terms(order, sight), end=Happening.FULLY_FILLED, is_over=True)
     if status is _CANCELLED:
         end = Reading(end=Happening.CANCELLED, reason=sight.reason or "cancelled at the broker", is_over=True)
