@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import numpy as np
@@ -31,6 +31,9 @@ from tests.simulation.checkers import Checkers
 from tests.simulation.control_checkers import OPEN_MAX
 from tests.simulation.process import Process
 from tests.simulation.world import World
+
+if TYPE_CHECKING:
+    from tests.simulation.taking_up import Kept
 
 BARS = 60
 """Minutes of the day's end that are lived, square-off and close included."""
@@ -98,6 +101,7 @@ class Day:
         self.marks = {bars.instrument: int(bars.open[0]) for bars in self.bars}
         self.broker = FakeBroker(self.world, self.marks)
         self.shared = SharedMemory(AccountId("SIM001"))
+        self.kept: Kept | None = None
         self.controls = self.controls_of(seed)
         self.kill_file: list[KillSwitched] = []
         self.waiting_switches: list[KillSwitched] = []

@@ -33,6 +33,7 @@ from manjha.risk import exposure
 from manjha.risk.governor import Governor
 from tests.fakes.journals import MemoryJournal
 from tests.simulation import process as processes
+from tests.simulation import taking_up
 from tests.simulation.disk import SimTape
 from tests.simulation.process import Process
 
@@ -118,14 +119,14 @@ def _rate_forgotten() -> AbstractContextManager[Any]:
     """Count the rate of orders from nothing again in each process."""
     restored = trader.restored
 
-    def patched(state: Any, values: Any) -> Any:
-        timers = restored(state, values)
+    def patched(state: Any, values: Any, standing: Any = ()) -> Any:
+        timers = restored(state, values, standing)
         if state.controls is not None and state.controls.governor is not None:
             state.controls.governor.sent.clear()
             state.controls.governor.today.clear()
         return timers
 
-    return patch.object(processes, "restored", patched)
+    return patch.object(taking_up, "restored", patched)
 
 
 def _shared_budget() -> AbstractContextManager[Any]:

@@ -18,7 +18,7 @@ from manjha.app.trading.outbox import (
     opens_condition,
     order_of,
 )
-from manjha.app.trading.trader import Trader, restored
+from manjha.app.trading.trader import Trader
 from manjha.domain.broker import OrderSeen, Outcome, OutcomeUnknown, Sent, Turned
 from manjha.domain.commands import AskMargin, CallPerson, CancelOrder, Output, ReadBroker, SubmitOrder
 from manjha.domain.errors import JournalHalted
@@ -37,7 +37,8 @@ from manjha.engine.closing import KnownBars
 from manjha.engine.pump import Pump
 from manjha.simulator.tick_market import Clearing
 from tests.simulation.broker import FakeBroker
-from tests.simulation.disk import SimTape, begun, values_of
+from tests.simulation.disk import SimTape, begun
+from tests.simulation.taking_up import taken_up
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ class Process:
         self.held_back: list[Callable[[], None]] = []
         self.reading = self.read_again = False
         self.planned_ns = 2**62
-        self.state = day.new_state()
-        self.timers = restored(self.state, values_of(day.shared))
+        self.state, self.timers = taken_up(day)
         desk = self.state.desk
         self.reads = BrokerReads(() if desk is None else (*desk.numbers, *desk.external_orders))
         self.seen: set[str] = set() if desk is None else {*desk.numbers, *desk.external_orders}
