@@ -1,6 +1,7 @@
 """A trader that is killed at every named point and at random moments, and stopped and overtaken; its broker lives on.
 
-On SQLite and on PostgreSQL; `KILLS` says how often, `make crash KILLS=5000` takes its time. What must hold is judged by
+On SQLite and on PostgreSQL; `KILLS` says how often, `make crash KILLS=5000` takes its time. Many kills can be divided:
+`FIRST_KILL=1000 KILLS=500` are five hundred others than the first thousand. What must hold is judged by
 `tests.crash.judge`, from what the broker wrote down itself.
 """
 
@@ -20,6 +21,8 @@ from tests.crash.stopping import succeeded
 from tests.fakes.postgres import ABSENT, binaries, server
 
 KILLS = int(os.environ.get("KILLS", "20"))
+FIRST = int(os.environ.get("FIRST_KILL", "0"))
+"""Whose number the first campaign has: those of a part that begins so many kills later are others."""
 AT_ONCE = 36
 """Kills of one campaign at most: about as many as half an hour of its market has room for."""
 STOPS_AT_ONCE = 3
@@ -46,13 +49,28 @@ def backend(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 Life = Callable[[Path, int, str], Tally]
+Say = Callable[[str], None]
 
 
-def campaigns(folder: Path, backend: tuple[str, str], first: int, live: Life, wanted: int) -> list[Tally]:
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Return what writes to the terminal, whatever is captured."""
+
+    def written(words: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(words + "\n")
+            sys.stdout.flush()
+
+    return written
+
+
+def campaigns(folder: Path, backend: tuple[str, str], first: int, live: Life, wanted: int, say: Say) -> list[Tally]:
     """Live campaigns until traders were struck often enough; what each found is kept only where it found a fault."""
     found: list[Tally] = []
     seed = first
-    while sum(sum(one.kills.values()) for one in found) < wanted:
+    while (struck := sum(sum(one.kills.values()) for one in found)) < wanted:
+        if found:
+            say(f"  {backend[0]}: {struck} of {wanted} times, before seed {seed}")
         place = folder / str(seed)
         place.mkdir()
         one = live(place, seed, backend[1] or str(place / "journal.db"))
@@ -64,7 +82,7 @@ def campaigns(folder: Path, backend: tuple[str, str], first: int, live: Life, wa
     return found
 
 
-def told(what: str, found: list[Tally], capsys: pytest.CaptureFixture[str]) -> Counter[str]:
+def told(what: str, found: list[Tally], say: Say) -> Counter[str]:
     """Say how often traders were struck where, what came of it, and how quickly they were back; return the first."""
     struck, outcomes = Counter[str](), Counter[str]()
     for one in found:
@@ -80,26 +98,25 @@ def told(what: str, found: list[Tally], capsys: pytest.CaptureFixture[str]) -> C
         f"  from a start to compared books: p50 {half:.2f} s, p99 {tail:.2f} s",
         *(f"  {count:5}  {name}" for name, count in sorted(struck.items())),
     ]
-    with capsys.disabled():
-        sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
     return struck
 
 
 @pytest.mark.failure("F18")
 def test_killed_at_any_point_it_loses_doubles_and_forgets_nothing(
-    tmp_path: Path, backend: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, backend: tuple[str, str], say: Say
 ) -> None:
     which = BACKENDS.index(backend[0])
     wanted = KILLS // 2
-    coming = deaths(random.Random(KILLS + which), which)
+    coming = deaths(random.Random(f"{FIRST} {KILLS} {which}"), which)
     left: list[Kill] = []
 
     def live(place: Path, seed: int, where: str) -> Tally:
         left.extend(next(coming) for _ in range(min(AT_ONCE, wanted) - len(left)))
         return lived(place, seed, where, left)
 
-    found = campaigns(tmp_path, backend, 1000 * (which + 1), live, wanted)
-    struck = told(f"killed on {backend[0]}", found, capsys)
+    found = campaigns(tmp_path, backend, 100_000 * (which + 1) + FIRST, live, wanted, say)
+    struck = told(f"killed on {backend[0]}", found, say)
     assert [fault for one in found for fault in one.faults] == []
     assert sum(one.trades for one in found) > 0
     if wanted >= 4 * len(POINTS):
@@ -108,13 +125,13 @@ def test_killed_at_any_point_it_loses_doubles_and_forgets_nothing(
 
 @pytest.mark.failure("F47")
 def test_who_was_stopped_and_overtaken_sends_nothing_to_the_broker(
-    tmp_path: Path, backend: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, backend: tuple[str, str], say: Say
 ) -> None:
     which = BACKENDS.index(backend[0])
 
     def live(place: Path, seed: int, where: str) -> Tally:
         return succeeded(place, seed, where, STOPS_AT_ONCE)
 
-    found = campaigns(tmp_path, backend, 500_000 + 1000 * which, live, STOPS // 2)
-    told(f"stopped and overtaken on {backend[0]}", found, capsys)
+    found = campaigns(tmp_path, backend, 100_000 * (which + 5) + FIRST, live, STOPS // 2, say)
+    told(f"stopped and overtaken on {backend[0]}", found, say)
     assert [fault for one in found for fault in one.faults] == []

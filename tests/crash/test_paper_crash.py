@@ -1,6 +1,7 @@
 """A paper trader that is killed while it trades, again and again: SIGKILL at moments drawn by chance.
 
-`KILLS` says how often, a tenth of what `make crash` is asked for: the broker here is part of the process.
+`KILLS` says how often, a tenth of what `make crash` is asked for: the broker here is part of the process. Each life
+begins with an interpreter of its own. `FIRST_KILL` draws others, as in `test_broker_crash`.
 """
 
 import json
@@ -26,6 +27,7 @@ from manjha.services.synthetic_market import seed_store
 from tests.e2e.test_cli_trade import STRATEGY
 
 KILLS = max(8, int(os.environ.get("KILLS", "0")) // 10)
+FIRST = os.environ.get("FIRST_KILL", "0")
 CALL = "from manjha.app.cli import main; main()"
 TERMS = ("--instrument", INSTRUMENT, "-i", "5m", "--product", "MIS", "--from", "2024-01-29", "--to", "2024-01-31")
 SPEED = "20000"
@@ -71,7 +73,7 @@ def killed_after(home: Path, lines: int) -> bool:
 def test_a_trader_killed_at_any_moment_goes_on_and_loses_and_doubles_nothing(
     home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    draw = random.Random(KILLS)
+    draw = random.Random(f"{FIRST} {KILLS}")
     hit = sum(killed_after(home, draw.randrange(LINES)) for _ in range(KILLS))
     assert hit >= KILLS // 2
     with started(home, "0") as process:
