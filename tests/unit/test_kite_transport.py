@@ -80,7 +80,7 @@ def test_a_connection_that_the_other_side_closed_is_not_used_again() -> None:
     async def later(transport: Transport) -> Told:
         await transport.ask(READ, HEADERS)
         (_, idle), *_ = transport._idle
-        assert await idle.reader.read() == b""
+        await idle.closed
         return await transport.ask(PLACE, HEADERS)
 
     found, server = served(later, writes(answer(), closes=True), writes(answer()))
@@ -115,6 +115,23 @@ def test_requests_beside_each_other_have_a_connection_each_and_no_more_than_allo
     _, server = served(many)
     assert len(server.sent) == 20
     assert server.connections <= CONNECTIONS_MAX
+
+
+def test_who_waited_long_for_a_connection_and_then_sent_has_sent() -> None:
+    async def crowd(transport: Transport) -> Told:
+        found = await asyncio.gather(*(transport.ask(PLACE, HEADERS) for _ in range(CONNECTIONS_MAX + 1)))
+        return found[-1]
+
+    # All connections hang; the last order gets one when a second is over, and has three tenths of one left.
+    found, server = served(crowd, silence, patience=Patience(connect=0.3, answer=1.0))
+    assert len(server.sent) == CONNECTIONS_MAX + 1
+    assert (found.status, found.written > len(PLACE.body)) == (0, True)
+
+
+def test_a_head_without_end_is_no_answer() -> None:
+    found, _ = told(writes(b"HTTP/1.1 200 OK\r\nX: ", *[b"y" * 2**17] * 12))
+    assert (found.status, found.written > 0) == (0, True)
+    assert "head" in found.words
 
 
 def test_a_warm_connection_is_the_one_that_is_used() -> None:

@@ -34,6 +34,10 @@ class _Placed(msgspec.Struct):
     order_id: str
 
 
+_ENVELOPES = msgspec.json.Decoder(Envelope)
+_PLACED = msgspec.json.Decoder(_Placed)
+
+
 class Login(NamedTuple):
     """Who asks: the app's key, and what gives today's access token, which a new login changes."""
 
@@ -133,7 +137,7 @@ class KiteRest:
         if told.status != OK:
             raise self._refused(path, told)
         try:
-            envelope = msgspec.json.decode(told.body, type=Envelope)
+            envelope = _ENVELOPES.decode(told.body)
             if envelope.status != "success":
                 raise self._refused(path, told)
             return msgspec.json.decode(envelope.data, type=found)
@@ -158,10 +162,10 @@ def _answer(told: Told, secrets: tuple[str, str]) -> Answer:
     if told.status == 0:
         return Answer(written=told.written, words=told.words)
     try:
-        envelope = msgspec.json.decode(told.body, type=Envelope)
+        envelope = _ENVELOPES.decode(told.body)
         kind, words = envelope.error_type or "", envelope.message or ""
         if told.status == OK and envelope.status == "success":
-            number = msgspec.json.decode(envelope.data, type=_Placed).order_id
+            number = _PLACED.decode(envelope.data).order_id
     except UNREADABLE:
         words = words or "an answer that cannot be read"
     for secret in secrets:

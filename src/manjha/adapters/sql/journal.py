@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Select, create_engine, event, insert,
 from sqlalchemy.exc import SQLAlchemyError
 
 from manjha.adapters.sql.database import read_url
+from manjha.adapters.sql.held import Held, Speaks
 from manjha.adapters.sql.journal_statements import Statements
 from manjha.adapters.sql.journal_tables import HEADS, JOURNAL, JOURNAL_METADATA, SNAPSHOTS
 from manjha.domain.errors import JournalHalted, SettingsError, StaleWriter
@@ -68,6 +69,7 @@ class SqlJournal:
             raise SettingsError(f"there is no journal {self._name}", hint=_WHERE)
         self._engine = self._made_engine()
         self._said = Statements(self._engine.dialect)
+        self._held = Held(self._engine)
         try:
             if reads_only:
                 self._find_account()
@@ -119,13 +121,13 @@ class SqlJournal:
 
     def head(self) -> Head:
         """Return where the journal ends."""
-        with self._reading() as connection:
+        with self._working("be read"), self._held.reading() as connection:
             return self._head(connection)
 
     def begin(self, run: RunId) -> Head:
         """Begin an epoch; see the port."""
         self._require_sound()
-        with self._working("be written"), self._engine.begin() as connection:
+        with self._working("be written"), self._held.writing() as connection:
             head = self._head(connection, lock=True)
             begun = Head(head.account, head.epoch + 1, head.seq, head.hash, head.format)
             self._move(connection, begun)
@@ -135,7 +137,7 @@ class SqlJournal:
     def append(self, entries: Sequence[Entry]) -> Head:
         """Write entries down durably, all or none; see the port."""
         self._require_sound()
-        with self._working("be written"), self._engine.begin() as connection:
+        with self._working("be written"), self._held.writing() as connection:
             head = self._own_head(connection)
             rows, after = chained(head, self._run, entries)
             if rows:
@@ -169,12 +171,12 @@ class SqlJournal:
     def keep(self, snapshot: Snapshot) -> None:
         """Keep a snapshot of the state after a row that is there; see the port."""
         self._require_sound()
-        with self._working("be written"), self._engine.begin() as connection:
+        with self._working("be written"), self._held.writing() as connection:
             head = self._own_head(connection)
             if not 0 < snapshot.seq <= head.seq:
                 raise JournalHalted(f"a snapshot is of row {snapshot.seq}, but the journal has rows 1 to {head.seq}")
             values = {"seq": snapshot.seq, "digest": snapshot.digest, "payload": snapshot.payload}
-            connection.execute(insert(SNAPSHOTS).values(account=self._account, **values))
+            self._said.keep(connection, {"account": self._account, **values})
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Yield the snapshots that are kept, newest first."""
@@ -186,6 +188,7 @@ class SqlJournal:
 
     def close(self) -> None:
         """Let the connections go."""
+        self._held.close()
         self._engine.dispose()
 
     # ---- the database
@@ -240,15 +243,15 @@ class SqlJournal:
                 f"the journal {self._name} is of format {form}, known is {FORMAT}", hint="Upgrade Manjha."
             )
 
-    def _head(self, connection: Connection, *, lock: bool = False) -> Head:
+    def _head(self, connection: Speaks, *, lock: bool = False) -> Head:
         asked = self._said.locked if lock else self._said.head
-        found = asked(connection, {"of": self._account}).first()
+        found = asked(connection, {"of": self._account}).fetchone()
         if found is None:
             raise JournalHalted(f"the journal {self._name} has lost the head of account {self._account}", hint=_ADVICE)
         account, epoch, seq, made, form = tuple(found)
         return Head(AccountId(account), epoch, seq, bytes(made), form)
 
-    def _own_head(self, connection: Connection) -> Head:
+    def _own_head(self, connection: Speaks) -> Head:
         """Return the head, if it is still ours to move."""
         head = self._head(connection, lock=True)
         if self._epoch == 0 or head.epoch != self._epoch:
@@ -259,7 +262,7 @@ class SqlJournal:
             )
         return head
 
-    def _move(self, connection: Connection, head: Head) -> None:
+    def _move(self, connection: Speaks, head: Head) -> None:
         values = {"of": self._account, "epoch": head.epoch, "seq": head.seq, "hash": head.hash}
         self._said.move(connection, values)
 
@@ -286,7 +289,7 @@ class SqlJournal:
         """Turn what a database says into a halt: after it nobody knows what was written."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._held.errors) as error:
             cause = " ".join(str(getattr(error, "orig", None) or error).split())
             self._why_halted = cause
             raise JournalHalted(f"the journal {self._name} cannot {what}: {cause}", hint=_remedy(cause)) from error

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update, bindparam, insert, select, update
+from sqlalchemy import Dialect, Insert, Select, Update, bindparam, insert, select, update
 
-from manjha.adapters.sql.journal_tables import HEADS, JOURNAL
+from manjha.adapters.sql.held import Cursor, Speaks
+from manjha.adapters.sql.journal_tables import HEADS, JOURNAL, SNAPSHOTS
 
 
 class _Said:
@@ -16,11 +17,11 @@ class _Said:
         self._text = compiled.string
         self._places = compiled.positiontup
 
-    def __call__(self, connection: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
+    def __call__(self, connection: Speaks, values: Mapping[str, Any]) -> Cursor:
         """Execute it once."""
         return connection.exec_driver_sql(self._text, self._given(values))
 
-    def each(self, connection: Connection, many: Sequence[Mapping[str, Any]]) -> None:
+    def each(self, connection: Speaks, many: Sequence[Mapping[str, Any]]) -> None:
         """Execute it with each of some values."""
         connection.exec_driver_sql(self._text, [self._given(values) for values in many])
 
@@ -38,3 +39,4 @@ class Statements:
         self.locked = _Said(asked.with_for_update(), dialect)
         self.move = _Said(update(HEADS).where(HEADS.c.account == bindparam("of")).values(**moved), dialect)
         self.add = _Said(insert(JOURNAL), dialect).each
+        self.keep = _Said(insert(SNAPSHOTS), dialect)

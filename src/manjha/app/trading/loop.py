@@ -245,7 +245,9 @@ class Loop:
             await asyncio.sleep(0)
             return
         try:
-            await asyncio.wait_for(self.inbox.stirred.wait(), seconds)
+            # Not `wait_for`: its task of its own would keep an answer waiting for two more turns of the event loop.
+            async with asyncio.timeout(seconds):
+                await self.inbox.stirred.wait()
         except TimeoutError:
             return
 
