@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manjha.adapters.files.segments import SegmentFolder
 from manjha.domain.errors import JournalHalted
@@ -13,28 +14,43 @@ from manjha.ports.segments import MarketSegments
 from tests.fakes.segments import MemorySegments
 
 ACCOUNT = AccountId("AB1234")
-SMALL = 200
+SMALL, TAIL = 200, 120
 Open = Callable[[], MarketSegments]
+Lose = Callable[[MarketSegments, bytes], None]
 
 
 @pytest.fixture(params=["memory", "files"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Return what opens the same segments again and again; one of 200 bytes is full."""
+    """Return what opens the same segments again and again; one of 200 bytes is full, a tail has 120 at most."""
     made: list[MarketSegments] = []
     held: dict[int, bytes] = {}
+    bounds = {"segment_bytes": SMALL, "tail_bytes": TAIL}
 
     def opens() -> MarketSegments:
         of_files = request.param == "files"
         made.append(
-            SegmentFolder(tmp_path / "home" / "segments", ACCOUNT, segment_bytes=SMALL)
+            SegmentFolder(tmp_path / "home" / "segments", ACCOUNT, **bounds)
             if of_files
-            else MemorySegments(ACCOUNT, held, segment_bytes=SMALL)
+            else MemorySegments(ACCOUNT, held, **bounds)
         )
         return made[-1]
 
     yield opens
     for segments in made:
         segments.close()
+
+
+@pytest.fixture
+def lose(tmp_path: Path) -> Lose:
+    """Return what leaves some bytes of the first segment."""
+
+    def leaves(segments: MarketSegments, left: bytes) -> None:
+        if isinstance(segments, MemorySegments):
+            segments.held[1] = left
+        else:
+            (tmp_path / "home" / "segments" / "00000001.segment").write_bytes(left)
+
+    return leaves
 
 
 def frame(number: int, size: int = 20) -> Frame:
@@ -159,3 +175,94 @@ def test_nobody_writes_who_has_not_resumed_or_has_closed(opened: Open) -> None:
     segments.close()
     with pytest.raises(JournalHalted):
         segments.append([frame(2)])
+
+
+# ---- what a statement has itself
+
+
+def test_a_statement_has_what_is_not_durable_yet(opened: Open) -> None:
+    segments = opened()
+    segments.resume(None)
+    stated = [write(segments, frame(1))]
+    for number in (2, 3):
+        segments.append([frame(number)])
+        made = segments.stated()
+        assert made is not None
+        stated.append(made)
+    whole = segments.read(1)
+    assert [len(one.tail) for one in stated] == [0, 29, 58]
+    for one in stated:
+        assert whole[one.durable : one.offset] == one.tail
+    assert segments.sync() == replace(stated[-1], tail=b"") == segments.stated()
+    assert found(opened(), stated) == [frame(1), frame(2), frame(3)]
+    assert list(segment_faults(enumerate(stated, 1), segments.read, ACCOUNT)) == []
+
+
+def test_the_first_statement_of_a_segment_has_all_of_it(opened: Open) -> None:
+    segments = opened()
+    segments.resume(None)
+    segments.append([frame(1)])
+    made = segments.stated()
+    assert made is not None
+    assert (made.durable, made.tail) == (0, segments.read(1))
+
+
+def test_more_than_fits_into_a_statement_is_waited_for(opened: Open) -> None:
+    segments = opened()
+    segments.resume(None)
+    for number in range(3):
+        segments.append([frame(number, 40)])
+    first = segments.stated()
+    assert first is not None
+    assert (first.tail, first.durable) == (b"", 8 + 3 * 49)
+    segments.append([frame(9, 40)])
+    second = segments.stated()
+    assert second is not None
+    assert (len(second.tail), second.durable) == (49, first.offset)
+
+
+def test_a_full_one_that_was_only_stated_is_followed_by_the_next(opened: Open) -> None:
+    segments = opened()
+    segments.resume(None)
+    stated = []
+    for number in range(6):
+        segments.append([frame(number, 90)])
+        made = segments.stated()
+        assert made is not None
+        stated.append(made)
+    assert [one.segment for one in stated] == [1, 1, 2, 2, 3, 3]
+    assert found(segments, stated) == [frame(number, 90) for number in range(6)]
+    assert list(segment_faults(enumerate(stated, 1), segments.read, ACCOUNT)) == []
+
+
+def test_what_was_lost_and_is_in_the_statement_is_written_again(opened: Open, lose: Lose) -> None:
+    first = opened()
+    first.resume(None)
+    stated = [write(first, frame(1))]
+    first.append([frame(2)])
+    made = first.stated()
+    assert made is not None
+    stated.append(made)
+    whole = first.read(1)
+    for left in (whole[: made.durable], whole[: made.durable] + b"garbage", whole[: made.durable] + bytes(90)):
+        lose(first, left)
+        assert list(segment_faults(enumerate(stated, 1), first.read, ACCOUNT)) == []
+        assert found(first, stated) == [frame(1), frame(2)]
+        again = opened()
+        again.resume(made)
+        assert again.read(1) == whole
+    then = write(again, frame(3))
+    assert (then.segment, found(again, [*stated, then])) == (2, [frame(1), frame(2), frame(3)])
+
+
+def test_what_was_lost_and_is_in_no_statement_is_refused(opened: Open, lose: Lose) -> None:
+    first = opened()
+    first.resume(None)
+    stated = [write(first, frame(1))]
+    first.append([frame(2)])
+    made = first.stated()
+    assert made is not None
+    lose(first, first.read(1)[: made.durable - 1])
+    assert [one.seq for one in segment_faults(enumerate([*stated, made], 1), first.read, ACCOUNT)] == [1]
+    with pytest.raises(JournalHalted, match="segment 1 "):
+        opened().resume(made)

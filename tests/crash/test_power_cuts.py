@@ -123,6 +123,7 @@ def test_a_power_cut_while_a_power_cut_is_recovered_from(
     [
         ("normal", "acknowledged rows are lost"),
         ("loose-market", "the chain is broken"),
+        ("loose-tail", "the chain is broken"),
         ("loose-names", "the kill switch has lost"),
     ],
 )

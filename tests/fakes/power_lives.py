@@ -56,7 +56,9 @@ class Places(NamedTuple):
         return SqlJournal(f"sqlite:///{self.folder / 'home' / 'AB1234' / 'journal.db'}", BACKTEST, **how)
 
     def segments(self) -> SegmentFolder:
-        return SegmentFolder(self.folder / "home" / "AB1234" / "segments", BACKTEST, segment_bytes=6_000)
+        return SegmentFolder(
+            self.folder / "home" / "AB1234" / "segments", BACKTEST, segment_bytes=6_000, tail_bytes=1_000
+        )
 
     def kill(self) -> KillSwitchFile:
         return KillSwitchFile(self.folder / "home" / "kill.json", SystemClock())
@@ -103,7 +105,11 @@ def _commit(recorder: Recorder, at: int) -> None:
     recorder.record(TradingSwitched(at % 2 == 0, TsNs(at), LONG), TsNs(at))
     if at % 4 == 0:
         recorder.record(TradingSwitched(at % 2 == 0, TsNs(at), "short"), TsNs(at))
-    recorder.commit()
+    # Three times as before a send, then as at rest.
+    if at % 4:
+        recorder.commit_at_once()
+    else:
+        recorder.commit()
 
 
 def recorded_lives(disc: Path, lives: list[tuple[int, bool]], *words: str) -> list[Happened]:
@@ -155,8 +161,17 @@ def _unsynced(segments: SegmentFolder) -> MarketWritten | None:
     return segments._last if segments._chain is None else segments._chain.written()
 
 
+def _tailless(segments: SegmentFolder) -> MarketWritten | None:
+    made = _stated(segments)
+    return None if made is None else replace(made, tail=b"")
+
+
+_stated = SegmentFolder.stated
+
+
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "normal": (journal_module, "_prepare_sqlite", _forgetful),
     "loose-market": (SegmentFolder, "sync", _unsynced),
+    "loose-tail": (SegmentFolder, "stated", _tailless),
     "loose-names": (durable, "sync_folder", lambda _folder: None),
 }

@@ -120,6 +120,35 @@ def test_what_stands_after_the_last_statement_is_no_fault(made: tuple[dict[int, 
     assert faults(held | {last: held[last] + tail}, stated) == []
 
 
+@given(
+    steps=st.lists(st.tuples(st.lists(frames, max_size=3), st.booleans()), min_size=1, max_size=8),
+    segment_bytes=st.sampled_from([40, 100, 10_000]),
+    tail_bytes=st.sampled_from([0, 30, 60, 10_000]),
+    data=st.data(),
+)
+def test_what_the_power_takes_of_what_was_not_synced_is_not_missed(
+    steps: list[tuple[list[Frame], bool]], segment_bytes: int, tail_bytes: int, data: st.DataObject
+) -> None:
+    segments = MemorySegments(ACCOUNT, segment_bytes=segment_bytes, tail_bytes=tail_bytes)
+    segments.resume(None)
+    stated: Stated = []
+    for number, (some, syncs) in enumerate(steps, 1):
+        segments.append(some)
+        made = segments.sync() if syncs else segments.stated()
+        stated += [(10 * number, made)] if made is not None else []
+    if not stated:
+        return
+    last, whole = stated[-1][1], dict(segments.held)
+    left = whole[last.segment][: data.draw(st.integers(last.durable, last.offset))] + data.draw(st.binary(max_size=40))
+    torn = whole | {last.segment: left}
+    before = {one.segment: one.hash for _, one in stated}.get(last.segment - 1, "")
+    assert faults(torn, stated) == []
+    assert list(frames_of(left, ACCOUNT, last, before)) == list(frames_of(whole[last.segment], ACCOUNT, last, before))
+    mended = MemorySegments(ACCOUNT, torn)
+    mended.resume(last)
+    assert mended.held == whole
+
+
 def test_a_statement_left_out_is_named() -> None:
     segments = MemorySegments(ACCOUNT, segment_bytes=20)
     segments.resume(None)

@@ -124,10 +124,40 @@ def test_ticks_alone_wait_for_the_disk_until_something_was_decided_or_the_tape_r
     assert both.calls == []
     tape.record(TimerFired("t", AT), AT)
     tape.idle()
-    assert both.calls == ["sync", "append 2"]
+    assert both.calls == ["append 2"]
     tape.ticked(Tick(InstrumentId("NSE:A"), AT, Px(2), Qty(1)))
     tape.rest()
-    assert both.calls == ["sync", "append 2", "sync", "append 1"]
+    assert both.calls == ["append 2", "sync", "append 1"]
+
+
+def test_an_order_waits_for_one_write_only_and_what_it_rests_on_is_in_it() -> None:
+    both = Both()
+    tape = LiveTape(both.open())
+    both.calls.clear()
+    tape.ticked(Tick(InstrumentId("NSE:A"), AT, Px(1), Qty(1)))
+    tape.record(TimerFired("t", AT), AT)
+    tape.decided([CANCEL], AT)
+    tape.commit()
+    assert both.calls == ["append 3"]
+    stated = both.values[1]
+    assert isinstance(stated, MarketWritten)
+    assert (stated.durable, stated.tail) == (0, both.held[1])
+    # The power goes, and takes what only the journal has been waited for.
+    both.held[1] = b""
+    found = verified(MemoryJournal(both.shared), _Segments(both))
+    assert (found.faults, found.loose_bytes) == ((), 0)
+    assert both.open().cut == 0
+    assert both.held[1] == stated.tail
+
+
+def test_many_market_data_are_durable_by_themselves_before_the_rows_that_rest_on_them() -> None:
+    both = Both()
+    recorder = both.open()
+    recorder.market([Frame(2, bytes(72))] * 1_000, AT)
+    recorder.record(MarketAdvanced(0, 1), AT)
+    recorder.commit_at_once()
+    assert both.calls == ["append 1", "sync", "append 2"]
+    assert both.values[1] == MarketWritten(1, len(both.held[1]), sha256_of(both.held[1]))
 
 
 def test_how_it_ended_is_durable_at_once() -> None:

@@ -32,12 +32,22 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class MarketWritten(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Market data are on disk up to here: `offset` bytes of a segment, with this SHA-256 (hexadecimal) over them."""
+class MarketWritten(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """Market data are on disk up to here: `offset` bytes of a segment, with this SHA-256 (hexadecimal) over them.
+
+    `tail` are the last of these bytes, as many as were not durable in the segment itself when this was stated: whoever
+    has the statement has them. Nothing else is ever said to be on disk before it is (ADR 0101).
+    """
 
     segment: int
     offset: int
     hash: str
+    tail: bytes = b""
+
+    @property
+    def durable(self) -> int:
+        """How many bytes were durable in the segment itself."""
+        return self.offset - len(self.tail)
 
 
 class SegmentChain:
@@ -82,6 +92,7 @@ def frames_of(data: bytes, account: AccountId, written: MarketWritten, previous:
     JournalHalted
         The bytes are not those that were written; names the segment, the frame and the byte.
     """
+    data = with_tail(data, written)
     _require_length(data, written)
     first, view = segment_genesis(account, written.segment, previous), memoryview(data)[: written.offset]
     sha = hashlib.sha256(first)
@@ -93,6 +104,16 @@ def frames_of(data: bytes, account: AccountId, written: MarketWritten, previous:
         at += _HEADER.size
         yield Frame(kind, bytes(view[at : at + length]))
         at += length + _CRC.size
+
+
+def with_tail(data: bytes, written: MarketWritten) -> bytes:
+    """Return the bytes of a segment with those that its last statement has: a power cut may have taken them from it.
+
+    Where bytes before them are missing, those were durable and are lost: what is there is returned as it is.
+    """
+    if not written.tail or len(data) < written.durable:
+        return data
+    return data[: written.durable] + written.tail + data[written.offset :]
 
 
 def _require_length(data: bytes, written: MarketWritten, at: int = 0) -> None:
@@ -144,7 +165,7 @@ def segment_faults(
         rows = list(group)
         if segment != number + 1:
             yield Fault(rows[0][0], f"row {rows[0][0]} speaks of segment {segment} after segment {number}")
-        found = _first_false(rows, read(segment), account, previous)
+        found = _first_false(rows, with_tail(read(segment), rows[-1][1]), account, previous)
         if found is not None:
             yield found
         previous, number = rows[-1][1].hash, segment

@@ -12,7 +12,8 @@ class MarketSegments(Protocol):
     def resume(self, last: MarketWritten | None) -> int:
         """Get ready to write after what a journal stated last; what stands after it is cut. Return how many bytes.
 
-        What was written but never stated in the journal is known to nobody. Writing goes on in a new segment.
+        What was written but never stated in the journal is known to nobody. What the statement has of the segment
+        itself (`MarketWritten.tail`) is written again and made durable. Writing goes on in a new segment.
 
         Raises
         ------
@@ -35,6 +36,13 @@ class MarketSegments(Protocol):
         """Make durable what was appended, and return what the journal is to state; None where nothing is written yet.
 
         Raises as `append`.
+        """
+        ...
+
+    def stated(self) -> MarketWritten | None:
+        """Return what the journal is to state, without waiting for the disk where only little is not durable yet.
+
+        The statement then has what is not (`MarketWritten.tail`), and is durable with it. Else as `sync`.
         """
         ...
 

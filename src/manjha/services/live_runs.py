@@ -144,9 +144,9 @@ class LiveTape:
             self.recorder.decided(outputs, ts_ns)
 
     def commit(self) -> object:
-        """Make everything durable."""
+        """Make everything durable, with one wait for the disk where that is enough: an order waits for it."""
         self._write_ticks()
-        return self.recorder.commit()
+        return self.recorder.commit_at_once()
 
     def rest(self) -> None:
         """Make everything durable while nothing is urgent, and keep a snapshot where one is due."""
@@ -158,8 +158,12 @@ class LiveTape:
 
     def idle(self) -> None:
         """Make events and decisions durable; market data on which nothing rests yet wait for `rest`."""
-        if self.recorder.has_more_than_market:
+        if not self.recorder.has_more_than_market:
+            return
+        if self.recorder.wants_snapshot:
             self.rest()
+        else:
+            self.commit()
 
     def _write_ticks(self) -> None:
         ticks, self._ticks = self._ticks, []
