@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from manjha.adapters.files.actions import ActionFile
     from manjha.adapters.files.bar_store import ParquetBarStore
     from manjha.adapters.files.instruments import InstrumentBook
+    from manjha.adapters.files.job_folders import JobFolders
     from manjha.adapters.sql.database import Database
     from manjha.domain.kill import Scope
     from manjha.domain.orders import AccountId
@@ -227,6 +228,13 @@ def unit_of_work(settings: Settings) -> "UnitOfWork":
     return SqlUnitOfWork(database(settings))
 
 
+def job_folders(settings: Settings) -> "JobFolders":
+    """Return the folders of jobs."""
+    from manjha.adapters.files.job_folders import JobFolders
+
+    return JobFolders(settings.home / "jobs")
+
+
 def read_model_reference(settings: Settings) -> "Reference":
     """Return whom read models are made with: the instruments that imports have brought, and the market's rules."""
     from manjha.services.read_models import reference_of
@@ -336,13 +344,18 @@ def whoever() -> str:
         return "unknown"
 
 
-def history_source(name: str, settings: Settings) -> "HistorySource":
-    """Return a source of history by the name that `--source` takes. Raises `UsageError` with the names there are."""
+def require_source(name: str) -> None:
+    """Raise `UsageError` with the names there are where this is none of them."""
     if name not in SOURCES:
         raise UsageError(
             f"unknown source {name!r}",
             hint=f"Known are: {', '.join(sorted(SOURCES)) or 'none'}. `manjha data import PATH` reads files.",
         )
+
+
+def history_source(name: str, settings: Settings) -> "HistorySource":
+    """Return a source of history by the name that `--source` takes. Raises `UsageError` with the names there are."""
+    require_source(name)
     module, _, function = SOURCES[name].partition(":")
     source: HistorySource = getattr(import_module(module), function)(settings, system_clock())
     return source

@@ -2,6 +2,8 @@
 
     ManjhaError
     ├── UsageError        what was asked for cannot be: name, value or range (exit code 2)
+    │   ├── NoSuchJob     there is no job of that id, or no file of that name of it
+    │   └── QueueFull     as much is waiting as may wait: ask again when some of it is done
     ├── DataError         market data is missing, late, malformed or out of order (exit code 2)
     │   └── OutsideTable  a date or key that a dated table does not cover
     ├── SettingsError     configuration is wrong; raised at start only (exit code 2)
@@ -37,6 +39,14 @@ class ManjhaError(Exception):
 
 class UsageError(ManjhaError):
     """An argument names something that does not exist or cannot be done."""
+
+
+class NoSuchJob(UsageError):
+    """There is no job of that id, or it has no file of that name."""
+
+
+class QueueFull(UsageError):
+    """As many jobs wait as may wait, of all callers or of this one."""
 
 
 class DataError(ManjhaError):

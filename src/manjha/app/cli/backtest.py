@@ -1,8 +1,7 @@
 """`manjha backtest`: run a strategy on stored data, print what came of it, write the report."""
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,14 +9,10 @@ from manjha.app.cli import search_options as options
 from manjha.domain.errors import ManjhaError
 
 if TYPE_CHECKING:
+    from manjha.app.research.backtests import Kept
     from manjha.app.settings import Settings
-    from manjha.domain.moments import TsNs
-    from manjha.domain.trials import Trial
-    from manjha.research.backtest import BacktestSpec
-    from manjha.research.drive import Progress
     from manjha.research.metrics.analysis import Band
-    from manjha.research.result import BacktestResult
-    from manjha.services.backtests import BacktestRequest, BacktestServices
+    from manjha.services.backtests import BacktestRequest
     from manjha.services.trial_records import Counted
 
 app = typer.Typer(add_completion=False)
@@ -43,27 +38,16 @@ def backtest(
     json: options.Json = False,
 ) -> None:
     """Run a strategy on stored bars with every rupee of charges, and say what it assumes."""
-    from manjha.app.bootstrap import strategy_source
+    from manjha.app.research.backtests import Kept, asked_backtest
     from manjha.app.research.terms import parse_params
     from manjha.app.settings import load_settings
 
     settings = load_settings()
-    found = strategy_source(settings).find(strategy)
-    made = found(**parse_params(param or []))
     words = {**terms, "adjustment": adjustment, "bias_check": not no_bias_check, "ticks": ticks or ()}
-    from manjha.app.research.requests import make_request
-
-    request = make_request(made, tuple(instrument), words)
+    request = asked_backtest(settings, strategy, dict(parse_params(param or [])), tuple(instrument), words)
     where = None if no_report else (report or settings.home / "reports")
     kept = Kept(journal, found_again(strategy)) if journal else None
     run_and_show(settings, request, where, with_band=not no_band, json=json, kept=kept)
-
-
-class Kept(NamedTuple):
-    """Where a run is recorded, and by which name or path its strategy is found again."""
-
-    journal: str
-    found_as: str
 
 
 def found_again(strategy: str) -> str:
@@ -79,104 +63,28 @@ def run_and_show(
     *,
     with_band: bool,
     json: bool,
-    kept: Kept | None = None,
+    kept: "Kept | None" = None,
 ) -> None:
     """Run a request, print the summary (or JSON), and write the report into a folder or to an .html path.
 
     `kept` writes the run into a journal. The run is counted in the trial ledger and recorded; where that cannot be, it
     is shown all the same, and then the error.
     """
-    from manjha.app.bootstrap import backtest_services, system_clock
-    from manjha.app.cli.output import print_json, progress_bar
-    from manjha.research.metrics.analysis import analyse, document
-    from manjha.research.report import format_summary, write_report
-    from manjha.services.backtests import plan_backtest
-    from manjha.services.trial_records import trial_of
-    from manjha.services.uncertainty import uncertainty
-
-    started_ns = system_clock().now_ns()
-    with progress_bar() as tell:
-        tell("loading", 0, 0)
-        services = backtest_services(settings)
-        spec = plan_backtest(services, request)
-        result = _run(settings, services, request, spec, kept, partial(tell, "backtest"))
-        # The rows of the table are runs over bars, which a run over ticks does not belong beside.
-        has_band = with_band and not request.ticks
-        bands = uncertainty(spec, result, lambda done, count: tell("uncertainty", done, count)) if has_band else []
-        trial = trial_of(spec, result)
-        counted = _count(settings, trial)
-        tell("report", 0, 0)
-        analysis = analyse(result)
-        tried = "" if isinstance(counted, ManjhaError) else counted.sentence
-        page = write_report(analysis, _page(where, result), bands, trials=tried) if where is not None else None
-        failed = counted if isinstance(counted, ManjhaError) else _record(settings, result, trial, page, started_ns)
-    if json:
-        trials = counted.trials if not isinstance(counted, ManjhaError) else None
-        print_json(document(analysis, bands) | {"report": str(page) if page else None, "trials": trials})
-    else:
-        _print(format_summary(analysis), bands, page, counted)
-    if failed is not None:
-        raise failed
-
-
-def _run(
-    settings: "Settings",
-    services: "BacktestServices",
-    request: "BacktestRequest",
-    spec: "BacktestSpec",
-    kept: Kept | None,
-    tell: "Progress",
-) -> "BacktestResult":
-    """Run a plan, recorded where that is asked for."""
-    from manjha.research.drive import Drive
-    from manjha.services.backtests import run_by
-
-    if kept is None:
-        return run_by(services, request)(spec, tell, Drive)
-    from manjha.app.bootstrap import journal_to_write, market_segments
     from manjha.app.cli.errors import say
-    from manjha.research.backtest import BACKTEST
-    from manjha.services.recorded_backtests import Recording
+    from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.research.backtests import run_backtest
+    from manjha.research.report import format_summary
 
-    journal, segments = journal_to_write(kept.journal, BACKTEST), market_segments(settings, kept.journal, BACKTEST)
-    recording = Recording(journal, segments, kept.found_as)
-    try:
-        result = recording.run(run_by(services, request), spec, tell)
-        rows = journal.head().seq
-    finally:
-        segments.close()
-        journal.close()
-    if recording.cut:
-        say(f"{recording.cut:,} bytes of market data that an interrupted run had left were cut off.")
-    say(f"Recorded in {kept.journal}, which has {rows:,} rows now; `manjha journal replay` steps through it again.")
-    return result
-
-
-def _count(settings: "Settings", trial: "Trial") -> "Counted | ManjhaError":
-    from manjha.app.bootstrap import trial_ledger
-    from manjha.services.trial_records import record_run
-
-    try:
-        return record_run(trial_ledger(settings), trial)
-    except ManjhaError as error:
-        return error
-
-
-def _record(
-    settings: "Settings", result: "BacktestResult", trial: "Trial", page: Path | None, started_ns: "TsNs"
-) -> "ManjhaError | None":
-    from contextlib import closing
-
-    from manjha.app.bootstrap import system_clock, unit_of_work
-    from manjha.services.run_records import Execution, record_backtest
-
-    execution = Execution(started_ns, system_clock().now_ns(), str(page) if page is not None else "")
-    try:
-        with closing(unit_of_work(settings)) as work:
-            record_backtest(work, result, trial, execution)
-    except ManjhaError as error:
-        return error
-    return None
+    with progress_bar() as tell:
+        ran = run_backtest(settings, request, where, tell, with_band=with_band, kept=kept)
+    for words in ran.said:
+        say(words)
+    if json:
+        print_json(ran.document)
+    else:
+        _print(format_summary(ran.analysis), ran.bands, ran.page, ran.counted)
+    if ran.failed is not None:
+        raise ran.failed
 
 
 def _print(summary: str, bands: "list[Band]", page: Path | None, counted: "Counted | ManjhaError") -> None:
@@ -191,7 +99,3 @@ def _print(summary: str, bands: "list[Band]", page: Path | None, counted: "Count
         print(f"Trials: {counted.words}")
     if page is not None:
         print(f"Report: {page}")
-
-
-def _page(where: Path, result: "BacktestResult") -> Path:
-    return where if where.suffix == ".html" else where / f"{result.strategy}-{result.run}.html"

@@ -1,15 +1,11 @@
 """`manjha data`: import, fetch, list, gaps, verify, export, record."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from manjha.app.cli.errors import OK, SOURCE, USAGE
-
-if TYPE_CHECKING:
-    from manjha.domain.bars import Interval
-    from manjha.domain.moments import TradingDay
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Bring market data in, look at it, check it.")
 
@@ -38,29 +34,24 @@ def import_(
 
     A second import of the same file changes nothing. Exit code 2 if any file could not be used.
     """
-    from manjha.app.bootstrap import data_services
-    from manjha.app.cli.data_output import print_files, print_steps, summary_json
+    from manjha.app.bootstrap import instrument_book
+    from manjha.app.cli.data_output import print_files, print_steps
     from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.data_documents import summary_json
+    from manjha.app.data_runs import ImportWords, run_import
     from manjha.app.settings import load_settings
-    from manjha.ports.market_data import ImportHints
-    from manjha.services.data_jobs import Terms, import_paths
 
-    hints = ImportHints(
-        format=form,
-        instrument=instrument,
-        interval=_interval(interval),
-        unit=_choice("--unit", unit, ("rupees", "paise")),
-        stamps=_choice("--stamps", stamps, ("open", "close")),
-        zone=_choice("--zone", zone, ("IST", "UTC")),
-        day=_day(day),
-    )
-    services = data_services(load_settings())
+    settings = load_settings()
+    words = ImportWords(
+        format=form, instrument=instrument, interval=interval, unit=unit, stamps=stamps, zone=zone, day=day,
+        replace=replace,
+    )  # fmt: skip
     with progress_bar() as progress:
-        summary = import_paths(services, paths, Terms(hints=hints, replace=replace), progress)
+        summary = run_import(settings, paths, words, progress)
     if json:
         print_json(summary_json(summary))
     else:
-        print_files(summary.files, lambda name: services.instruments.get(name).display)
+        print_files(summary.files, lambda name: instrument_book(settings).get(name).display)
         print_steps(summary.steps)
     raise typer.Exit(USAGE if summary.failed else OK)
 
@@ -76,22 +67,21 @@ def fetch(
     json: Json = False,
 ) -> None:
     """Download what is missing between two days, and store it piece by piece; run again, it goes on."""
-    from manjha.app.bootstrap import data_services, history_source
-    from manjha.app.cli.data_output import fetch_json, print_fetch
+    from manjha.app.bootstrap import instrument_book
+    from manjha.app.cli.data_output import print_fetch
     from manjha.app.cli.output import print_json, progress_bar
+    from manjha.app.data_documents import fetch_json
+    from manjha.app.data_runs import FetchWords, run_fetch
     from manjha.app.settings import load_settings
-    from manjha.domain.moments import parse_day
-    from manjha.services.fetch import Wanted, fetch_named
 
     settings = load_settings()
-    services, chosen = data_services(settings), history_source(source, settings)
-    wanted = Wanted(tuple(instrument), _interval(interval), parse_day(start), parse_day(end))
+    words = FetchWords(source=source, instruments=tuple(instrument), start=start, end=end, interval=interval)
     with progress_bar() as progress:
-        summary = fetch_named(services, chosen, wanted, progress)
+        summary = run_fetch(settings, words, progress)
     if json:
         print_json(fetch_json(summary))
     else:
-        print_fetch(summary, lambda name: services.instruments.get(name).display)
+        print_fetch(summary, lambda name: instrument_book(settings).get(name).display)
     failed = any(report.problem for report in summary.files)
     raise typer.Exit(SOURCE if summary.problem else USAGE if failed else OK)
 
@@ -102,11 +92,12 @@ def list_(instrument: InstrumentName = "", interval: IntervalText = "", json: Js
     from manjha.app.bootstrap import bar_store, instrument_book
     from manjha.app.cli.data_output import print_series, series_json
     from manjha.app.cli.output import print_json
+    from manjha.app.data_runs import interval_of
     from manjha.app.settings import load_settings
     from manjha.services.stored import list_series
 
     settings = load_settings()
-    found = list_series(bar_store(settings), instrument_book(settings), instrument, _interval(interval) or None)
+    found = list_series(bar_store(settings), instrument_book(settings), instrument, interval_of(interval) or None)
     if json:
         print_json(series_json(found))
     else:
@@ -121,13 +112,14 @@ def gaps(
     from manjha.app.bootstrap import bar_store, instrument_book, market_rules
     from manjha.app.cli.data_output import gaps_json, print_gaps
     from manjha.app.cli.output import print_json
+    from manjha.app.data_runs import day_of_text, interval_of
     from manjha.app.settings import load_settings
     from manjha.services.gaps import gaps as find_gaps
 
     settings = load_settings()
     found = instrument_book(settings).find(instrument)
-    span = (_day(start), _day(end))
-    report = find_gaps(bar_store(settings), market_rules(settings), found, _interval(interval), span)
+    span = (day_of_text(start), day_of_text(end))
+    report = find_gaps(bar_store(settings), market_rules(settings), found, interval_of(interval), span)
     if json:
         print_json(gaps_json(report))
     else:
@@ -180,13 +172,14 @@ def export(
     from manjha.adapters.files.export import export_bars
     from manjha.app.bootstrap import bar_store, instrument_book
     from manjha.app.cli.output import print_json
+    from manjha.app.data_runs import day_of_text, interval_of, one_of
     from manjha.app.settings import load_settings
     from manjha.services.stored import load_bars, span_ns
 
     settings = load_settings()
     store, found = bar_store(settings), instrument_book(settings).find(instrument)
-    span, state = (_day(start), _day(end)), _choice("--adjustment", adjustment, ("raw", "split", "total"))
-    bars = load_bars(store, found, _interval(interval), span, state)
+    span, state = (day_of_text(start), day_of_text(end)), one_of("--adjustment", adjustment, ("raw", "split", "total"))
+    bars = load_bars(store, found, interval_of(interval), span, state)
     state = state or store.adjustment(found.id, bars.interval, *span_ns(span))
     export_bars(out, bars)
     if json:
@@ -225,24 +218,3 @@ def record(
         print_json(recorded_json(done))
     else:
         print_recorded(done)
-
-
-def _interval(text: str) -> "Interval":
-    from manjha.domain.bars import Interval, parse_interval
-
-    return parse_interval(text) if text else Interval(0)
-
-
-def _day(text: str) -> "TradingDay | None":
-    from manjha.domain.moments import parse_day
-
-    return parse_day(text) if text else None
-
-
-def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
-    from manjha.domain.errors import UsageError
-
-    found = next((choice for choice in choices if choice.lower() == value.lower()), None)
-    if value and found is None:
-        raise UsageError(f"{option} takes {' or '.join(choices)}, was {value!r}")
-    return found or ""

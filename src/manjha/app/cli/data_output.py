@@ -10,6 +10,7 @@ import msgspec
 from manjha.adapters.files.integrity import SetAside
 from manjha.app.cli.errors import say, say_error
 from manjha.app.cli.output import print_table
+from manjha.app.data_documents import value_text
 from manjha.domain.bars import format_interval
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.moments import clock_ns, format_clock, format_day, format_ts
@@ -20,7 +21,6 @@ from manjha.services.reports import (
     FetchSummary,
     FileReport,
     GapReport,
-    ImportSummary,
     SeriesView,
     Step,
 )
@@ -29,7 +29,6 @@ from manjha.services.tick_recorder import DayDone
 _SHOWN = 10
 _NEXT_TRADING_DAY = 4
 # Days: over a weekend with a holiday. Runs of missing days that are closer are shown as one.
-_PRICES = ("open", "high", "low", "close")
 
 
 def print_files(reports: Sequence[FileReport], named: Callable[[InstrumentId], str] = str) -> None:
@@ -223,27 +222,6 @@ def print_set_aside(files: int, aside: Sequence[SetAside]) -> None:
     print(f"{files:,} files checked, {len(aside):,} set aside")
 
 
-def summary_json(summary: ImportSummary) -> dict[str, Any]:
-    """Return an import for JSON."""
-    return {
-        "files": [_file_json(report) for report in summary.files],
-        "failed": summary.failed,
-        "steps": [_step_json(step) for step in summary.steps],
-    }
-
-
-def fetch_json(summary: FetchSummary) -> dict[str, Any]:
-    """Return a download for JSON."""
-    return {
-        "source": summary.source,
-        "missing_days": summary.missing_days,
-        "requests": summary.requests,
-        "files": [_file_json(report) for report in summary.files],
-        "steps": [_step_json(step) for step in summary.steps],
-        "problem": summary.problem,
-    }
-
-
 def series_json(found: Sequence[SeriesView]) -> list[dict[str, Any]]:
     """Return series for JSON."""
     return [
@@ -286,46 +264,12 @@ def gaps_json(report: GapReport) -> dict[str, Any]:
     }
 
 
-def _file_json(report: FileReport) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(report)
-    return fields | {"outcome": report.outcome, "conflicts": [_conflict_json(c) for c in report.conflicts]}
-
-
-def _conflict_json(conflict: Conflict) -> dict[str, Any]:
-    return {
-        "instrument": conflict.instrument,
-        "interval": format_interval(conflict.interval),
-        "time": format_ts(conflict.ts_open_ns),
-        "field": conflict.field,
-        "stored": _value(conflict.field, conflict.stored),
-        "offered": _value(conflict.field, conflict.offered),
-    }
-
-
-def _step_json(step: Step) -> dict[str, Any]:
-    return {
-        "id": step.instrument,
-        "instrument": step.name,
-        "day": format_day(step.day),
-        "close_before": format_px(step.close_before),
-        "open_after": format_px(step.open_after),
-        "ratio": f"{step.ratio / 1000:.3f}",
-        "guess": step.guess,
-    }
-
-
 def _conflict_text(conflict: Conflict, name: str) -> str:
-    stored, offered = _value(conflict.field, conflict.stored), _value(conflict.field, conflict.offered)
+    stored, offered = value_text(conflict.field, conflict.stored), value_text(conflict.field, conflict.offered)
     where = f"{name} {format_interval(conflict.interval)} {_short(conflict.ts_open_ns, conflict.interval)}"
     if conflict.field == "ts_open":
         return f"{where} reaches into the stored bar of {stored}"
     return f"{where} {conflict.field}: stored {stored}, offered {offered}"
-
-
-def _value(field: str, value: int) -> str:
-    if field in _PRICES:
-        return format_px(value)
-    return format_ts(value) if field.startswith("ts_") else str(value)
 
 
 def _base(file: str) -> str:

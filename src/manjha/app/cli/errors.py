@@ -109,7 +109,7 @@ def _crashed(error: Exception, args: Sequence[str]) -> int:
     except (OSError, ManjhaError):
         say(text)
         return BUG
-    own = _own_line(error)
+    own = own_line(error)
     if own:
         say(f"  The run stopped at {own}. The whole traceback is in {where}.")
         return USAGE
@@ -117,7 +117,7 @@ def _crashed(error: Exception, args: Sequence[str]) -> int:
     return BUG
 
 
-def _own_line(error: Exception) -> str:
+def own_line(error: Exception) -> str:
     """Return the last line of a user's strategy that led to an error; empty where none did."""
     from manjha.app.strategies import USER_MODULE
 

@@ -36,14 +36,11 @@ def optimize(
     json: options.Json = False,
 ) -> None:
     """Search for good parameters; show the best, or what no other beats where there are several objectives."""
-    from manjha.app.bootstrap import study_storage, task_runner, trial_ledger
     from manjha.app.cli.output import progress_bar
     from manjha.app.cli.search_output import show_search
-    from manjha.app.research.searches import SearchWords, plan_search
+    from manjha.app.research.search_runs import Bench, Course, run_optimisation
+    from manjha.app.research.searches import SearchWords
     from manjha.app.settings import load_settings
-    from manjha.research.search.study import parse_sampler
-    from manjha.services.optimise import Tuning, optimise
-    from manjha.services.searches import SearchServices
 
     settings = load_settings()
     words = SearchWords(
@@ -55,20 +52,9 @@ def optimize(
         objectives=tuple(objective or ("sharpe",)),
         with_returns=not no_returns,
     )
-    chosen = parse_sampler(sampler, len(set(words.objectives)))
+    course = Course(trials=trials, sampler=sampler, batch=batch, prune=prune, storage=storage, seed=seed)
     with progress_bar() as tell:
-        tell("loading", 0, 0)
-        plan = plan_search(settings, words, study, kind="optimize", ways=(chosen, seed, batch, prune))
-        tuning = Tuning(
-            sampler=chosen,
-            storage=study_storage(settings, plan.study, storage),
-            trials=trials,
-            batch=batch,
-            seed=seed,
-            prune=prune,
-        )
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
-        report = optimise(services, plan, tuning, lambda done, count: tell("optimize", done, count))
-    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+        report = run_optimisation(Bench(settings, jobs, tell, say), words, study, course)
+    where = options.page_path(report_to, settings.home, report.study) if report_to else None
     show_search(report, top, where, kind="optimisation", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

@@ -30,17 +30,13 @@ def sweep(
     json: options.Json = False,
 ) -> None:
     """Evaluate every combination of parameters, show the best, and count them all in the trial ledger."""
-    from manjha.app.bootstrap import task_runner, trial_ledger
     from manjha.app.cli.output import progress_bar
     from manjha.app.cli.search_output import show_search
-    from manjha.app.research.searches import SearchWords, plan_search
+    from manjha.app.research.search_runs import Bench, run_sweep
+    from manjha.app.research.searches import SearchWords
     from manjha.app.settings import load_settings
-    from manjha.services.searches import SearchServices
-    from manjha.services.sweeps import parse_sampling
-    from manjha.services.sweeps import sweep as run
 
     settings = load_settings()
-    sampling = parse_sampling(sample, seed)
     words = SearchWords(
         strategy=strategy,
         instruments=tuple(instrument),
@@ -51,10 +47,7 @@ def sweep(
         with_returns=not no_returns,
     )
     with progress_bar() as tell:
-        tell("loading", 0, 0)
-        plan = plan_search(settings, words, study, kind="sweep", ways=sampling)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
-        report = run(services, plan, sampling, lambda done, count: tell("sweep", done, count))
-    where = options.page_path(report_to, settings.home, plan.study) if report_to else None
+        report = run_sweep(Bench(settings, jobs, tell, say), words, study, sample, seed)
+    where = options.page_path(report_to, settings.home, report.study) if report_to else None
     show_search(report, top, where, kind="sweep", json=json)
     raise typer.Exit(INTERRUPTED if report.is_interrupted else OK)

@@ -1,6 +1,5 @@
 """`manjha validate`: how much of the best of all trials is luck."""
 
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -30,13 +29,12 @@ def validate(
     json: options.Json = False,
 ) -> None:
     """Judge the best of all trials of a strategy on a data set, or of a study, by how many there were."""
-    from manjha.app.bootstrap import trial_ledger
     from manjha.app.cli.output import print_json, print_table, progress_bar
+    from manjha.app.research.search_runs import run_validation
     from manjha.app.research.validation_tables import HEADERS, heading, rows_of, validation_document, validation_page
-    from manjha.app.research.validations import ValidationWords, ask, load_again
+    from manjha.app.research.validations import ValidationWords
     from manjha.app.settings import load_settings
     from manjha.research.search_report import write_search_page
-    from manjha.services.validation import validate as run
 
     settings = load_settings()
     words = ValidationWords(
@@ -49,11 +47,9 @@ def validate(
         seed=seed,
     )
     with progress_bar() as tell:
-        tell("loading", 0, 0)
-        ledger = trial_ledger(settings)
-        question = ask(settings, ledger, words)
-        found = run(ledger, question, partial(load_again, settings, words), lambda what: tell(what, 0, 0))
-        where = None if no_report else options.page_path(report, settings.home, f"validate-{question.strategy}")
+        found = run_validation(settings, words, tell)
+        name = f"validate-{found.trial.subject.strategy}"
+        where = None if no_report else options.page_path(report, settings.home, name)
         page = write_search_page(validation_page(found), where) if where else None
     if json:
         print_json(validation_document(found) | {"report": str(page) if page else None})

@@ -36,20 +36,16 @@ def walk_forward(
     json: options.Json = False,
 ) -> None:
     """Choose the best parameters in each window, run them on the days after it, and judge those days alone."""
-    from manjha.app.bootstrap import task_runner, trial_ledger
     from manjha.app.cli.output import print_json, progress_bar
     from manjha.app.cli.walk_output import print_walk
-    from manjha.app.research.searches import SearchWords, plan_search
+    from manjha.app.research.search_runs import Bench, Route, run_walk
+    from manjha.app.research.searches import SearchWords
     from manjha.app.research.walk_tables import walk_document, walk_page
     from manjha.app.settings import load_settings
     from manjha.research.search_report import write_search_page
-    from manjha.services.searches import SearchServices
-    from manjha.services.sweeps import parse_sampling
-    from manjha.services.walk_forward import Walk, walk
 
     settings = load_settings()
-    sampling = parse_sampling(sample or (f"lhs:{trials}" if trials else ""), seed)
-    how = Walk(windows=windows, ratio=ratio, gap=gap, anchored=anchored, sampling=sampling)
+    route = Route(windows=windows, ratio=ratio, anchored=anchored, gap=gap, trials=trials, sample=sample, seed=seed)
     words = SearchWords(
         strategy=strategy,
         instruments=tuple(instrument),
@@ -60,11 +56,8 @@ def walk_forward(
         with_returns=False,
     )
     with progress_bar() as tell:
-        tell("loading", 0, 0)
-        plan = plan_search(settings, words, study, kind="walk-forward", ways=how)
-        services = SearchServices(task_runner(settings, jobs), trial_ledger(settings), say)
-        found = walk(services, plan, how, lambda done, count: tell("walk-forward", done, count))
-    where = None if no_report or not found.rows else options.page_path(report, settings.home, plan.study)
+        found = run_walk(Bench(settings, jobs, tell, say), words, study, route)
+    where = None if no_report or not found.rows else options.page_path(report, settings.home, found.study)
     page = write_search_page(walk_page(found), where) if where else None
     if json:
         print_json(walk_document(found) | {"report": str(page) if page else None})

@@ -14,7 +14,7 @@ from manjha.app.research.terms import parse_params
 from manjha.app.settings import Settings
 from manjha.research.backtest import BacktestSpec
 from manjha.research.search.constraints import parse_constraint
-from manjha.research.search.objective import parse_objective
+from manjha.research.search.objective import Objective, parse_objective
 from manjha.research.search.points import Candidates
 from manjha.research.search.space import parse_space
 from manjha.research.search.variants import subject_of
@@ -42,22 +42,28 @@ def plan_search(settings: Settings, words: SearchWords, study: str = "", *, kind
     ManjhaError
         A word that means nothing, or data that is not there; the message says what is expected.
     """
-    found = strategy_source(settings).find(words.strategy)
-    dimensions = parse_space(found.name, found.params, parse_params(words.ranges))
-    constraints = tuple(parse_constraint(text, found.params) for text in words.constraints)
-    objectives = tuple(dict.fromkeys(parse_objective(text) for text in words.objectives))
+    candidates, objectives = candidates_of(settings, words)
     load = partial(load_spec, settings, _from_anywhere(words.strategy), words.instruments, dict(words.terms))
     spec = load()
     decisive = [subject_of(spec), words.ranges, words.constraints, words.objectives, ways]
     mark = hashlib.sha256(msgspec.json.encode(decisive)).hexdigest()[:8]
     return SearchPlan(
-        study=study or f"{kind}-{found.name}-{mark}",
+        study=study or f"{kind}-{candidates.strategy.name}-{mark}",
         spec=spec,
         load=load,
-        candidates=Candidates(found, dimensions, constraints),
+        candidates=candidates,
         objectives=objectives,
         with_returns=words.with_returns,
     )
+
+
+def candidates_of(settings: Settings, words: SearchWords) -> tuple[Candidates, tuple[Objective, ...]]:
+    """Return what may be tried and by what it is judged, without any data. Raises `UsageError`."""
+    found = strategy_source(settings).find(words.strategy)
+    dimensions = parse_space(found.name, found.params, parse_params(words.ranges))
+    constraints = tuple(parse_constraint(text, found.params) for text in words.constraints)
+    objectives = tuple(dict.fromkeys(parse_objective(text) for text in words.objectives))
+    return Candidates(found, dimensions, constraints), objectives
 
 
 def _from_anywhere(strategy: str) -> str:

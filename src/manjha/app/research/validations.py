@@ -32,14 +32,7 @@ class ValidationWords(msgspec.Struct, frozen=True, kw_only=True):
 
 def ask(settings: Settings, ledger: TrialLedger, words: ValidationWords) -> Question:
     """Return the question. Raises `ManjhaError` with what is expected."""
-    if not words.study and not (words.strategy and words.instruments):
-        raise UsageError(
-            "expected a strategy and an instrument, or a study",
-            hint="Like: manjha validate -s sma-cross --instrument NSE:INFY, or --study NAME.",
-        )
-    variant = parse_params([one for one in words.variant.split(",") if one.strip()])
-    if words.independence not in set(Independence):
-        raise UsageError(f"unknown independence {words.independence!r}", hint=f"There are {', '.join(Independence)}.")
+    variant = require_question(words)
     spec: BacktestSpec | None = None
     if words.strategy and words.instruments:
         spec = load_spec(settings, words.strategy, words.instruments, words.terms)
@@ -55,6 +48,19 @@ def ask(settings: Settings, ledger: TrialLedger, words: ValidationWords) -> Ques
         seed=words.seed,
         independence=Independence(words.independence),
     )
+
+
+def require_question(words: ValidationWords) -> Mapping[str, str]:
+    """Return the variant that is asked about, before any data is looked at. Raises `UsageError`."""
+    if not words.study and not (words.strategy and words.instruments):
+        raise UsageError(
+            "expected a strategy and an instrument, or a study",
+            hint="Like: manjha validate -s sma-cross --instrument NSE:INFY, or --study NAME.",
+        )
+    variant = parse_params([one for one in words.variant.split(",") if one.strip()])
+    if words.independence not in set(Independence):
+        raise UsageError(f"unknown independence {words.independence!r}", hint=f"There are {', '.join(Independence)}.")
+    return variant
 
 
 def load_again(settings: Settings, words: ValidationWords, trial: Trial) -> BacktestSpec:
