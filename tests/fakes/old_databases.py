@@ -77,6 +77,13 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "api_tokens": [{"id": "t", "name": "bot", "salt": b"\x00", "hash": b"\xff", "scopes": "[]", "created_ns": AT}],
         "settings": [{"key": "k", "version": 1, "value": "1", "changed_ns": AT, "changed_by": "asha"}],
     },
+    "0009": {
+        "jobs": [
+            {**dict.fromkeys(("asked", "progress", "summary", "artefacts", "problem"), "{}"), "id": "j9", "number": 1}
+            | {"kind": "sweep", "by": "asha", "place": "here", "key": "k", "state": "done", "made_ns": AT, "attempt": 1}
+            | {"deaths": 0, "lease": "", "pid": 0, "changed": 1, "ended_ns": BIG}
+        ],
+    },
     "0007": {
         "orders": [ORDER | {"id": "o7"}],
         "trades": [

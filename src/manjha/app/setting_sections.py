@@ -189,3 +189,21 @@ class TraceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str | None = None
     sampled: int = 1_000
+
+
+class JobSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Jobs: how many `workers` are at work at once, and how much each process of one may hold.
+
+    `processes` is how many a search of a job may use; None shares the cores among the workers. `nice` is how far they
+    give way to others. `queue` and `queue_per_caller` may wait; `upload_mb` may be sent with one; what has ended is
+    deleted after `keep_days`.
+    """
+
+    workers: int = 2
+    processes: int | None = None
+    memory_mb: int = 4096
+    nice: int = 10
+    queue: int = 100
+    queue_per_caller: int = 20
+    upload_mb: int = 256
+    keep_days: int = 30

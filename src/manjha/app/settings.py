@@ -11,6 +11,7 @@ import msgspec
 
 from manjha.app.setting_sections import (
     FetchSettings,
+    JobSettings,
     KiteSettings,
     LogSettings,
     MetricSettings,
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logs: LogSettings = LogSettings()
     metrics: MetricSettings = MetricSettings()
     traces: TraceSettings = TraceSettings()
+    jobs: JobSettings = JobSettings()
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

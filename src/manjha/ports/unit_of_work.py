@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from manjha.ports.jobs import JobBook
 from manjha.ports.read_models import ReadModels
 from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook, TokenBook
 
@@ -38,6 +39,11 @@ class Records(Protocol):
     @property
     def settings(self) -> SettingBook:
         """Settings and their history."""
+        ...
+
+    @property
+    def jobs(self) -> JobBook:
+        """Jobs that workers do."""
         ...
 
 

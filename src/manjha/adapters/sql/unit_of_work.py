@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from manjha.adapters.sql.books import SqlModelCatalogue, SqlSettingBook, SqlTokenBook
 from manjha.adapters.sql.database import Database
+from manjha.adapters.sql.job_book import SqlJobBook
 from manjha.adapters.sql.read_models import SqlReadModels
 from manjha.adapters.sql.run_books import SqlBacktestBook, SqlRunBook
 
@@ -21,6 +22,7 @@ class SqlRecords:
         self.models = SqlModelCatalogue(connection)
         self.tokens = SqlTokenBook(connection)
         self.settings = SqlSettingBook(connection)
+        self.jobs = SqlJobBook(connection)
 
 
 class SqlUnitOfWork:
