@@ -83,6 +83,7 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
             | {"kind": "sweep", "by": "asha", "place": "here", "key": "k", "state": "done", "made_ns": AT, "attempt": 1}
             | {"deaths": 0, "lease": "", "pid": 0, "changed": 1, "ended_ns": BIG}
         ],
+        "job_changes": [{"id": 2, "last": BIG}],
     },
     "0007": {
         "orders": [ORDER | {"id": "o7"}],

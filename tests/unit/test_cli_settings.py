@@ -30,7 +30,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         ("[store]\ncache = 1\n", "Did you mean store.cache_mb?"),
         (
             "zzz = 1\n",
-            "risk, protections, notify, stream, secrets, logs, metrics, traces.",
+            "risk, protections, notify, stream, secrets, logs, metrics, traces, jobs.",
         ),
         ("store = 1\n", "store is a section"),
         ("[rules_file]\nx = 1\n", "rules_file is a value"),

@@ -1,7 +1,7 @@
 """Optimisations: the same for any workers and any stops, recorded, and honest about what did not work."""
 
 import hashlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from manjha.adapters.system.processes import InlineRunner, ProcessRunner
 from manjha.domain.errors import UsageError
-from manjha.domain.trials import TrialStatus, TrialSubject
+from manjha.domain.trials import Trial, TrialStatus, TrialSubject
 from manjha.ports.tasks import TaskRunner, Work
 from manjha.research.search.study import Sampler
 from manjha.research.search.variants import subject_of
@@ -181,6 +181,26 @@ def test_a_search_that_was_killed_within_a_batch_goes_on_as_if_it_had_not_been(t
     rest, ledger = searched(tmp_path / "parts", *SPACE)
     assert repr(rest.rows) == repr(whole.rows)
     assert len(ledger.rows) == 8
+
+
+@pytest.mark.parametrize("at", [5, 6, 9])
+def test_what_a_killed_search_has_told_its_study_is_in_the_ledger(tmp_path: Path, at: int) -> None:
+    """It is never evaluated again, so nobody else would count it."""
+    services, ledger = services_of(InterruptedOnce(at), 1)
+
+    class Killed(BaseException):
+        pass
+
+    def dead(study: str, trials: Sequence[Trial]) -> int:
+        raise Killed
+
+    def told(done: int, _count: int) -> None:
+        if done == at // 4 * 4:
+            vars(ledger)["record"] = dead
+
+    with pytest.raises(Killed):
+        optimise(services, plan_of(*SPACE, objectives=("total_return",)), tuning_in(tmp_path), told)
+    assert len(ledger.rows) == at // 4 * 4
 
 
 def test_in_a_shared_database_an_interrupt_gives_the_rest_of_a_batch_back(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from manjha.api.examples import add_examples
 from manjha.api.limits import BodyLimit
 from manjha.api.parts import ApiParts
 from manjha.api.problems import RESPONSES, Logged, ProblemDocument, forget, install
-from manjha.api.routes import bars, health, instruments, strategies
+from manjha.api.routes import asked_jobs, bars, health, instruments, jobs, strategies
 
 PREFIX = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (health.router, instruments.router, bars.router, strategies.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router, instruments.router, bars.router, strategies.router, asked_jobs.router, jobs.router,
+)  # fmt: skip
 """All resources, in the order in which the document lists them."""
 _ABOUT = """Everything the bot does. Money is decimal strings in rupees, times are ISO 8601 with an offset, lists come
 in pages with a cursor, every error is a problem document (RFC 9457) with a stable `code` and a `hint`. What can make an
@@ -48,7 +50,7 @@ def create_api(parts: ApiParts, log: Logged = forget) -> FastAPI:
         require_marks(each)
         app.include_router(each, prefix=PREFIX, responses=RESPONSES)
     install(app, log)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={PREFIX + asked_jobs.IMPORTS: parts.jobs.upload_bytes})
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
+    from manjha.ports.jobs import JobWatch
     from manjha.ports.market_data import BarStore, InstrumentSource
     from manjha.ports.strategies import StrategySource
     from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.identity.caller import Identity
     from manjha.services.instrument_search import InstrumentSearch
+    from manjha.services.jobs.desk import JobDesk
 
 
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,8 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     rules: "MarketRules"
     strategies: "StrategySource"
     records: "UnitOfWork"
+    jobs: "JobDesk"
+    job_watch: "JobWatch"
 
 
 async def parts_of(request: Request) -> ApiParts:

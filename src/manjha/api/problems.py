@@ -17,7 +17,9 @@ from manjha.domain.errors import (
     DataError,
     JournalHalted,
     ManjhaError,
+    NoSuchJob,
     OutsideTable,
+    QueueFull,
     SettingsError,
     SourceError,
     UsageError,
@@ -68,6 +70,8 @@ def not_found(detail: str, hint: str = "") -> Problem:
 _OF_ERRORS: tuple[tuple[type[ManjhaError], int, str], ...] = (
     (OutsideTable, HTTPStatus.UNPROCESSABLE_ENTITY, "outside-table"),
     (DataError, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-data"),
+    (NoSuchJob, HTTPStatus.NOT_FOUND, NOT_FOUND),
+    (QueueFull, HTTPStatus.TOO_MANY_REQUESTS, "queue-full"),
     (UsageError, HTTPStatus.UNPROCESSABLE_ENTITY, "cannot-be"),
     (AccountHeld, HTTPStatus.CONFLICT, "account-held"),
 )

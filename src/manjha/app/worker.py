@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from manjha.adapters.system.job_processes import LEASE, being_worker, bound_process
+from manjha.adapters.system.job_processes import being_worker, bound_process
 from manjha.app.bootstrap import job_folders, system_clock, unit_of_work
 from manjha.app.cli.errors import own_line, say
 from manjha.app.jobs.kinds import TABLE, work_of
@@ -19,6 +19,8 @@ from manjha.domain.jobs import Job, JobId, JobProblem, JobProgress
 from manjha.services.jobs.attempt import Attempt, LeaseLost, Outcome, Pace
 from manjha.services.jobs.kinds import JobKind, read_asked
 
+COMMAND = (sys.executable, "-c", "from manjha.app.worker import main; main()")
+"""What starts one, with the id of its job after it."""
 BEAT_S = 1.0
 """How often a worker looks whether it is to stop, and says what is new: at most one write to the database."""
 QUIET_BEATS = 5
@@ -26,8 +28,8 @@ QUIET_BEATS = 5
 
 
 def main() -> None:
-    """Do the job whose id is the argument, under the lease that the environment holds."""
-    job_id, lease = JobId(sys.argv[1]), os.environ.pop(LEASE, "")
+    """Do the job whose id is the argument, under the lease that standard input tells."""
+    job_id, lease = JobId(sys.argv[1]), sys.stdin.readline().strip()
     settings = load_settings()
     bound_process(settings.jobs.memory_mb, settings.jobs.nice)
     with being_worker(job_folders(settings).folder(job_id)):
@@ -75,7 +77,7 @@ def _tried(settings: Settings, attempt: Attempt, job: Job) -> Outcome | JobProbl
             "Ask for less at once, or raise jobs.memory_mb.",
         )
     except Exception as error:  # noqa: BLE001 - the outermost guard of the job
-        return problem_of(error)
+        return problem_of(settings, error)
     return came
 
 
@@ -86,10 +88,14 @@ def processes_of(settings: Settings) -> int:
     return settings.jobs.processes or max(1, (len(cores()) or 1) // settings.jobs.workers)
 
 
-def problem_of(error: Exception) -> JobProblem:
-    """Return an error in words, as the command line says it; the traceback goes to the worker's log."""
+def problem_of(settings: Settings, error: Exception) -> JobProblem:
+    """Return an error in words, as the command line says it, without the paths of this machine.
+
+    The traceback goes to the worker's log.
+    """
     if isinstance(error, ManjhaError) and not isinstance(error, InvariantBroken):
-        return JobProblem(error.message, error.hint)
+        home = f"{settings.home}/"
+        return JobProblem(error.message.replace(home, ""), error.hint.replace(home, ""))
     traceback.print_exception(error)
     words = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
     own = own_line(error)

@@ -86,6 +86,7 @@ def optimise(services: SearchServices, plan: SearchPlan, tuning: Tuning, tell: P
                         tell(done, tuning.trials)
         except KeyboardInterrupt:
             is_interrupted = True
+            recorder.flush()
             search.leave()
     rows = list(search.rows.values())
     subject = search.subject
@@ -174,6 +175,8 @@ class _Search:
                     self._keep(fresh.pop(key), msgspec.structs.replace(came, outcome=outcome), part, recorder)
         for key, came in self._evaluated(fresh, WHOLE, handfuls):
             self._keep(fresh[key], came, WHOLE, recorder)
+        # What the study knows is never evaluated again: the ledger must have it first, killed or not.
+        recorder.flush()
         self._finish(order)
 
     def _finish(self, order: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.jobs import ENDED, OPEN, Artefact, Job, JobId, JobProblem, JobProgress, JobState
 from manjha.domain.moments import TsNs
 
+_COUNTER = JOB_CHANGES.c.id == 1
 _ARTEFACTS = msgspec.json.Decoder(tuple[Artefact, ...])
 _PROGRESS = msgspec.json.Decoder(JobProgress)
 _PROBLEM = msgspec.json.Decoder(JobProblem | None)
@@ -31,7 +32,7 @@ class SqlJobBook:
     def lock(self) -> None:
         """Let nobody else write. See the port."""
         # SQLite's transactions are alone from their beginning, and it is not told of the lock.
-        self._connection.execute(select(JOB_CHANGES.c.last).with_for_update())
+        self._connection.execute(select(JOB_CHANGES.c.last).where(_COUNTER).with_for_update())
 
     def add(self, job: Job) -> Job:
         """Record a new job. See the port."""
@@ -95,7 +96,7 @@ class SqlJobBook:
 
     def last_change(self) -> int:
         """Return the number of the last change. See the port."""
-        return int(self._connection.scalar(select(JOB_CHANGES.c.last)) or 0)
+        return int(self._connection.scalar(select(JOB_CHANGES.c.last).where(_COUNTER)) or 0)
 
     def ended_before(self, place: str, before_ns: TsNs, limit: int = 100) -> list[Job]:
         """Return jobs that ended before a moment. See the port."""
@@ -109,7 +110,7 @@ class SqlJobBook:
         self._connection.execute(delete(JOBS).where(JOBS.c.id == job_id))
 
     def _next_change(self) -> int:
-        self._connection.execute(update(JOB_CHANGES).values(last=JOB_CHANGES.c.last + 1))
+        self._connection.execute(update(JOB_CHANGES).where(_COUNTER).values(last=JOB_CHANGES.c.last + 1))
         return self.last_change()
 
     def _of(self, asked: Select[Any]) -> list[Job]:

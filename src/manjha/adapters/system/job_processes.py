@@ -16,12 +16,13 @@ from manjha.domain.jobs import JobId
 
 LOCK = "worker.lock"
 LOG = "worker.log"
-LEASE = "MANJHA_JOB_LEASE"
-"""The variable that hands a worker its lease: a list of processes shows arguments to everybody."""
 
 
 class WorkerProcesses:
-    """Starts `command` with a job's id for each job, in a session of its own: it outlives whoever started it."""
+    """Starts `command` with a job's id for each job, in a session of its own: it outlives whoever started it.
+
+    The lease comes over standard input: arguments and environment of a process are there for others to see.
+    """
 
     def __init__(
         self, command: Sequence[str], folder: Callable[[JobId], Path], environment: Mapping[str, str] | None = None
@@ -33,14 +34,19 @@ class WorkerProcesses:
     def start(self, job_id: JobId, lease: str) -> None:
         """Start a worker. See the port."""
         with (self._folder(job_id) / LOG).open("ab") as log:
-            self._started[job_id] = subprocess.Popen(  # noqa: S603  # nosec B603 - our own program, fixed words
+            process = subprocess.Popen(  # noqa: S603  # nosec B603 - our own program, fixed words
                 [*self._command, job_id],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=os.environ | self._environment | {LEASE: lease},
+                env=os.environ | self._environment,
                 start_new_session=True,
             )
+        self._started[job_id] = process
+        # One that has died already is found out by who looks after it.
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), process.stdin as told:
+                told.write(f"{lease}\n".encode())
 
     def is_alive(self, job_id: JobId) -> bool:
         """Tell whether a worker lives: it is our child that has not ended, or somebody holds its lock."""

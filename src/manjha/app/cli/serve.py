@@ -17,6 +17,7 @@ def serve(
 ) -> None:
     """Serve the API until ^C: everything the bot does, for scripts and for the web page, to whoever has a token."""
     from manjha.app.cli.errors import say
+    from manjha.app.jobs.dispatching import dispatcher_beside
     from manjha.app.observing.served import observed_api
     from manjha.app.serving.server import listening, server_of
     from manjha.app.settings import load_settings
@@ -25,5 +26,5 @@ def serve(
     root = f"http://{host}:{listener.getsockname()[1]}/api/v1"
     say(f"The API listens on {root}; it wants a token: manjha token create NAME\n^C ends it.")
     settings = load_settings()
-    with observed_api(settings) as observed:
+    with observed_api(settings) as observed, dispatcher_beside(settings):
         server_of(settings, observed).run([listener])

@@ -10,7 +10,7 @@ import subprocess  # nosec B404 - it starts our own program
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from manjha.app.bootstrap import job_folders, system_clock, unit_of_work
 from manjha.app.cli.errors import say
 from manjha.app.jobs.kinds import kinds_of
 from manjha.app.settings import Settings, load_settings
+from manjha.app.worker import COMMAND
 from manjha.domain.errors import SettingsError
 from manjha.domain.moments import SECOND_NS
 from manjha.services.jobs.dispatch import Dispatcher, Upkeep
@@ -29,7 +30,6 @@ STEP_S = 0.5
 SWEEP_NS = 3_600 * SECOND_NS
 RESTART_S = 1.0
 ENDS_WITHIN_S = 5.0
-_WORKER = (sys.executable, "-c", "from manjha.app.worker import main; main()")
 _DISPATCHER = (sys.executable, "-c", "from manjha.app.jobs.dispatching import main; main()")
 
 Ended = Callable[[float], bool]
@@ -62,7 +62,7 @@ def dispatch(settings: Settings, ended: Ended, tell: Callable[[str], None]) -> N
         if not is_ours:
             return
         folders, clock = job_folders(settings), system_clock()
-        processes = WorkerProcesses(_WORKER, folders.folder, {"MANJHA_HOME": str(settings.home)})
+        processes = WorkerProcesses(COMMAND, folders.folder, {"MANJHA_HOME": str(settings.home)})
         dispatcher = Dispatcher(kinds_of(settings), unit_of_work(settings), folders, processes, clock)
         upkeep, swept = Upkeep(settings.jobs.workers, settings.jobs.keep_days), 0
         while not ended(STEP_S):
@@ -74,7 +74,9 @@ def dispatch(settings: Settings, ended: Ended, tell: Callable[[str], None]) -> N
             except SettingsError as error:
                 said = [str(error)]
             for words in said:
-                tell(words)
+                # Whoever reads what it says may be gone before it is.
+                with suppress(BrokenPipeError):
+                    tell(words)
 
 
 @contextmanager
@@ -91,6 +93,8 @@ def _alone(path: Path, ended: Ended) -> Iterator[bool]:
                     yield False
                     return
                 continue
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield True
             return
     finally:

@@ -24,7 +24,7 @@ class Entry(msgspec.Struct, frozen=True):
     goes_on: bool = False
 
 
-_CHECKS, _RESEARCH, _DATA = (f"manjha.app.jobs.{name}" for name in ("checks", "research_runs", "data_runs"))
+_CHECKS, _RESEARCH, _DATA = "manjha.app.jobs.checks", "manjha.app.jobs.research_runs", "manjha.app.jobs.data_runs"
 TABLE: Mapping[str, Entry] = {
     "backtest": Entry(asked.BacktestAsked, f"{_CHECKS}:check_backtest", f"{_RESEARCH}:do_backtest"),
     "sweep": Entry(asked.SweepAsked, f"{_CHECKS}:check_sweep", f"{_RESEARCH}:do_sweep"),

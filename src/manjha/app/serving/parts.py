@@ -17,7 +17,9 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
     from importlib.metadata import version
 
     from manjha.api.parts import ApiParts
+    from manjha.app.jobs.dispatching import job_desk
     from manjha.services.instrument_search import InstrumentSearch
+    from manjha.services.jobs.desk import BookWatch
 
     records, book, clock = unit_of_work(settings), instrument_book(settings), system_clock()
     return ApiParts(
@@ -31,6 +33,8 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
         rules=market_rules(settings),
         strategies=strategy_source(settings),
         records=records,
+        jobs=job_desk(settings),
+        job_watch=BookWatch(records),
     )
 
 

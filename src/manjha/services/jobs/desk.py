@@ -48,6 +48,11 @@ class JobDesk:
     def __init__(self, kinds: Kinds, work: UnitOfWork, folders: JobFolders, clock: Clock, bounds: QueueBounds) -> None:
         self._kinds, self._work, self._folders, self._clock, self._bounds = kinds, work, folders, clock, bounds
 
+    @property
+    def upload_bytes(self) -> int:
+        """How many bytes may be sent with one job."""
+        return self._bounds.upload_bytes
+
     def submit(self, wish: Wish, uploads: Iterable[Upload] = ()) -> Job:
         """Check what is asked, queue it and return the job.
 
@@ -67,7 +72,10 @@ class JobDesk:
             if before is not None:
                 return before
             self._require_room(records, wish.by)
-        kind.check(asked)
+        try:
+            kind.check(asked)
+        except (ArithmeticError, ValueError) as error:
+            raise UsageError(f"a value is out of its range: {error}", hint="Look for the largest one.") from None
         return self._queued(wish, asked, uploads)
 
     def find(self, job_id: JobId) -> Job:
