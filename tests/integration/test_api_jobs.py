@@ -203,3 +203,19 @@ def test_who_may_only_read_begins_nothing_and_data_is_the_admins(home: Home) -> 
         assert client.post(f"{ROOT}/sweeps", json=SEARCH, headers=by("trade")).status_code == 202
         for scope in ("read", "trade", "hook"):
             assert client.post(f"{ROOT}/data/imports", content=b"x", headers=by(scope)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/backtests", "GET, POST"),
+        ("/jobs/x", "DELETE, GET"),
+        ("/data/imports", "GET, POST"),
+        ("/jobs/x/cancel", "POST"),
+    ],
+)
+def test_an_address_that_does_not_know_a_method_names_all_that_it_knows(
+    client: TestClient, path: str, methods: str
+) -> None:
+    answer = client.patch(f"{ROOT}{path}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from manjha.domain.errors import (
     AccountHeld,
@@ -27,6 +28,7 @@ from manjha.domain.errors import (
 
 JSON = "application/problem+json"
 TYPE = "urn:manjha:problem:"
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 NOT_FOUND, CONFLICT, REFUSED = "not-found", "conflict", "refused"
 
 
@@ -165,10 +167,17 @@ _HTTP = {
 
 
 def _of_http(request: Request, error: HTTPException) -> Problem:
-    del request
-    status = error.status_code
+    status, headers = error.status_code, error.headers
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods_at(request))}
     code, detail, hint = _HTTP.get(status, (HTTPStatus(status).phrase.lower().replace(" ", "-"), str(error.detail), ""))
-    return Problem(status, code, detail, hint=hint, headers=error.headers)
+    return Problem(status, code, detail, hint=hint, headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Return the methods of all routes of an address; the router itself names those of the first."""
+    ways = [(method, {**request.scope, "method": method}) for method in _METHODS]
+    return [method for method, way in ways if any(each.matches(way)[0] is Match.FULL for each in request.app.routes)]
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
