@@ -80,6 +80,5 @@ FAILURES: dict[str, str] = {
 }
 LATER: dict[str, str] = {
     "F72": "comes with models",
-    "F75": "comes with the API",
 }
 """What cannot be shown before something else exists, and what."""

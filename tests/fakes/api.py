@@ -10,22 +10,26 @@ from manjha.api.application import create_api
 from manjha.api.problems import Logged, forget
 from manjha.app.serving.parts import api_parts
 from manjha.app.settings import Settings, load_settings
+from manjha.domain.moments import TsNs
 from manjha.services.identity.caller import Caller, Scope, UnknownCallerError
 
 ROOT = "/api/v1"
 
 
 class KnownCallers:
-    """Knows one caller a scope, by a token that is the scope's name; and "all", who has every scope."""
+    """Knows one caller a scope, by a token that is the scope's name; and "all", who has every scope.
+
+    With "+proved" behind it the caller has proved anew who they are.
+    """
 
     def authenticate(self, bearer: str, address: str) -> Caller:
         """Return who has this token. See the protocol."""
         del address
-        if bearer == "all":
-            return Caller("0", "all", "token", frozenset(Scope))
-        if bearer not in list(Scope):
+        name, _, proved = bearer.partition("+")
+        if (name != "all" and name not in list(Scope)) or proved not in ("", "proved"):
             raise UnknownCallerError("nobody has this token")
-        return Caller(bearer, bearer, "token", frozenset({Scope(bearer)}))
+        scopes = frozenset(Scope) if name == "all" else frozenset({Scope(name)})
+        return Caller(name, name, "token", scopes, TsNs(2**62 if proved else 0))
 
 
 @contextmanager

@@ -85,6 +85,18 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "job_changes": [{"id": 2, "last": BIG}],
     },
+    "0010": {
+        "kept_answers": [
+            {"caller": "t1", "key": "k1", "fingerprint": "f" * 64, "own_key": "api-1", "made_ns": AT, "status": 201}
+            | {"body": '{"seq":1}'}
+        ],
+        "hooks": [
+            {"id": "h1", "name": "breakout", "account": "AB1", "strategy": "tv", "instruments": "[]", "product": "MIS"}
+            | {"qty_max": BIG, "per_minute": 6, "proof": "signature", "is_on": 1, "made_ns": AT, "made_by": "me"}
+            | {"version": 1}
+        ],
+        "hook_words": [{"hook": "h1", "word": "w1", "until_ns": AT}],
+    },
     "0007": {
         "orders": [ORDER | {"id": "o7"}],
         "trades": [

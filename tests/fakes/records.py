@@ -54,6 +54,10 @@ class MemoryReadModels:
             or (view.sent is not None and (view.sent.tag in tags or view.sent.is_sought or view.sent.is_short))
         ]
 
+    def changed_orders(self, account: AccountId, *, after: int, limit: int = 100) -> list[OrderView]:
+        found = sorted(self._all("order"), key=lambda one: (one.changed_seq, one.order.id))
+        return page([one for one in found if one.changed_seq > after], limit, lambda one: one.changed_seq)
+
     def open_orders(self, account: AccountId) -> list[OrderView]:
         return [order for order in self.orders(account, limit=2**62) if order.phase in OPEN_PHASES]
 
@@ -63,6 +67,9 @@ class MemoryReadModels:
         found = sorted(self._all("trade"), key=lambda trade: (trade.seq, trade.number))
         found = [one for one in found if one.seq > after and run in (None, one.fill.origin.run)]
         return page(found, limit, lambda one: one.seq)
+
+    def trades_of(self, account: AccountId, order: OrderId) -> list[TradeView]:
+        return [one for one in self.trades(account, limit=2**62) if one.fill.order_id == order]
 
     def trades_named(self, account: AccountId, ids: Collection[FillId], *, after: int) -> set[FillId]:
         return {one.fill.id for one in self._all("trade") if one.seq > after and one.fill.id in ids}

@@ -7,13 +7,21 @@ import pytest
 
 from manjha.app.trading.told import accepted, done_once
 from manjha.domain.broker import BrokerStatus
-from manjha.domain.commands import Approved, Output, RefusalReason, Refused, SubmitOrder
-from manjha.domain.controls import Answer, ManualOrder, Request
-from manjha.domain.events import InstrumentFrozen, KillSwitched, OrderAsked, SessionClosed, TimerFired, TradingSwitched
+from manjha.domain.commands import Approved, ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
+from manjha.domain.controls import Answer, CancelByHand, ManualOrder, ModifyByHand, Request
+from manjha.domain.events import (
+    ChangeAsked,
+    InstrumentFrozen,
+    KillSwitched,
+    OrderAsked,
+    SessionClosed,
+    TimerFired,
+    TradingSwitched,
+)
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import QTY_MAX, Px, Qty
-from manjha.domain.orders import MANUAL, OrderType, Product, Purpose, Side
+from manjha.domain.orders import MANUAL, OrderId, OrderType, Product, Purpose, Side
 from manjha.domain.sizing import TargetUnit
 from manjha.engine.digest import digest
 from manjha.engine.freezing import why_frozen
@@ -283,3 +291,63 @@ def test_only_what_is_frozen_can_be_accepted() -> None:
     assert one.display in accepted(session, "NSE:NOBODY", "me", session.pump.now_ns)
     assert accepted(session, one.display, "me", session.pump.now_ns) == ""
     assert why_frozen(session.trader.state, one.id) is None
+
+
+def change(account: Account, order_id: str, **terms: Any) -> list[Output]:
+    is_cancel = not terms
+    return account.take(ChangeAsked("c", "me", OrderId(order_id), is_cancel, TsNs(account.now_ns), **terms))
+
+
+def test_a_person_cancels_any_open_order_and_one_that_is_not_open_is_refused() -> None:
+    account = Account()
+    account.bar(lambda ctx: ctx.buy(3, limit=400.0))
+    own = account.sent()[-1]
+    account.accept(own)
+    account.read()
+    out = change(account, own.order.id)
+    assert [one.command.order_id for one in out if isinstance(one, Approved)] == [own.order.id]
+    assert refusals(change(account, "nobody")) == [RefusalReason.UNKNOWN_ORDER]
+
+
+def test_a_person_gives_an_order_other_terms_and_the_gate_looks_at_them() -> None:
+    account = Account()
+    account.bar()
+    (mine,) = placed(ask(account, 7, kind=OrderType.LIMIT, limit=Px(4_000_000)))
+    account.accept(mine)
+    account.read()
+    (approved,) = change(account, mine.order.id, limit=Px(4_100_000))
+    assert isinstance(approved, Approved)
+    assert isinstance(approved.command, ModifyOrder)
+    assert (approved.command.qty, approved.command.limit, approved.command.trigger) == (7, 4_100_000, 0)
+    assert refusals(change(account, mine.order.id, limit=Px(4_100_001))) == [RefusalReason.OFF_TICK]
+    assert refusals(change(account, mine.order.id, trigger=Px(4_100_000))) == [RefusalReason.ORDER_TYPE]
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        (ModifyByHand("1"), "no new term was given"),
+        (ModifyByHand("1", limit=Px(-1)), "no term may be below zero"),
+        (ModifyByHand("1", qty=Qty(QTY_MAX + 1)), "the largest quantity"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused_before_a_row_is_written(wish: ModifyByHand, words: str) -> None:
+    session = Paper(plain(random_tick_run(2)), "run").start()
+    before = session.journal.head().seq
+    answer = done_once(session, Request("k", wish, "me"), wish, session.pump.now_ns)
+    assert words in answer.refused
+    assert session.journal.head().seq == before
+
+
+def test_a_cancel_of_nobody_is_written_down_refused_and_answered_the_same_again() -> None:
+    session = Paper(plain(random_tick_run(2)), "run").start()
+    wish = CancelByHand("nobody")
+    first = done_once(session, Request("k", wish, "me"), wish, session.pump.now_ns)
+    assert first.refused == "no open order has this id: nobody"
+    assert done_once(session, Request("k", wish, "me"), wish, session.pump.now_ns) == first
+    other = CancelByHand("somebody")
+    assert (
+        "something else under the key"
+        in done_once(session, Request("k", other, "me"), other, session.pump.now_ns).refused
+    )
+    assert sum(row.entry.kind == "ChangeAsked" for row in session.journal.rows()) == 1

@@ -12,11 +12,30 @@ from manjha.api.examples import add_examples
 from manjha.api.limits import BodyLimit
 from manjha.api.parts import ApiParts
 from manjha.api.problems import RESPONSES, Logged, ProblemDocument, forget, install
-from manjha.api.routes import asked_jobs, bars, health, instruments, jobs, strategies
+from manjha.api.routes import (
+    accounts,
+    asked_jobs,
+    bars,
+    health,
+    holdings,
+    instruments,
+    jobs,
+    journal,
+    kill_switch,
+    limits,
+    orders,
+    sessions,
+    settings,
+    strategies,
+)
 
 PREFIX = "/api/v1"
-ROUTERS: tuple[APIRouter, ...] = (
-    health.router, instruments.router, bars.router, strategies.router, asked_jobs.router, jobs.router,
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    each.router
+    for each in (
+        health, instruments, bars, strategies, asked_jobs, jobs,
+        accounts, sessions, orders, holdings, limits, journal, kill_switch, settings,
+    )
 )  # fmt: skip
 """All resources, in the order in which the document lists them."""
 _ABOUT = """Everything the bot does. Money is decimal strings in rupees, times are ISO 8601 with an offset, lists come

@@ -20,7 +20,8 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], depth: int = 0) 
     """Return a value of a schema: what it names as an example, its default or first choice, else made of its parts."""
     if "$ref" in schema:
         named = schemas[schema["$ref"].rpartition("/")[2]]
-        return example_of((schema.get("examples") and schema) or named, schemas, depth)
+        beside = {key: one for key, one in schema.items() if key != "$ref"}
+        return example_of(beside if beside.get("examples") else named, schemas, depth)
     given = _given(schema)
     if given is not None or depth > _DEEP:
         return given

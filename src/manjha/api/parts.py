@@ -11,16 +11,24 @@ if TYPE_CHECKING:
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
     from manjha.ports.jobs import JobWatch
+    from manjha.ports.kill_switch import KillSwitch
+    from manjha.ports.limit_book import LimitBook
     from manjha.ports.market_data import BarStore, InstrumentSource
     from manjha.ports.strategies import StrategySource
+    from manjha.ports.traders import Traders
     from manjha.ports.unit_of_work import UnitOfWork
+    from manjha.services.accounts.following import FollowedAccounts
     from manjha.services.identity.caller import Identity
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import JobDesk
+    from manjha.services.once_only import OnceOnly
 
 
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API works with. `ready` returns what is wrong, one sentence each; nothing where it can serve."""
+    """What the API works with. `ready` returns what is wrong, one sentence each; nothing where it can serve.
+
+    `own_account` is the account of the settings, whose id in words lifts the kill switch.
+    """
 
     version: str
     clock: "Clock"
@@ -34,6 +42,12 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     records: "UnitOfWork"
     jobs: "JobDesk"
     job_watch: "JobWatch"
+    traders: "Traders"
+    followed: "FollowedAccounts"
+    once: "OnceOnly"
+    kill: "KillSwitch"
+    limits: "LimitBook"
+    own_account: str
 
 
 async def parts_of(request: Request) -> ApiParts:

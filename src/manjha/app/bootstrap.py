@@ -326,8 +326,16 @@ def kill_scope(settings: Settings, strategy: str, instrument: str) -> "Scope":
 def control_limits(settings: Settings, strategy: str = "") -> "ControlLimits":
     """Return the controls of paper and live trading of a strategy; without one, those that all strategies have.
 
-    Raises `SettingsError` and `UsageError` for what cannot be.
+    Limits that were changed over the API are laid over the settings. Raises `SettingsError` and `UsageError` for what
+    cannot be.
     """
+    from manjha.app.limit_book import with_limits_put
+
+    return control_limits_of(with_limits_put(settings), strategy)
+
+
+def control_limits_of(settings: Settings, strategy: str) -> "ControlLimits":
+    """Return the controls that these settings say, and nothing else. Raises as `control_limits`."""
     from manjha.app.trading.risk_limits import control_limits as from_settings
     from manjha.domain.orders import StrategyId
 

@@ -46,6 +46,21 @@ class ManualOrder(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="wh
     target: Px = Px(0)
 
 
+class CancelByHand(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
+    """Cancel an order of the run that is open, whoever placed it, by our id of it."""
+
+    order: str
+
+
+class ModifyByHand(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
+    """Give an open order of the run other terms; those that are zero stay as they are. Prices in 1e-4 rupee."""
+
+    order: str
+    qty: Qty = Qty(0)
+    limit: Px = Px(0)
+    trigger: Px = Px(0)
+
+
 class ThrowKill(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
     """Throw the kill switch: its level as people write it ("no-new"), for a strategy, an instrument, or everything."""
 
@@ -79,16 +94,23 @@ class AskStatus(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what
     """Tell how things stand. Changes nothing and is not written down."""
 
 
+class AskPrices(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):
+    """Tell the newest price of each instrument of the run, as the table `prices` of a status. Changes nothing."""
+
+
 Control = (
     StartTrading
     | StopTrading
     | SetParameters
     | ManualOrder
+    | CancelByHand
+    | ModifyByHand
     | ThrowKill
     | LiftKill
     | AcceptDifference
     | EndRun
     | AskStatus
+    | AskPrices
 )
 """All that can be asked."""
 
@@ -112,10 +134,12 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 class Answer(msgspec.Struct, frozen=True):
     """What became of a request: the journal's row in which it is written down, or why it was refused.
 
-    `seq` is 0 for what is not written down: a status, and what was refused before it came to that.
+    `seq` is 0 for what is not written down: a status, and what was refused before it came to that. `later` tells that
+    it was refused only because too much waits: asked again it may be done.
     """
 
     key: str
     seq: int = 0
     refused: str = ""
     status: Status = {}
+    later: bool = False

@@ -8,6 +8,7 @@
     │   └── OutsideTable  a date or key that a dated table does not cover
     ├── SettingsError     configuration is wrong; raised at start only (exit code 2)
     ├── SourceError       a data source outside failed; nothing was lost, try again later (exit code 3)
+    │   └── TraderAway    no trader of the account listens: nothing was asked of one
     ├── AccountHeld       another process trades the account: end that one, or this one (exit code 5)
     ├── JournalHalted     the journal cannot be written or trusted: stop, send nothing (exit code 4)
     │   └── StaleWriter   another process writes it now
@@ -63,6 +64,10 @@ class SettingsError(ManjhaError):
 
 class SourceError(ManjhaError):
     """A data source outside did not give what was asked. What was stored before is untouched."""
+
+
+class TraderAway(SourceError):
+    """No trader of the account listens, so that nothing was asked of one."""
 
 
 class AccountHeld(ManjhaError):

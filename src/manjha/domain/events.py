@@ -281,6 +281,22 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     seen_ns: TsNs = TsNs(0)
 
 
+class ChangeAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A person asked for an order to be cancelled, or for other terms of it: those that are zero stay as they are.
+
+    `key` is that of the request, under which it is done once; prices in 1e-4 rupee.
+    """
+
+    key: str
+    by: str
+    order_id: OrderId
+    is_cancel: bool
+    ts_ns: TsNs
+    qty: Qty = Qty(0)
+    limit: Px = Px(0)
+    trigger: Px = Px(0)
+
+
 class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A person changed parameters of the strategy: each a name and its value as people write it, from now on.
 
@@ -336,6 +352,7 @@ Event = (
     | InstrumentFrozen
     | BandChanged
     | OrderAsked
+    | ChangeAsked
     | ParametersSet
     | SendsCarried
 )

@@ -273,32 +273,32 @@ def _cancel(state: EngineState, request: CancelRequest, now_ns: TsNs, out: list[
         key = PositionKey(state.origin.strategy, request.instrument, state.ctx.product)
         cancel_open(state, key, out, entries_only=True)
         return
-    record = state.book.records.get(request.order_id)
+    cancel_one(state, request.order_id, now_ns, out)
+
+
+def cancel_one(state: EngineState, order_id: OrderId, now_ns: TsNs, out: list[Output]) -> None:
+    """Cancel an order that is open; what protected its entry is not placed again."""
+    record = state.book.records.get(order_id)
     if record is not None and record.order.id in state.book.open_by_instrument.get(record.order.instrument, {}):
         out.append(state.gate.cancel(record))
         if state.desk is not None and record.order.parent is not None:
             state.desk.waived.add(record.order.parent)
         return
-    _refuse(state, CancelOrder(request.order_id), request.order_id, now_ns, out)
+    _refuse(state, CancelOrder(order_id), order_id, now_ns, out)
 
 
 def _modify(state: EngineState, request: ModifyRequest, now_ns: TsNs, out: list[Output]) -> None:
-    record = state.book.records.get(request.order_id)
+    change_some(state, ModifyOrder(request.order_id, request.qty, request.limit, request.trigger), now_ns, out)
+
+
+def change_some(state: EngineState, some: ModifyOrder, now_ns: TsNs, out: list[Output]) -> None:
+    """Put new terms of an order before the gate, which has to be open; those that are zero stay as they are."""
+    record = state.book.records.get(some.order_id)
     if record is None or record.closed_ns:
-        terms = ModifyOrder(request.order_id, request.qty, request.limit, request.trigger)
-        _refuse(state, terms, request.order_id, now_ns, out)
+        _refuse(state, some, some.order_id, now_ns, out)
         return
-    modify(
-        state,
-        ModifyOrder(
-            request.order_id,
-            request.qty or record.qty,
-            request.limit or record.limit,
-            request.trigger or record.trigger,
-        ),
-        now_ns,
-        out,
-    )
+    whole = (some.qty or record.qty, some.limit or record.limit, some.trigger or record.trigger)
+    modify(state, ModifyOrder(some.order_id, *whole), now_ns, out)
 
 
 def modify(state: EngineState, command: ModifyOrder, now_ns: TsNs, out: list[Output]) -> None:

@@ -48,6 +48,13 @@ class ReadModels(Protocol):
         """
         ...
 
+    def changed_orders(self, account: AccountId, *, after: int, limit: int = 100) -> Sequence[OrderView]:
+        """Return orders by the row that changed them last, ascending, those after the row `after`.
+
+        A page ends with a whole row: it has more than `limit` where a row has changed several.
+        """
+        ...
+
     def open_orders(self, account: AccountId) -> Sequence[OrderView]:
         """Return the orders that may still trade, by the row that placed them."""
         ...
@@ -59,6 +66,10 @@ class ReadModels(Protocol):
 
         A page ends with a whole row: it has more than `limit` where a row tells of several.
         """
+        ...
+
+    def trades_of(self, account: AccountId, order: OrderId) -> Sequence[TradeView]:
+        """Return the fills of an order by the row that tells them."""
         ...
 
     def trades_named(self, account: AccountId, ids: Collection[FillId], *, after: int) -> Collection[FillId]:

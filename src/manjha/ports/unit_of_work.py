@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from manjha.ports.jobs import JobBook
+from manjha.ports.answers import AnswerBook, HookBook
 from manjha.ports.read_models import ReadModels
 from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook, TokenBook
 
@@ -44,6 +45,16 @@ class Records(Protocol):
     @property
     def jobs(self) -> JobBook:
         """Jobs that workers do."""
+        ...
+
+    @property
+    def answers(self) -> AnswerBook:
+        """What was answered under whose key."""
+        ...
+
+    @property
+    def hooks(self) -> HookBook:
+        """What programs outside may order."""
         ...
 
 

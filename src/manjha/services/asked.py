@@ -8,22 +8,24 @@ from typing import TypeAlias
 
 import msgspec
 
-from manjha.domain.commands import Refused, SubmitOrder
-from manjha.domain.controls import Answer, ManualOrder, Request, SetParameters
+from manjha.domain.commands import CancelOrder, ModifyOrder, Refused, SubmitOrder
+from manjha.domain.controls import Answer, CancelByHand, ManualOrder, ModifyByHand, Request, SetParameters
 from manjha.domain.errors import UsageError
-from manjha.domain.events import OrderAsked, ParametersSet
+from manjha.domain.events import ChangeAsked, OrderAsked, ParametersSet
 from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Row
 from manjha.domain.moments import TsNs
 from manjha.domain.money import PX_MAX, QTY_MAX, Px, format_px
-from manjha.domain.orders import MANUAL
+from manjha.domain.orders import MANUAL, OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.journaling import OUTPUT_KINDS, value_of
 from manjha.engine.state import EngineState
 from manjha.ports.journal import Journal
 from manjha.strategy.interface import Strategy, is_entry_strategy, is_target_strategy, overrides
 
-Asked: TypeAlias = OrderAsked | ParametersSet
+Wish: TypeAlias = ManualOrder | CancelByHand | ModifyByHand | SetParameters
+"""What a person asks for that becomes an event."""
+Asked: TypeAlias = OrderAsked | ChangeAsked | ParametersSet
 _UNTIL_NOW = TsNs(0)
 
 
@@ -35,13 +37,15 @@ def known_as(instruments: Iterable[Instrument], name: str) -> InstrumentId | Non
 def asked_of(
     state: EngineState,
     request: Request,
-    control: ManualOrder | SetParameters,
+    control: Wish,
     now_ns: TsNs,
     newest: Mapping[InstrumentId, Tick],
 ) -> Asked | str:
     """Return the event that a person's wish is, or why it cannot be one; `newest` are the last ticks that were seen."""
     if isinstance(control, SetParameters):
         return _parameters(state, request, control, now_ns)
+    if isinstance(control, CancelByHand | ModifyByHand):
+        return _change(request, control, now_ns)
     return _order(state, request, control, now_ns, newest)
 
 
@@ -62,6 +66,19 @@ def _order(
         control.limit, control.trigger, control.stop, control.target,
         tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0),
     )  # fmt: skip
+
+
+def _change(request: Request, control: CancelByHand | ModifyByHand, now_ns: TsNs) -> ChangeAsked | str:
+    # Whether it is open is for the engine to say: asked again, it is answered as the first time.
+    order_id = OrderId(control.order)
+    if isinstance(control, CancelByHand):
+        return ChangeAsked(request.key, request.by, order_id, True, now_ns)  # noqa: FBT003 - as the event has it
+    terms = (control.qty, control.limit, control.trigger)
+    if not any(terms):
+        return "no new term was given: a quantity, a limit or a trigger"
+    if min(terms) < 0 or control.qty > QTY_MAX or max(terms[1:]) > PX_MAX:
+        return f"no term may be below zero; the largest quantity is {QTY_MAX:,}, the largest price {format_px(PX_MAX)}"
+    return ChangeAsked(request.key, request.by, order_id, False, now_ns, *terms)  # noqa: FBT003 - as the event has it
 
 
 def _no_order(control: ManualOrder, instrument: Instrument) -> str:
@@ -129,7 +146,7 @@ def answered(journal: Journal, asked: Asked) -> Answer | None:
     """
     for row in journal.of_kind(type(asked).__name__, newest_first=True):
         found = value_of(row.entry)
-        if isinstance(found, OrderAsked | ParametersSet) and found.key == asked.key:
+        if isinstance(found, OrderAsked | ChangeAsked | ParametersSet) and found.key == asked.key:
             if _words(found) != _words(asked):
                 return Answer(asked.key, refused=f"row {row.seq} has something else under the key {asked.key}")
             return Answer(asked.key, seq=row.seq, refused=_refused(found, journal.rows(row.seq)))
@@ -145,9 +162,13 @@ def _words(asked: Asked) -> Asked:
 def _refused(asked: Asked, after: Iterable[Row]) -> str:
     """Return why the step of an event refused what was asked for; empty where it did not."""
     for row in after:
-        if row.entry.kind not in OUTPUT_KINDS or not isinstance(asked, OrderAsked):
+        if row.entry.kind not in OUTPUT_KINDS or isinstance(asked, ParametersSet):
             return ""
         value = value_of(row.entry)
+        if isinstance(asked, ChangeAsked):
+            if isinstance(value, Refused) and _is_of(value, asked):
+                return f"{value.reason}" + (f": {value.detail}" if value.detail else "")
+            continue
         if not isinstance(value, Refused) or not isinstance(value.subject, SubmitOrder):
             continue
         order = value.subject.order
@@ -155,3 +176,9 @@ def _refused(asked: Asked, after: Iterable[Row]) -> str:
             part = f"from a part of {order.qty} on: " if order.qty < asked.qty else ""
             return f"{part}{value.reason}" + (f": {value.detail}" if value.detail else "")
     return ""
+
+
+def _is_of(refused: Refused, asked: ChangeAsked) -> bool:
+    """Tell whether it is what a person asked for that was refused."""
+    subject = refused.subject
+    return isinstance(subject, CancelOrder | ModifyOrder) and subject.order_id == asked.order_id

@@ -61,6 +61,7 @@ ORDERS = Table(
     Column("seen_filled", BigInteger),
     Index(None, "account", "placed_seq"),
     Index(None, "account", "phase"),
+    Index(None, "account", "changed_seq"),
     Index(None, "account", "sent_tag"),
     Index(None, "account", "broker_id"),
 )

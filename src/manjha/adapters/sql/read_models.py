@@ -112,6 +112,15 @@ class SqlReadModels:
         found += self._by_keys(account, ORDERS.c.broker_id, numbers)
         return _in_order({view.order.id: view for view in found}.values())
 
+    def changed_orders(self, account: AccountId, *, after: int, limit: int = 100) -> list[OrderView]:
+        """Return orders by the row that changed them last. See the port."""
+        asked = select(ORDERS).where(ORDERS.c.account == account).order_by(ORDERS.c.changed_seq, ORDERS.c.id)
+        found = self._orders(asked.where(ORDERS.c.changed_seq > after).limit(limit))
+        if len(found) == limit:
+            last = found[-1]
+            found += self._orders(asked.where(ORDERS.c.changed_seq == last.changed_seq, ORDERS.c.id > last.order.id))
+        return found
+
     def open_orders(self, account: AccountId) -> list[OrderView]:
         """Return the orders that may still trade. See the port."""
         return self._orders(_orders_of(account).where(ORDERS.c.phase.in_(OPEN)))
@@ -128,6 +137,10 @@ class SqlReadModels:
             last = found[-1]
             found += self._trades(asked.where(TRADES.c.seq == last.seq, TRADES.c.number > last.number))
         return found
+
+    def trades_of(self, account: AccountId, order: OrderId) -> list[TradeView]:
+        """Return the fills of an order. See the port."""
+        return self._trades(select(TRADES).where(TRADES.c.account == account, TRADES.c.order_id == order))
 
     def trades_named(self, account: AccountId, ids: Collection[FillId], *, after: int) -> set[FillId]:
         """Return those that are booked. See the port."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from manjha.adapters.sql.answer_books import SqlAnswerBook, SqlHookBook
 from manjha.adapters.sql.books import SqlModelCatalogue, SqlSettingBook, SqlTokenBook
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.job_book import SqlJobBook
@@ -23,6 +24,8 @@ class SqlRecords:
         self.tokens = SqlTokenBook(connection)
         self.settings = SqlSettingBook(connection)
         self.jobs = SqlJobBook(connection)
+        self.answers = SqlAnswerBook(connection)
+        self.hooks = SqlHookBook(connection)
 
 
 class SqlUnitOfWork:

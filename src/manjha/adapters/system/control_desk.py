@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from manjha.domain.controls import KEY_LETTERS_MAX, Answer, AskStatus, Control, Request, ThrowKill
+from manjha.domain.controls import KEY_LETTERS_MAX, Answer, AskPrices, AskStatus, Control, Request, ThrowKill
 from manjha.domain.errors import InvariantBroken
 
 WAITING_MAX = 256
@@ -44,7 +44,7 @@ class ControlDesk:
         if answer.key not in self._open:
             raise InvariantBroken(f"no request waits for an answer under the key {answer.key!r}")
         control, future = self._open.pop(answer.key)
-        if not isinstance(control, AskStatus):
+        if not isinstance(control, AskStatus | AskPrices) and not answer.later:
             self._remember(control, answer)
         if not future.done():
             future.set_result(answer)
@@ -54,6 +54,8 @@ class ControlDesk:
         key, control = request.key, request.control
         if why := self._objection(key, control):
             return Answer(key, refused=why)
+        if key not in self._answered and key not in self._open and (why := self._crowd(control)):
+            return Answer(key, refused=why, later=True)
         if key in self._answered:
             return self._answered[key][1]
         if key not in self._open:
@@ -64,7 +66,7 @@ class ControlDesk:
         return await asyncio.shield(self._open[key][1])
 
     def known(self, key: str) -> Answer | None:
-        """Return what was answered under a key; None where nothing was, or it was only a status."""
+        """Return what was answered under a key; None where nothing was, or it was only a question."""
         found = self._answered.get(key)
         return None if found is None else found[1]
 
@@ -75,6 +77,9 @@ class ControlDesk:
         if known is not None:
             same = msgspec.json.encode(known[0]) == msgspec.json.encode(control)
             return "" if same else "this key was used for something else: take a new one"
+        return ""
+
+    def _crowd(self, control: Control) -> str:
         bound = WAITING_MAX + KILLS_MAX * isinstance(control, ThrowKill)
         return "" if len(self._open) < bound else f"{len(self._open)} requests wait already: ask later"
 

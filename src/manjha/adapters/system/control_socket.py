@@ -18,7 +18,7 @@ import msgspec
 
 from manjha.adapters.system.control_desk import ControlDesk
 from manjha.domain.controls import Answer, Request
-from manjha.domain.errors import AccountHeld, SettingsError, SourceError, UsageError
+from manjha.domain.errors import AccountHeld, SettingsError, SourceError, TraderAway, UsageError
 
 FRAME_MAX = 1 << 16
 """Bytes of a frame: an order has 300, a status a few thousand."""
@@ -124,7 +124,7 @@ class ControlSocket:
             if not by:
                 await _turn_away(reader, writer, "only the trader's own user may ask")
             elif len(self._tasks) > CONNECTIONS_MAX:
-                await _turn_away(reader, writer, f"{CONNECTIONS_MAX} connections ask already: ask later")
+                await _turn_away(reader, writer, f"{CONNECTIONS_MAX} connections ask already: ask later", later=True)
             else:
                 await self._converse(reader, writer, by)
         except (OSError, EOFError, TimeoutError):
@@ -179,7 +179,7 @@ class SocketControls:
                 with _address(self._path) as address:
                     connection.connect(address)
             except OSError as error:
-                raise SourceError(
+                raise TraderAway(
                     f"no trader listens at {self._path}: {error.strerror or error}",
                     hint="Start it, or look whether it runs as the same user; `manjha kill` works without it.",
                 ) from error
@@ -210,12 +210,14 @@ def _read(connection: socket.socket, count: int) -> bytes:
     return bytes(out)
 
 
-async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str) -> None:
+async def _turn_away(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str, *, later: bool = False
+) -> None:
     """Refuse without looking at what is asked. What is not read before a socket is closed takes the answer with it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(TURN_AWAY_S):
             await reader.read(FRAME_MAX)
-    await _write(writer, Answer("", refused=why))
+    await _write(writer, Answer("", refused=why, later=later))
 
 
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:

@@ -1,8 +1,21 @@
 """What the API works with, put together from the settings."""
 
+import time
+from functools import cache
 from typing import TYPE_CHECKING
 
-from manjha.app.bootstrap import bar_store, instrument_book, market_rules, strategy_source, system_clock, unit_of_work
+from manjha.app.bootstrap import (
+    bar_store,
+    instrument_book,
+    kill_switch,
+    market_rules,
+    read_model_reference,
+    strategy_source,
+    system_clock,
+    unit_of_work,
+)
+from manjha.app.limit_book import SettingLimits
+from manjha.app.serving.traders import HomeTraders
 from manjha.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,8 +33,12 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
     from manjha.app.jobs.dispatching import job_desk
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import BookWatch
+    from manjha.services.accounts.following import FollowedAccounts
+    from manjha.services.instrument_search import InstrumentSearch
+    from manjha.services.once_only import OnceOnly
 
     records, book, clock = unit_of_work(settings), instrument_book(settings), system_clock()
+    traders = HomeTraders(settings)
     return ApiParts(
         version=version("manjha"),
         clock=clock,
@@ -35,6 +52,12 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
         records=records,
         jobs=job_desk(settings),
         job_watch=BookWatch(records),
+        traders=traders,
+        followed=FollowedAccounts(traders, records, cache(lambda: read_model_reference(settings)), time.monotonic_ns),
+        once=OnceOnly(records, clock),
+        kill=kill_switch(settings),
+        limits=SettingLimits(settings, records),
+        own_account=settings.account,
     )
 
 

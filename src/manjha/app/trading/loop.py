@@ -14,17 +14,16 @@ from typing import NamedTuple, Protocol
 from manjha.app.trading.inbox import Inbox
 from manjha.app.trading.session import Session
 from manjha.app.trading.steady_clock import SteadyClock
-from manjha.app.trading.told import accepted, done_once, ended, scope_of
+from manjha.app.trading.told import accepted, done_once, ended, newest_prices, scope_of
 from manjha.domain.commands import CallPerson
 from manjha.domain.controls import (
     AcceptDifference,
     Answer,
+    AskPrices,
     AskStatus,
     EndRun,
     LiftKill,
-    ManualOrder,
     Request,
-    SetParameters,
     StartTrading,
     Status,
     StopTrading,
@@ -38,6 +37,7 @@ from manjha.engine.tick_bars import NEVER
 from manjha.ports.control_inbox import ControlInbox
 from manjha.ports.feed import Feed, FeedHealth
 from manjha.ports.kill_switch import KillSwitch
+from manjha.services.asked import Wish
 from manjha.services.kill_switch import in_force
 
 TURN = 256
@@ -325,7 +325,7 @@ class Loop:
             bound = REQUESTS_MAX + KILLS_MAX * isinstance(request.control, ThrowKill)
             if len(self._requests) >= bound:
                 why = f"{len(self._requests)} requests wait for the trader already: ask later"
-                controls.answer(Answer(request.key, refused=why))
+                controls.answer(Answer(request.key, refused=why, later=True))
                 continue
             self._requests.append(request)
             self.inbox.stirred.set()
@@ -344,6 +344,8 @@ class Loop:
         now_ns, refused = max(pump.now_ns, self._now_ns() if self._follows_clock else pump.now_ns), ""
         if isinstance(control, AskStatus):
             return Answer(request.key, status=self._watcher.status(self.session))
+        if isinstance(control, AskPrices):
+            return Answer(request.key, status=newest_prices(self.session))
         if isinstance(control, StartTrading | StopTrading):
             on = isinstance(control, StartTrading)
             pump.apply(TradingSwitched(on, now_ns, f"{request.by}: {control.reason}"))
@@ -351,7 +353,7 @@ class Loop:
             refused = self._switch(control, request.by)
         elif isinstance(control, AcceptDifference):
             refused = accepted(self.session, control.instrument, request.by, now_ns)
-        elif isinstance(control, ManualOrder | SetParameters):
+        elif isinstance(control, Wish):
             return done_once(self.session, request, control, now_ns)
         elif isinstance(control, EndRun):
             answer = ended(self.session, request, control.reason, now_ns)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from manjha.app.trading.session import Session
-from manjha.domain.controls import Answer, LiftKill, ManualOrder, Request, SetParameters, ThrowKill
+from manjha.domain.controls import Answer, Figure, LiftKill, Request, Status, ThrowKill
 from manjha.domain.events import DifferenceAccepted, TradingSwitched
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import Scope
@@ -11,10 +11,10 @@ from manjha.domain.moments import TsNs
 from manjha.domain.orders import MANUAL, StrategyId
 from manjha.engine.freezing import all_frozen
 from manjha.engine.state import EngineState
-from manjha.services.asked import answered, asked_of, known_as
+from manjha.services.asked import Wish, answered, asked_of, known_as
 
 
-def done_once(session: Session, request: Request, control: ManualOrder | SetParameters, now_ns: TsNs) -> Answer:
+def done_once(session: Session, request: Request, control: Wish, now_ns: TsNs) -> Answer:
     """Let the engine see what a person asks for, once; answer when it is durable what became of it."""
     asked = asked_of(session.trader.state, request, control, now_ns, session.tape.newest)
     if isinstance(asked, str):
@@ -66,3 +66,12 @@ def ended(session: Session, request: Request, reason: str, now_ns: TsNs) -> Answ
         return Answer(request.key, refused=f"the run still has {why}: {hint}")
     session.pump.apply(TradingSwitched(on=False, ts_ns=now_ns, reason=f"{request.by} ends the run: {reason}"))
     return Answer(request.key, seq=session.end())
+
+
+def newest_prices(session: Session) -> Status:
+    """Return the newest tick of each instrument that has one: price in 1e-4 rupee, quantity of the tick, UTC ns."""
+    rows: list[dict[str, Figure]] = [
+        {"instrument": tick.instrument, "px": tick.px, "volume": tick.volume, "ts_ns": tick.ts_ns}
+        for tick in session.tape.newest.values()
+    ]
+    return {"prices": rows}

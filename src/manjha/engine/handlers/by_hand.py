@@ -1,4 +1,4 @@
-"""A person asks for an order, or gives the strategy other parameters.
+"""A person asks for an order, changes or cancels one, or gives the strategy other parameters.
 
 An order is cut and put before the gate like a strategy's. What it fills is a position of the person's own
 (`domain.orders.MANUAL`), so that no strategy takes it for one of its own; it is protected, squared off, flattened and
@@ -7,10 +7,10 @@ compared with the broker like the rest.
 
 from typing import TYPE_CHECKING
 
-from manjha.domain.commands import Output, RefusalReason, Refused, SubmitOrder
-from manjha.domain.events import OrderAsked, ParametersSet
+from manjha.domain.commands import ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
+from manjha.domain.events import ChangeAsked, OrderAsked, ParametersSet
 from manjha.domain.orders import MANUAL, Exits, Order, OrderType
-from manjha.engine.requests import place
+from manjha.engine.requests import cancel_one, change_some, place
 from manjha.engine.state import EngineState
 from manjha.orders.planning import slices
 
@@ -54,6 +54,15 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
         if not place(state, order, out):
             # What comes after a part that was refused would be refused too, or be more than was wanted.
             return
+
+
+def change_asked(state: EngineState, event: ChangeAsked, out: list[Output]) -> None:
+    """Cancel the order that a person points at, whoever placed it, or put new terms of it before the gate."""
+    state.show_own()
+    if event.is_cancel:
+        cancel_one(state, event.order_id, event.ts_ns, out)
+    else:
+        change_some(state, ModifyOrder(event.order_id, event.qty, event.limit, event.trigger), event.ts_ns, out)
 
 
 def parameters_set(state: EngineState, event: ParametersSet, out: list[Output]) -> None:
