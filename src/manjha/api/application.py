@@ -27,6 +27,7 @@ from manjha.api.routes import (
     sessions,
     settings,
     strategies,
+    stream,
 )
 
 PREFIX = "/api/v1"
@@ -34,7 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     each.router
     for each in (
         health, instruments, bars, strategies, asked_jobs, jobs,
-        accounts, sessions, orders, holdings, limits, journal, kill_switch, settings,
+        accounts, sessions, orders, holdings, limits, journal, kill_switch, settings, stream,
     )
 )  # fmt: skip
 """All resources, in the order in which the document lists them."""

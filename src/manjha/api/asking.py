@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from manjha.api.parts import ApiParts
 from manjha.api.problems import REFUSED, Problem
-from manjha.domain.controls import Answer, AskPrices, Control, Request
+from manjha.domain.controls import Answer, AskPrices, Control, Figure, Request
 from manjha.domain.errors import SourceError, TraderAway
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.orders import AccountId
@@ -61,9 +61,14 @@ def signed(caller: Caller, reason: str) -> str:
 
 def newest_prices(parts: ApiParts, account: AccountId) -> dict[InstrumentId, int]:
     """Return the newest prices that an account's trader has seen, in 1e-4 rupee; none where no trader answers."""
+    return {InstrumentId(str(row["instrument"])): int(row["px"]) for row in newest_ticks(parts, account)}
+
+
+def newest_ticks(parts: ApiParts, account: AccountId) -> list[dict[str, Figure]]:
+    """Return the newest tick of each instrument that an account's trader has seen; none where no trader answers."""
     try:
         answer = parts.traders.controls(account).ask(Request("prices", AskPrices()))
     except SourceError:
-        return {}
+        return []
     rows = answer.status.get("prices", [])
-    return {InstrumentId(str(row["instrument"])): int(row["px"]) for row in rows} if isinstance(rows, list) else {}
+    return rows if isinstance(rows, list) else []

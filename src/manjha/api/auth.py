@@ -8,7 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from manjha.api.parts import Parts
+from manjha.api.parts import ApiParts, Parts
 from manjha.api.problems import Problem
 from manjha.domain.errors import InvariantBroken
 from manjha.services.identity.caller import Caller, Scope, UnknownCallerError
@@ -34,10 +34,14 @@ class Needs:
     ) -> Caller:
         """Return who asks. Raises the problem of a caller who is not known, or may not."""
         address = request.client.host if request.client else ""
-        if sent is None:
+        return self.known(parts, "" if sent is None else sent.credentials, address)
+
+    def known(self, parts: ApiParts, bearer: str, address: str) -> Caller:
+        """Return who has this token. Raises the problem of a caller who is not known, or may not."""
+        if not bearer:
             raise _UNKNOWN
         try:
-            caller = parts.identity.authenticate(sent.credentials, address)
+            caller = parts.identity.authenticate(bearer, address)
         except UnknownCallerError:
             raise _UNKNOWN from None
         self.check(caller, parts.clock.now_ns())

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 IDLE_S = 75
 ENDS_WITHIN_S = 5
 """How long requests may take that are under way when the server ends."""
-WAITING_MAX = 256
-"""Requests at one time; more are answered 503."""
+WAITING_MAX = 2_048
+"""Connections at one time, streams among them; more are answered 503."""
+MESSAGE_MAX = 4_096
+"""Bytes of a message that comes over a WebSocket: none is expected."""
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -54,6 +56,6 @@ def server_of(settings: "Settings", observed: "ServedApi | None" = None) -> "uvi
         uvicorn.Config(
             application, log_config=None, log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=ENDS_WITHIN_S, limit_concurrency=WAITING_MAX,
-            proxy_headers=False,
+            proxy_headers=False, ws="websockets-sansio", ws_max_size=MESSAGE_MAX, ws_max_queue=4,
         )
     )  # fmt: skip
