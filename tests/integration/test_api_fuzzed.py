@@ -68,7 +68,7 @@ def test_nothing_that_can_be_asked_breaks_it_or_is_answered_otherwise_than_descr
         described = tmp_path / "openapi.json"
         described.write_text(json.dumps(document))
         words = [
-            str(described), "--url", root, "-H", "Authorization: Bearer all", "--phases",
+            str(described), "--url", root, "-H", "Authorization: Bearer all+proved", "--phases",
             "examples,coverage,fuzzing,stateful", "--checks", "all", "--max-examples", EXAMPLES, "--seed", "7",
             "--no-shrink", "--continue-on-failure", "--request-timeout", "20", "--warnings", "off",
             # A token of every scope asks: there is nothing that it may not.

@@ -7,7 +7,7 @@ import pytest
 
 from manjha.app.trading.told import accepted, done_once
 from manjha.domain.broker import BrokerStatus
-from manjha.domain.commands import Approved, ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
+from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.controls import Answer, CancelByHand, ManualOrder, ModifyByHand, Request
 from manjha.domain.events import (
     ChangeAsked,
@@ -21,7 +21,7 @@ from manjha.domain.events import (
 from manjha.domain.kill import EVERYTHING, KillLevel
 from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.money import QTY_MAX, Px, Qty
-from manjha.domain.orders import MANUAL, OrderId, OrderType, Product, Purpose, Side
+from manjha.domain.orders import MANUAL, OrderId, OrderType, Product, Purpose, Side, StrategyId
 from manjha.domain.sizing import TargetUnit
 from manjha.engine.digest import digest
 from manjha.engine.freezing import why_frozen
@@ -305,7 +305,7 @@ def test_a_person_cancels_any_open_order_and_one_that_is_not_open_is_refused() -
     account.accept(own)
     account.read()
     out = change(account, own.order.id)
-    assert [one.command.order_id for one in out if isinstance(one, Approved)] == [own.order.id]
+    assert [one.command for one in out if isinstance(one, Approved)] == [CancelOrder(own.order.id)]
     assert refusals(change(account, "nobody")) == [RefusalReason.UNKNOWN_ORDER]
 
 
@@ -351,3 +351,29 @@ def test_a_cancel_of_nobody_is_written_down_refused_and_answered_the_same_again(
         in done_once(session, Request("k", other, "me"), other, session.pump.now_ns).refused
     )
     assert sum(row.entry.kind == "ChangeAsked" for row in session.journal.rows()) == 1
+
+
+def test_a_signal_from_outside_is_of_its_own_strategy_which_a_stop_of_trading_holds_up() -> None:
+    account = Account()
+    account.bar()
+    account.accept(placed(ask(account, 10, strategy="tv"))[0]).trade(10)
+    account.read()
+    assert account.state.held_by((StrategyId("tv"), account.instrument, Product.MIS)) == 10
+    assert (account.position, account.state.held_by((MANUAL, account.instrument, Product.MIS))) == (0, 0)
+    account.take(TradingSwitched(on=False, ts_ns=TsNs(account.now_ns), reason="news"))
+    assert refusals(ask(account, 5, strategy="tv")) == [RefusalReason.TRADING_OFF]
+    account.now_ns = account.state.gate.today[account.instrument].square_off_ns
+    out = placed(account.take(TimerFired(SQUARE_OFF_TIMER, TsNs(account.now_ns))))
+    assert [(one.order.origin.strategy, one.order.side, one.order.qty) for one in out] == [("tv", Side.SELL, 10)]
+
+
+@pytest.mark.parametrize("name", ["MANUAL", "EXTERNAL", ""])
+def test_no_signal_is_of_the_runs_own_strategy(name: str) -> None:
+    paper = Paper(plain(random_tick_run(2)), "run")
+    session = paper.start()
+    own = name or session.trader.state.origin.strategy
+    (instrument, *_) = session.trader.state.instruments.values()
+    wish = ManualOrder(instrument.display, Side.BUY, Qty(1), OrderType.MARKET, Product.MIS, strategy=own)
+    answer = done_once(session, Request("k", wish, "me"), wish, session.pump.now_ns)
+    assert own in answer.refused
+    assert answer.seq == 0

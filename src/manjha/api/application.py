@@ -18,6 +18,7 @@ from manjha.api.routes import (
     bars,
     health,
     holdings,
+    hooks,
     instruments,
     jobs,
     journal,
@@ -35,7 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     each.router
     for each in (
         health, instruments, bars, strategies, asked_jobs, jobs,
-        accounts, sessions, orders, holdings, limits, journal, kill_switch, settings, stream,
+        accounts, sessions, orders, holdings, limits, journal, kill_switch, settings, stream, hooks,
     )
 )  # fmt: skip
 """All resources, in the order in which the document lists them."""

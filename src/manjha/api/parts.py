@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from manjha.ports.traders import Traders
     from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.accounts.following import FollowedAccounts
+    from manjha.services.hooks import Hooks
     from manjha.services.identity.caller import Identity
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import JobDesk
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     """What the API works with. `ready` returns what is wrong, one sentence each; nothing where it can serve.
 
-    `own_account` is the account of the settings, whose id in words lifts the kill switch.
+    `postbacks` takes what Kite says of an order and tells whether it is believed. `own_account` is the account of the
+    settings, whose id in words lifts the kill switch.
     """
 
     version: str
@@ -47,6 +49,8 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     once: "OnceOnly"
     kill: "KillSwitch"
     limits: "LimitBook"
+    hooks: "Hooks"
+    postbacks: "Callable[[bytes], bool]"
     own_account: str
 
 

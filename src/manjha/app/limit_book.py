@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from manjha.app.settings import RiskSettings, Settings
+from manjha.app.setting_sections import RiskSettings
+from manjha.app.settings import Settings
 from manjha.domain.errors import SettingsError, UsageError
 from manjha.ports.limit_book import Limit
 

@@ -32,7 +32,7 @@ class ManualOrder(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="wh
     """Place an order by hand; it passes the same gate as a strategy's.
 
     `instrument` as people write it, "NSE:RELIANCE". `qty` is positive, in units of the quoted price; prices in 1e-4
-    rupee, zero meaning none.
+    rupee, zero meaning none. `strategy` is whose order it is; empty is the person's own (`MANUAL`).
     """
 
     instrument: str
@@ -44,6 +44,7 @@ class ManualOrder(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="wh
     trigger: Px = Px(0)
     stop: Px = Px(0)
     target: Px = Px(0)
+    strategy: str = ""
 
 
 class CancelByHand(msgspec.Struct, frozen=True, gc=False, tag=True, tag_field="what"):

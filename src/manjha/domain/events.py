@@ -263,6 +263,7 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     `key` is that of the request, under which it is done once; `stop` and `target` are exits of what it fills. `seen_px`
     is the newest price at that moment and `seen_ns` its time, as a bar may have closed long before; 0 for none.
+    `strategy` is whose order it is, as for a signal from outside; empty is `MANUAL`.
     """
 
     key: str
@@ -279,6 +280,7 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     target: Px = Px(0)
     seen_px: Px = Px(0)
     seen_ns: TsNs = TsNs(0)
+    strategy: str = ""
 
 
 class ChangeAsked(msgspec.Struct, frozen=True, gc=False, tag=True):

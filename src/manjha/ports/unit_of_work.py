@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from manjha.ports.jobs import JobBook
 from manjha.ports.answers import AnswerBook, HookBook
+from manjha.ports.jobs import JobBook
 from manjha.ports.read_models import ReadModels
 from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook, TokenBook
 

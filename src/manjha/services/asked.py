@@ -16,7 +16,7 @@ from manjha.domain.instrument import Instrument, InstrumentId
 from manjha.domain.journal import Row
 from manjha.domain.moments import TsNs
 from manjha.domain.money import PX_MAX, QTY_MAX, Px, format_px
-from manjha.domain.orders import MANUAL, OrderId
+from manjha.domain.orders import EXTERNAL, MANUAL, OrderId
 from manjha.domain.ticks import Tick
 from manjha.engine.journaling import OUTPUT_KINDS, value_of
 from manjha.engine.state import EngineState
@@ -57,14 +57,14 @@ def _order(
     if instrument is None:
         names = ", ".join(one.display for one in instruments)
         return f"{control.instrument} is not in this run, so there is no price of it; the run has {names}"
-    why = _no_order(control, state.instruments[instrument])
+    why = _no_order(control, state.instruments[instrument]) or _no_name(control.strategy, state)
     if why:
         return why
     tick = newest.get(instrument)
     return OrderAsked(
         request.key, request.by, instrument, control.side, control.qty, control.type, control.product, now_ns,
         control.limit, control.trigger, control.stop, control.target,
-        tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0),
+        tick.px if tick is not None else Px(0), tick.ts_ns if tick is not None else TsNs(0), control.strategy,
     )  # fmt: skip
 
 
@@ -79,6 +79,13 @@ def _change(request: Request, control: CancelByHand | ModifyByHand, now_ns: TsNs
     if min(terms) < 0 or control.qty > QTY_MAX or max(terms[1:]) > PX_MAX:
         return f"no term may be below zero; the largest quantity is {QTY_MAX:,}, the largest price {format_px(PX_MAX)}"
     return ChangeAsked(request.key, request.by, order_id, False, now_ns, *terms)  # noqa: FBT003 - as the event has it
+
+
+def _no_name(strategy: str, state: EngineState) -> str:
+    """Say why an order cannot be of a strategy: what the run's own holds is for that one alone to close."""
+    if strategy == state.origin.strategy:
+        return f"{strategy} trades in this run by itself: a signal from outside needs a name of its own"
+    return f"no signal can be of {strategy}" if strategy in (MANUAL, EXTERNAL) else ""
 
 
 def _no_order(control: ManualOrder, instrument: Instrument) -> str:
@@ -172,7 +179,7 @@ def _refused(asked: Asked, after: Iterable[Row]) -> str:
         if not isinstance(value, Refused) or not isinstance(value.subject, SubmitOrder):
             continue
         order = value.subject.order
-        if order.origin.strategy == MANUAL and order.decided_ns == asked.ts_ns:
+        if order.origin.strategy == (asked.strategy or MANUAL) and order.decided_ns == asked.ts_ns:
             part = f"from a part of {order.qty} on: " if order.qty < asked.qty else ""
             return f"{part}{value.reason}" + (f": {value.detail}" if value.detail else "")
     return ""

@@ -107,8 +107,10 @@ def place(once: TradingOnce, account: AccountName, asked: AskedOrder) -> Respons
     """Place an order by hand. It passes the same gate as a strategy's; the answer is its row of the journal."""
     found = account_of(once.parts, account)
     kind = _TYPES[asked.limit is not None, asked.trigger is not None]
-    prices = [_px(text) for text in (asked.limit, asked.trigger, asked.stop, asked.target)]
-    control = ManualOrder(asked.instrument, Side[asked.side], Qty(asked.qty), kind, asked.product, *prices)
+    limit, trigger, stop, target = (_px(text) for text in (asked.limit, asked.trigger, asked.stop, asked.target))
+    control = ManualOrder(
+        asked.instrument, Side[asked.side], Qty(asked.qty), kind, asked.product, limit, trigger, stop, target
+    )
 
     def placed(own: str) -> tuple[int, Done]:
         return HTTPStatus.CREATED, told(once.parts, found, control, own)[1]

@@ -90,12 +90,12 @@ def order(
     from manjha.domain.money import Px, Qty, parse_px
     from manjha.domain.orders import OrderType, Product, Side
 
-    prices = [parse_px(text) if text else Px(0) for text in (limit, trigger, stop, target)]
+    at, from_, out, aim = (parse_px(text) if text else Px(0) for text in (limit, trigger, stop, target))
     kinds = {(0, 0): OrderType.MARKET, (1, 0): OrderType.LIMIT, (0, 1): OrderType.SL_M, (1, 1): OrderType.SL}
     kind = kinds[bool(limit), bool(trigger)]
     wanted = ManualOrder(
         instrument, _one_of(Side.__members__, side, "--side"), Qty(qty), kind,
-        _one_of(Product.__members__, product, "--product"), *prices,
+        _one_of(Product.__members__, product, "--product"), at, from_, out, aim,
     )  # fmt: skip
     _tell(account, wanted, key, json=json)
 

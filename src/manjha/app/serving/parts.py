@@ -31,10 +31,12 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
 
     from manjha.api.parts import ApiParts
     from manjha.app.jobs.dispatching import job_desk
+    from manjha.app.secret_stores import secret_store
+    from manjha.app.serving.postbacks import postbacks_of
+    from manjha.services.accounts.following import FollowedAccounts
+    from manjha.services.hooks import Hooks
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import BookWatch
-    from manjha.services.accounts.following import FollowedAccounts
-    from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.once_only import OnceOnly
 
     records, book, clock = unit_of_work(settings), instrument_book(settings), system_clock()
@@ -57,6 +59,8 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
         once=OnceOnly(records, clock),
         kill=kill_switch(settings),
         limits=SettingLimits(settings, records),
+        hooks=Hooks(records, secret_store(settings), clock),
+        postbacks=postbacks_of(settings),
         own_account=settings.account,
     )
 

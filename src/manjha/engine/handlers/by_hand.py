@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from manjha.domain.commands import ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.events import ChangeAsked, OrderAsked, ParametersSet
-from manjha.domain.orders import MANUAL, Exits, Order, OrderType
+from manjha.domain.orders import MANUAL, Exits, Order, OrderType, StrategyId
 from manjha.engine.requests import cancel_one, change_some, place
 from manjha.engine.state import EngineState
 from manjha.orders.planning import slices
@@ -34,6 +34,7 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
         # The close that is known already first, so that it does not come after the newer price.
         state.controls.watch(instrument, state.marks.get(instrument.id, 0))
         state.controls.shown(instrument, event.seen_px, event.seen_ns)
+    origin = state.origin_of(StrategyId(event.strategy) or MANUAL)
     exits = Exits(event.stop, event.target) if event.stop or event.target else None
     parts: tuple[Qty, ...] = (event.qty,)
     if instrument is not None and instrument.freeze and event.qty > instrument.freeze:
@@ -42,7 +43,7 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
             state.controls.expect_slices(instrument.id, event.side, event.ts_ns)
     for part in parts:
         order = Order(
-            state.next_order_id(), state.origin_of(MANUAL), event.instrument, event.side, part, event.kind,
+            state.next_order_id(), origin, event.instrument, event.side, part, event.kind,
             event.product, event.ts_ns, event.limit, event.trigger, exits,
         )  # fmt: skip
         if (event.limit > 0, event.trigger > 0) != _PRICED[event.kind]:

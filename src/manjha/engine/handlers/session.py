@@ -4,7 +4,7 @@ from manjha.domain.bars import DAY
 from manjha.domain.commands import Output, SetTimer
 from manjha.domain.events import SessionClosed, SessionOpened, TimerFired, TradingSwitched
 from manjha.domain.moments import TsNs
-from manjha.domain.orders import MANUAL, OrderId, Product, Purpose
+from manjha.domain.orders import MANUAL, OrderId, Product, Purpose, StrategyId
 from manjha.engine import legs
 from manjha.engine.carried import put_back
 from manjha.engine.desk import BROKER_TIMER
@@ -78,7 +78,7 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
             legs.square_off(state, event.ts_ns, out)
         for instrument, rules in state.gate.today.items():
             if rules.square_off_ns <= event.ts_ns:
-                for strategy in (state.origin.strategy, MANUAL) if state.has_manual else (state.origin.strategy,):
+                for strategy in _strategies(state):
                     key = PositionKey(strategy, instrument, Product.MIS)
                     flatten(state, key, Purpose.SQUARE_OFF, event.ts_ns, out)
     elif event.key.startswith(BROKER_TIMER):
@@ -89,6 +89,15 @@ def timer_fired(state: EngineState, event: TimerFired, out: list[Output]) -> Non
         exit_by_time(state, OrderId(event.key.removeprefix(EXIT_TIMER)), event.ts_ns, out)
     elif event.key != RATE_TIMER:  # at that one `controlling` looks at what waits
         let_decide(state, event.ts_ns, out, state.strategy.on_timer, event.key)
+
+
+def _strategies(state: EngineState) -> list[StrategyId]:
+    """Return who may hold something: the run's strategy, and once anybody else has ordered they and all others."""
+    if not state.has_manual:
+        return [state.origin.strategy]
+    held = {one.key.strategy for one in state.portfolio.open_positions()}
+    held |= {record.order.origin.strategy for one in state.instruments for record in state.book.open_orders(one)}
+    return [state.origin.strategy, MANUAL, *sorted(held - {state.origin.strategy, MANUAL})]
 
 
 def switched(state: EngineState, event: TradingSwitched, out: list[Output]) -> None:
