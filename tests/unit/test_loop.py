@@ -198,3 +198,17 @@ def test_what_is_thrown_can_be_lifted_though_the_run_does_not_know_it() -> None:
     paper.thrown.append(KillSwitched(KillLevel.NO_NEW, scope, "why", "me", TsNs(1)))
     assert loop._done(Request("k", LiftKill("mended", "elsewhere", OTHER), "me")).refused == ""
     assert (paper.thrown[-1].level, paper.thrown[-1].scope) == (KillLevel.OFF, scope)
+
+
+def test_who_is_cancelled_while_something_comes_ends_all_the_same() -> None:
+    async def run() -> bool:
+        loop = switching(Paper(plain(random_tick_run(3)), "run"))
+        pausing = asyncio.create_task(loop._pause(60.0))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        loop.inbox.stirred.set()
+        pausing.cancel()
+        await asyncio.wait([pausing])
+        return pausing.cancelled()
+
+    assert asyncio.run(run())

@@ -171,7 +171,8 @@ async def _stopped(publisher: Publisher, times: Times, until_ns: int) -> None:
         loop.add_signal_handler(number, asked.set)
     try:
         with suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), times.clock.seconds_until(until_ns))
+            async with asyncio.timeout(times.clock.seconds_until(until_ns)):
+                await asked.wait()
         publisher.stop()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
