@@ -13,7 +13,6 @@ from manjha.domain.commands import Approved, CancelOrder, ModifyOrder, SubmitOrd
 from manjha.domain.events import KillSwitched, SubmitAnswered
 from manjha.domain.journal import Row
 from manjha.domain.orders import Order
-from manjha.engine.journaling import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +52,8 @@ class ControlCheckers:
 
     # ---- rows
 
-    def row(self, row: Row) -> None:
-        """Take in a row of the journal; INV-10 by rows."""
-        value: Any = value_of(row.entry)
+    def row(self, row: Row, value: Any) -> None:
+        """Take in a row of the journal and what it says; INV-10 by rows."""
         if isinstance(value, KillSwitched):
             self._switched(value)
         elif isinstance(value, Tripped) and not value.until_ns and value.scope.strategy:

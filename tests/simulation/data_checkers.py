@@ -25,7 +25,6 @@ from manjha.domain.commands import (
 from manjha.domain.events import MarketAdvanced, SessionClosed, TimerFired
 from manjha.domain.journal import Row
 from manjha.domain.orders import Order
-from manjha.engine.journaling import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +54,8 @@ class DataCheckers:
         self.instruments: dict[str, Instrument] = {}
         self.prices: dict[str, tuple[list[int], list[int]]] = {}
 
-    def row(self, row: Row) -> None:
-        """Take in a row of the journal."""
-        value: Any = value_of(row.entry)
+    def row(self, row: Row, value: Any) -> None:
+        """Take in a row of the journal and what it says."""
         self._time(value, row)
         if isinstance(value, SetTimer):
             self.timers.setdefault(value.key, []).append(value.ts_ns)

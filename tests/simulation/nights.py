@@ -22,6 +22,7 @@ from tests.simulation.process import Process
 if TYPE_CHECKING:
     from manjha.domain.instrument import InstrumentId
     from manjha.engine.desk import Held
+    from manjha.orders.book import OrderRecord
 
 MORNING = 20
 """Minutes of the new day that are lived."""
@@ -42,10 +43,10 @@ class NightCheckers(Checkers):
         if desk is None or not desk.unchecked:
             super()._protected(process)
 
-    def _written_off(self, process: Process) -> None:
+    def _written_off(self, process: Process, changed: "list[tuple[str, OrderRecord]]") -> None:
         """INV-19: by day alone; what is sought when its day ends is over with it."""
         if process.state.day == self.day.day:
-            super()._written_off(process)
+            super()._written_off(process, changed)
 
     def _ledger(self, process: Process) -> None:
         """INV-06: as by day; what is delivered is paid for as well."""
