@@ -18,6 +18,7 @@ from tests.simulation.data_checkers import DataCheckers
 from tests.simulation.disk import values_of
 
 if TYPE_CHECKING:
+    from manjha.domain.orders import OrderId
     from manjha.engine.desk import Held
     from manjha.orders.book import OrderRecord
     from tests.simulation.broker import Placed
@@ -148,7 +149,7 @@ class Checkers:
             tag = next(iter(self.arrived_never & self.at_broker.keys()))
             self.fail("21", f"{tag} was called refused or unsent, and is at the broker")
 
-    def _changed(self, process: "Process") -> "list[tuple[str, OrderRecord]]":
+    def _changed(self, process: "Process") -> "list[tuple[OrderId, OrderRecord]]":
         """Return the orders of which fill or phase are others than at the last step: the rest was judged there."""
         if process.number != self.number:
             # What an earlier process had booked and not yet written down is booked again.
@@ -166,7 +167,7 @@ class Checkers:
                 found.append((order_id, record))
         return found
 
-    def _orders(self, process: "Process", changed: "list[tuple[str, OrderRecord]]") -> None:
+    def _orders(self, process: "Process", changed: "list[tuple[OrderId, OrderRecord]]") -> None:
         """INV-03, 08: fills only grow, never beyond the truth; what is over stays over unless it traded."""
         for order_id, record in changed:
             filled = record.filled
@@ -186,7 +187,7 @@ class Checkers:
         if is_fresh:
             self.fresh_reads.append((process.number, self.day.world.now_ns))
 
-    def _written_off(self, process: "Process", changed: "list[tuple[str, OrderRecord]]") -> None:
+    def _written_off(self, process: "Process", changed: "list[tuple[OrderId, OrderRecord]]") -> None:
         """INV-19: an order is written off only after 180 s and two trustworthy reads that did not show it."""
         now_ns = self.day.world.now_ns
         for order_id, record in changed:

@@ -21,6 +21,7 @@ from tests.simulation.process import Process
 
 if TYPE_CHECKING:
     from manjha.domain.instrument import InstrumentId
+    from manjha.domain.orders import OrderId
     from manjha.engine.desk import Held
     from manjha.orders.book import OrderRecord
 
@@ -43,7 +44,7 @@ class NightCheckers(Checkers):
         if desk is None or not desk.unchecked:
             super()._protected(process)
 
-    def _written_off(self, process: Process, changed: "list[tuple[str, OrderRecord]]") -> None:
+    def _written_off(self, process: Process, changed: "list[tuple[OrderId, OrderRecord]]") -> None:
         """INV-19: by day alone; what is sought when its day ends is over with it."""
         if process.state.day == self.day.day:
             super()._written_off(process, changed)
