@@ -31,6 +31,7 @@ from benchmarks.frames import OFFICIAL
 from benchmarks.live_account import ACCOUNT, at_exchange, begun, loop_of, wide_limits
 from manjha.adapters.files.rule_tables import load_rules
 from manjha.app.trading.outbox import Command
+from manjha.app.trading.set_aside import set_aside
 from manjha.app.trading.trader import Trader
 from manjha.domain.bars import Interval
 from manjha.domain.broker import Outcome, Sent
@@ -273,11 +274,12 @@ async def traded(host: str, token: str, folder: Path, turns: int) -> None:
         )  # fmt: skip
         session, feed = await begun(kite, spec, folder)
         loop = loop_of(kite, session, feed, folder)
-        running = asyncio.ensure_future(loop.run())
-        others = asyncio.ensure_future(taking_turns(host, turns, folder))
-        await asyncio.wait((running, others), return_when=asyncio.FIRST_COMPLETED)
-        loop.stop()
-        await asyncio.gather(running, others)
+        with set_aside():
+            running = asyncio.ensure_future(loop.run())
+            others = asyncio.ensure_future(taking_turns(host, turns, folder))
+            await asyncio.wait((running, others), return_when=asyncio.FIRST_COMPLETED)
+            loop.stop()
+            await asyncio.gather(running, others)
         Turns.bare.close()
 
 

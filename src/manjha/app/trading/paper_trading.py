@@ -29,6 +29,7 @@ from manjha.app.trading.loop import Ended, Loop, People
 from manjha.app.trading.paper import paper_session
 from manjha.app.trading.preopen import PreOpen
 from manjha.app.trading.session import Around, Session
+from manjha.app.trading.set_aside import set_aside
 from manjha.app.trading.steady_clock import SteadyClock
 from manjha.app.trading.teller import Say, Teller
 from manjha.app.trading.traded_where import PAPER
@@ -150,7 +151,8 @@ async def run_beside(loop: Loop, socket: ControlSocket, observer: Observer) -> E
     observer.began(loop)
     watching = asyncio.create_task(observer.watch())
     try:
-        ended = await loop.run()
+        with set_aside():
+            ended = await loop.run()
     except Exception as error:
         observer.log.error("the trader has failed", error=repr(error))  # noqa: TRY400 - whoever catches it shows where
         raise
