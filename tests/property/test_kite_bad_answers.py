@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -199,6 +200,20 @@ def test_an_answer_to_an_order_is_always_told(told: Hidden, status: int) -> None
     assert found.written == 100
     # A number is believed only where the answer says that it was taken.
     assert not found.broker_id or status == 200
+
+
+@settings(max_examples=200, deadline=None)
+@given(values=st.lists(st.text(max_size=8), max_size=4))
+def test_a_form_is_written_as_forms_are(values: list[str]) -> None:
+    fields, sent = {f"field_{at}": value for at, value in enumerate(values)}, list[Request]()
+
+    class Kept(Played):
+        async def ask(self, request: Request, headers: dict[str, str], **how: Any) -> Told:
+            sent.append(request)
+            return await super().ask(request, headers, **how)
+
+    asyncio.run(a_rest(Kept({})).order(Sending("POST", "/orders/regular", fields, no_objection)))
+    assert sent[0].body == urlencode(fields).encode()
 
 
 HEADS = st.sampled_from(
