@@ -1,6 +1,7 @@
 """A server over a bare socket that answers what a test writes, byte by byte, and remembers what it was sent."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -54,7 +55,7 @@ class RawServer:
         self.base = ""
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["RawServer"]:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["RawServer"]:
         open_ones: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,8 +63,8 @@ class RawServer:
             self.connections += 1
             await self._serve(reader, writer, self.connections)
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        self.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+        self.base = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:

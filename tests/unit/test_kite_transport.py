@@ -2,12 +2,15 @@
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from manjha.adapters.kite.transport import CONNECTIONS_MAX, Patience, Request, Told, Transport
 from manjha.domain.errors import UsageError
+from tests.fakes.certificates import certificate
 from tests.fakes.raw_server import RawServer, Reply, answer, silence, writes
 
 PLACE = Request("POST", "/orders/regular", b"quantity=1")
@@ -206,3 +209,32 @@ def test_a_line_break_in_a_token_is_refused_before_anything_is_sent() -> None:
             assert server.sent == []
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "is_known", "opens"),
+    [("127.0.0.1", 1, True, True), ("127.0.0.1", 1, False, False), ("api.example.com", 1, True, False),
+     ("127.0.0.1", -1, True, False)],
+    ids=["good", "self-signed", "another host's", "expired"],
+)  # fmt: skip
+def test_nothing_is_said_to_a_server_whose_certificate_is_not_good(
+    tmp_path: Path, host: str, days: int, is_known: bool, opens: bool
+) -> None:
+    shown, file = certificate(tmp_path, host, days=days)
+
+    async def twice() -> tuple[list[Told], RawServer]:
+        async with asyncio.timeout(20), RawServer().running(shown) as server:
+            trusted = ssl.create_default_context(cafile=str(file)) if is_known else None
+            transport = Transport(server.base, tls=trusted)
+            found = [await transport.ask(PLACE, HEADERS) for _ in range(2)]
+            await transport.close()
+            return found, server
+
+    found, server = asyncio.run(twice())
+    if opens:
+        assert [one.status for one in found] == [200, 200]
+        assert (len(server.sent), server.connections) == (2, 1)
+    else:
+        assert [(one.written, one.status) for one in found] == [(0, 0)] * 2
+        assert "certificate" in found[0].words.lower()
+        assert server.sent == []
