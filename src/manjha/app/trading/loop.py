@@ -245,8 +245,8 @@ class Loop:
         if self.session.inflow.waits:
             await asyncio.sleep(0)
             return
-        # Not `wait_for`: its task of its own would keep an answer waiting for two more turns of the event loop; and where
-        # both come in one turn, Python 3.11 returns what was waited for and forgets the cancel.
+        # Not `wait_for`: its task of its own would keep an answer waiting for two more turns of the event loop; and
+        # where both come in one turn, Python 3.11 returns what was waited for and forgets the cancel.
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.inbox.stirred.wait()
