@@ -286,7 +286,8 @@ class OrderAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
 class ChangeAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     """A person asked for an order to be cancelled, or for other terms of it: those that are zero stay as they are.
 
-    `key` is that of the request, under which it is done once; prices in 1e-4 rupee.
+    `key` is that of the request, under which it is done once; prices in 1e-4 rupee. `seen_px` and `seen_ns` as of
+    `OrderAsked`.
     """
 
     key: str
@@ -297,6 +298,8 @@ class ChangeAsked(msgspec.Struct, frozen=True, gc=False, tag=True):
     qty: Qty = Qty(0)
     limit: Px = Px(0)
     trigger: Px = Px(0)
+    seen_px: Px = Px(0)
+    seen_ns: TsNs = TsNs(0)
 
 
 class ParametersSet(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -45,7 +45,9 @@ def asked_of(
     if isinstance(control, SetParameters):
         return _parameters(state, request, control, now_ns)
     if isinstance(control, CancelByHand | ModifyByHand):
-        return _change(request, control, now_ns)
+        record = state.book.records.get(OrderId(control.order))
+        tick = None if record is None else newest.get(record.order.instrument)
+        return _change(request, control, now_ns, tick)
     return _order(state, request, control, now_ns, newest)
 
 
@@ -68,7 +70,9 @@ def _order(
     )  # fmt: skip
 
 
-def _change(request: Request, control: CancelByHand | ModifyByHand, now_ns: TsNs) -> ChangeAsked | str:
+def _change(
+    request: Request, control: CancelByHand | ModifyByHand, now_ns: TsNs, tick: Tick | None
+) -> ChangeAsked | str:
     # Whether it is open is for the engine to say: asked again, it is answered as the first time.
     order_id = OrderId(control.order)
     if isinstance(control, CancelByHand):
@@ -78,7 +82,11 @@ def _change(request: Request, control: CancelByHand | ModifyByHand, now_ns: TsNs
         return "no new term was given: a quantity, a limit or a trigger"
     if min(terms) < 0 or control.qty > QTY_MAX or max(terms[1:]) > PX_MAX:
         return f"no term may be below zero; the largest quantity is {QTY_MAX:,}, the largest price {format_px(PX_MAX)}"
-    return ChangeAsked(request.key, request.by, order_id, False, now_ns, *terms)  # noqa: FBT003 - as the event has it
+    seen = (Px(0), TsNs(0)) if tick is None else (tick.px, tick.ts_ns)
+    return ChangeAsked(
+        request.key, request.by, order_id, is_cancel=False, ts_ns=now_ns, qty=control.qty, limit=control.limit,
+        trigger=control.trigger, seen_px=seen[0], seen_ns=seen[1],
+    )  # fmt: skip
 
 
 def _no_name(strategy: str, state: EngineState) -> str:
@@ -161,7 +169,7 @@ def answered(journal: Journal, asked: Asked) -> Answer | None:
 
 
 def _words(asked: Asked) -> Asked:
-    if isinstance(asked, OrderAsked):
+    if isinstance(asked, OrderAsked | ChangeAsked):
         return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW, seen_px=Px(0), seen_ns=_UNTIL_NOW)
     return msgspec.structs.replace(asked, by="", ts_ns=_UNTIL_NOW)
 

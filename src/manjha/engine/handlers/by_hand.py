@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from manjha.domain.commands import ModifyOrder, Output, RefusalReason, Refused, SubmitOrder
 from manjha.domain.events import ChangeAsked, OrderAsked, ParametersSet
+from manjha.domain.instrument import Instrument
 from manjha.domain.orders import MANUAL, Exits, Order, OrderType, StrategyId
 from manjha.engine.requests import cancel_one, change_some, place
 from manjha.engine.state import EngineState
@@ -30,10 +31,8 @@ def order_asked(state: EngineState, event: OrderAsked, out: list[Output]) -> Non
     """Place what a person asked for, in as many orders as the exchange's freeze quantity makes of it."""
     state.show_own()
     instrument = state.instruments.get(event.instrument)
-    if instrument is not None and state.controls is not None and event.seen_px:
-        # The close that is known already first, so that it does not come after the newer price.
-        state.controls.watch(instrument, state.marks.get(instrument.id, 0))
-        state.controls.shown(instrument, event.seen_px, event.seen_ns)
+    if instrument is not None:
+        _show(state, instrument, event)
     origin = state.origin_of(StrategyId(event.strategy) or MANUAL)
     exits = Exits(event.stop, event.target) if event.stop or event.target else None
     parts: tuple[Qty, ...] = (event.qty,)
@@ -63,7 +62,18 @@ def change_asked(state: EngineState, event: ChangeAsked, out: list[Output]) -> N
     if event.is_cancel:
         cancel_one(state, event.order_id, event.ts_ns, out)
     else:
+        record = state.book.records.get(event.order_id)
+        if record is not None:
+            _show(state, state.instruments[record.order.instrument], event)
         change_some(state, ModifyOrder(event.order_id, event.qty, event.limit, event.trigger), event.ts_ns, out)
+
+
+def _show(state: EngineState, instrument: Instrument, event: OrderAsked | ChangeAsked) -> None:
+    """Let the controls see the newest price of an instrument: a bar may have closed long before."""
+    if state.controls is not None and event.seen_px:
+        # The close that is known already first, so that it does not come after the newer price.
+        state.controls.watch(instrument, state.marks.get(instrument.id, 0))
+        state.controls.shown(instrument, event.seen_px, event.seen_ns)
 
 
 def parameters_set(state: EngineState, event: ParametersSet, out: list[Output]) -> None:
