@@ -107,6 +107,21 @@ def test_prices_are_told_as_they_come_and_who_trades(settings: Settings) -> None
             assert found["account"] == "TICKS"
 
 
+def test_what_becomes_of_a_job_is_heard_and_resumed_after_the_last_event(settings: Settings) -> None:
+    asked = {"strategy": "buy-and-hold", "instruments": ["NSE:PATANG"], "terms": {"interval": "1m"}}
+    with served(settings) as api:
+        with httpx2.Client(base_url=api.root + ROOT) as http, listening(api, topics="jobs") as events:
+            made = http.post("/backtests", json=asked, headers=by("trade") | {"Idempotency-Key": "one"})
+            assert made.status_code == 202, made.text
+            first = heard(events, "jobs")
+            assert (first["data"]["id"], first["data"]["state"], first["account"]) == (made.json()["id"], "queued", "")
+            http.post(f"/jobs/{made.json()['id']}/cancel", headers=by("trade"))
+            last = heard(events, "jobs")
+            assert last["data"]["state"] == "cancelled"
+        with listening(api, topics="jobs", after=first["id"]) as events:
+            assert heard(events, "jobs") == last
+
+
 class Fickle(KnownCallers):
     """Callers whose tokens can be revoked."""
 

@@ -20,9 +20,10 @@ from manjha.api.job_bodies import (
     AskedValidation,
     AskedWalkForward,
 )
+from manjha.api.job_views import JobView
 from manjha.api.paging import Page
 from manjha.api.parts import Parts
-from manjha.api.routes.jobs import AskedJobs, JobView, accepted, page_of
+from manjha.api.routes.jobs import AskedJobs, accepted, page_of
 from manjha.domain.errors import UsageError
 from manjha.services.jobs.desk import Wish
 

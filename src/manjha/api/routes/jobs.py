@@ -1,69 +1,23 @@
 """Jobs: how they stand, what they made; to stop them, to go on with them, to throw them away."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from manjha.api.auth import Reader, Trading
+from manjha.api.job_views import JobView, job_told
 from manjha.api.paging import Cursor, Limit, Page, cursor_of, place_of
 from manjha.api.parts import Parts
-from manjha.api.words import Moment
 from manjha.domain.jobs import Job, JobId, JobState
-from manjha.domain.moments import format_ts
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 JobName = Annotated[str, Path(max_length=64, examples=["5f2c9d1e7a3b4c6d8e0f1a2b"], description="The `id` of the job.")]
 ArtefactName = Annotated[str, Path(max_length=80, examples=["result.json"], description="A name that the job lists.")]
 _HARMLESS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 """A report has scripts: opened from here, it may do nothing with the session of whoever looks at it."""
-
-
-class ProgressView(BaseModel):
-    """How far a job is; 0 of 0 where that is not known."""
-
-    done: int = Field(examples=[120])
-    total: int = Field(examples=[480])
-    words: str = Field(examples=["sweep"])
-    left_s: int | None = Field(examples=[41], description="Seconds that may be left.")
-
-
-class ArtefactView(BaseModel):
-    """A file that a job made."""
-
-    name: str = Field(examples=["report.html"])
-    media: str = Field(examples=["text/html"])
-    size: int = Field(examples=[18_204], description="Bytes.")
-    sha256: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"])
-
-
-class ProblemView(BaseModel):
-    """Why a job has no result, or not the whole of it."""
-
-    message: str = Field(examples=["no bars of NSE:RELIANCE at 1m"])
-    hint: str = Field(examples=["`manjha data import PATH` reads files."])
-
-
-class JobView(BaseModel):
-    """A job. `result` is the gist of what came of it; the whole is its artefact result.json."""
-
-    id: str = Field(examples=["5f2c9d1e7a3b4c6d8e0f1a2b"])
-    kind: str = Field(examples=["sweep"])
-    state: JobState
-    by: str = Field(examples=["dashboard"])
-    asked: dict[str, Any] = Field(examples=[{"strategy": "sma-cross", "instruments": ["NSE:RELIANCE"]}])
-    progress: ProgressView
-    made: Moment
-    started: Moment | None
-    ended: Moment | None
-    attempt: int = Field(examples=[1], description="How often it was begun.")
-    result: dict[str, Any] | None = Field(examples=[{"evaluated": 480, "new_trials": 480}])
-    artefacts: list[ArtefactView]
-    problem: ProblemView | None
-    change: int = Field(examples=[1024], description="Grows with every change of any job.")
 
 
 class AskedJobs(BaseModel, extra="forbid"):
@@ -91,21 +45,21 @@ def all_(caller: Reader, parts: Parts, asked: Annotated[AskedAllJobs, Query()]) 
 def one(caller: Reader, parts: Parts, job: JobName) -> JobView:
     """Return how a job stands. The stream tells of changes, so that nobody has to ask again and again."""
     del caller
-    return view(parts.jobs.find(JobId(job)))
+    return job_told(parts.jobs.find(JobId(job)))
 
 
 @router.post("/{job}/cancel", summary="Stop a job")
 def cancel(caller: Trading, parts: Parts, job: JobName) -> JobView:
     """Ask a job to stop: first kindly, after half a minute by force. What it has recorded is kept."""
     del caller
-    return view(parts.jobs.cancel(JobId(job)))
+    return job_told(parts.jobs.cancel(JobId(job)))
 
 
 @router.post("/{job}/resume", summary="Go on with a job", status_code=HTTPStatus.ACCEPTED)
 def resume(caller: Trading, parts: Parts, job: JobName) -> JobView:
     """Queue a job again that was cancelled, failed or lost; an optimisation goes on where it was."""
     del caller
-    return view(parts.jobs.resume(JobId(job)))
+    return job_told(parts.jobs.resume(JobId(job)))
 
 
 @router.delete("/{job}", summary="Forget a job", status_code=HTTPStatus.NO_CONTENT)
@@ -135,30 +89,10 @@ def page_of(parts: Parts, asked: AskedJobs, *, kind: str, by: str = "") -> Page[
     found = parts.jobs.jobs(kind=kind, by=by, states=asked.state, before=before, limit=asked.limit + 1)
     shown = found[: asked.limit]
     more = cursor_of(shown[-1].number) if len(found) > asked.limit else None
-    return Page(items=[view(job) for job in shown], next=more)
+    return Page(items=[job_told(job) for job in shown], next=more)
 
 
 def accepted(response: Response, job: Job) -> JobView:
     """Return a job that was taken in, with its address in the header Location."""
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
-    return view(job)
-
-
-def view(job: Job) -> JobView:
-    """Return what is told of a job."""
-    return JobView(
-        id=job.id,
-        kind=job.kind,
-        state=job.state,
-        by=job.by,
-        asked=msgspec.json.decode(job.asked),
-        progress=ProgressView(**msgspec.structs.asdict(job.progress)),
-        made=format_ts(job.made_ns),
-        started=None if job.started_ns is None else format_ts(job.started_ns),
-        ended=None if job.ended_ns is None else format_ts(job.ended_ns),
-        attempt=job.attempt,
-        result=msgspec.json.decode(job.summary) if job.summary else None,
-        artefacts=[ArtefactView(**msgspec.structs.asdict(one)) for one in job.artefacts],
-        problem=None if job.problem is None else ProblemView(**msgspec.structs.asdict(job.problem)),
-        change=job.changed,
-    )
+    return job_told(job)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from manjha.api.job_views import job_told
 from manjha.api.parts import ApiParts
 from manjha.api.trading_views import Names, order_told, position_told, trade_told
 from manjha.domain.errors import ManjhaError
@@ -19,13 +20,15 @@ from manjha.engine.terms import RunBegun, RunEnded
 from manjha.ports.read_models import ReadModels
 from manjha.services.accounts.told import told_by
 
+JOBS = "@jobs"
+"""Where a listener is among the changes of jobs, beside the places in the journals of accounts."""
 AT_ONCE = 1_000
 """Orders or trades of one read."""
 _SESSION_KINDS = frozenset(kind.__name__ for kind in (RunBegun, RunEnded, TradingSwitched, ParametersSet))
 
 
 class Topic(StrEnum):
-    """What may be listened to. The first ones follow the journal and can be resumed; the others tell of now."""
+    """What may be listened to. Ticks and health tell of now; the others follow what is written, and can be resumed."""
 
     ORDERS = "orders"
     TRADES = "trades"
@@ -33,6 +36,7 @@ class Topic(StrEnum):
     SESSIONS = "sessions"
     KILL = "kill"
     NOTIFICATIONS = "notifications"
+    JOBS = "jobs"
     TICKS = "ticks"
     HEALTH = "health"
     RESET = "reset"
@@ -49,24 +53,39 @@ class Event(NamedTuple):
 
     def body(self) -> bytes:
         """Return the whole of it as a JSON object."""
-        head = msgspec.json.encode({"topic": self.topic, "account": self.account, "seq": self.seq})
+        account = "" if self.account == JOBS else self.account
+        head = msgspec.json.encode({"topic": self.topic, "account": account, "seq": self.seq})
         return head[:-1] + b',"data":' + self.data + b"}"
 
 
-def head_of(parts: ApiParts, account: AccountId) -> int:
-    """Return the last row of an account's journal; 0 where there is none, or it cannot be read."""
-    journal = parts.followed.journal(account)
+def head_of(parts: ApiParts, account: str) -> int:
+    """Return the last row of an account's journal, or the last change of jobs; 0 where none can be read."""
+    if account == JOBS:
+        return parts.job_watch.last_change()
+    journal = parts.followed.journal(AccountId(account))
     try:
         return 0 if journal is None else journal.head().seq
     except ManjhaError:
         return 0
 
 
-def events_after(parts: ApiParts, account: AccountId, after: int) -> tuple[list[Event], int]:
+def events_after(parts: ApiParts, account: str, after: int) -> tuple[list[Event], int]:
     """Return what happened after a row, in the order of the journal, and the row to which that is everything.
 
-    Orders and positions are told in their newest form, once. Raises `ManjhaError` where the journal cannot be read.
+    Orders, positions and jobs are told in their newest form, once. Raises `ManjhaError` where a journal is unreadable.
     """
+    if account == JOBS:
+        return _of_jobs(parts, after)
+    return _of_account(parts, AccountId(account), after)
+
+
+def _of_jobs(parts: ApiParts, after: int) -> tuple[list[Event], int]:
+    changed = parts.job_watch.changes(after, AT_ONCE)
+    events = [Event(Topic.JOBS, JOBS, one.changed, "", job_told(one).model_dump_json().encode()) for one in changed]
+    return events, changed[-1].changed if changed else after
+
+
+def _of_account(parts: ApiParts, account: AccountId, after: int) -> tuple[list[Event], int]:
     parts.followed.follow(account, at_once=True)
     names = Names(parts)
     with parts.records.begin() as books:

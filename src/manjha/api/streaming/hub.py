@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from manjha.api.asking import newest_ticks
 from manjha.api.parts import ApiParts
-from manjha.api.streaming.events import Event, Topic, events_after, head_of
+from manjha.api.streaming.events import JOBS, Event, Topic, events_after, head_of
 from manjha.domain.errors import ManjhaError
 from manjha.domain.moments import format_ts
 from manjha.domain.money import format_px
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
         """Tell whether an event is listened to."""
         if event.topic is Topic.RESET:
             return True
-        is_of = not self.accounts or event.account in self.accounts
+        is_of = not self.accounts or event.account in {JOBS, *self.accounts}
         about = not self.instruments or not event.instrument or event.instrument in self.instruments
         return event.topic in self.topics and is_of and about
 
@@ -139,7 +139,7 @@ class Hub:
     async def _find_places(self) -> None:
         """Find accounts. One that comes while somebody listens is new: all of it is told."""
         is_reading = bool(self._tasks)
-        for account in await run_in_threadpool(self._parts.traders.accounts):
+        for account in (JOBS, *await run_in_threadpool(self._parts.traders.accounts)):
             if account not in self._places:
                 place = 0 if is_reading else await run_in_threadpool(head_of, self._parts, account)
                 self._places.setdefault(account, place)
@@ -148,10 +148,10 @@ class Hub:
         if place - at[account] > BACKLOG_MAX:
             at[account] = place
             return framed([Event(Topic.RESET, account, place, "", b"{}")], at)
-        if wanted.accounts and account not in wanted.accounts:
+        if wanted.accounts and account not in {JOBS, *wanted.accounts}:
             at[account] = place
             return []
-        events, _ = await run_in_threadpool(events_after, self._parts, AccountId(account), at[account])
+        events, _ = await run_in_threadpool(events_after, self._parts, account, at[account])
         frames = framed([each for each in events if each.seq <= place and wanted.hears(each)], at)
         at[account] = place
         return frames
@@ -160,19 +160,19 @@ class Hub:
         while True:
             for account in list(self._places):
                 with suppress(ManjhaError):
-                    await self._look(AccountId(account))
+                    await self._look(account)
             await asyncio.sleep(LOOKS_S)
 
-    async def _look(self, account: AccountId) -> None:
+    async def _look(self, account: str) -> None:
         if await run_in_threadpool(head_of, self._parts, account) > self._places[account]:
             events, reached = await run_in_threadpool(events_after, self._parts, account, self._places[account])
             self.tell(events)
             self._places[account] = reached
         ticking = [each.wanted for each in self._listeners if Topic.TICKS in each.wanted.topics]
         if any(account in each.accounts for each in ticking):
-            self.tell(self._newer(account, await run_in_threadpool(newest_ticks, self._parts, account)))
+            self.tell(self._newer(account, await run_in_threadpool(newest_ticks, self._parts, AccountId(account))))
 
-    def _newer(self, account: AccountId, rows: list[dict[str, str | int | bool]]) -> list[Event]:
+    def _newer(self, account: str, rows: list[dict[str, str | int | bool]]) -> list[Event]:
         found = []
         for row in rows:
             name, ts_ns = str(row["instrument"]), int(row["ts_ns"])
@@ -200,7 +200,7 @@ class Hub:
             return False
 
     async def _tell_health(self) -> None:
-        for account in list(self._places):
+        for account in self._places.keys() - {JOBS}:
             holder = await run_in_threadpool(self._parts.traders.holder, AccountId(account))
             if self._trading.get(account) is not (holder is not None):
                 self._trading[account] = holder is not None
