@@ -17,13 +17,11 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash
 from manjha.domain.orders import AccountId, RunId, StrategyId
 from manjha.domain.records import (
-    ApiToken,
     BacktestRecord,
     ModelVersion,
     Run,
     SettingChange,
     Stage,
-    secret_hash,
 )
 from manjha.ports.unit_of_work import Records, UnitOfWork
 from tests.fakes.databases import forgetful_postgres, url
@@ -68,19 +66,6 @@ def backtest(number: int = 1, **changes: object) -> BacktestRecord:
     return msgspec.structs.replace(made, **changes)
 
 
-def token(number: int = 1, **changes: object) -> ApiToken:
-    salt = bytes([number]) * 16
-    made = ApiToken(
-        id=f"t{number}",
-        name=f"token {number}",
-        salt=salt,
-        hash=secret_hash(salt, b"secret"),
-        scopes=("read", "trade"),
-        created_ns=TsNs(AT),
-    )
-    return msgspec.structs.replace(made, **changes)
-
-
 def model(version: int, **changes: object) -> ModelVersion:
     made = ModelVersion(name="regime", version=version, hash=f"{version:064d}", created_ns=TsNs(AT))
     return msgspec.structs.replace(made, **changes)
@@ -102,10 +87,6 @@ def refused(work: UnitOfWork, do: Callable[[Records], object], words: str) -> No
 
 def add_model(made: ModelVersion, records: Records) -> None:
     records.models.add(made)
-
-
-def add_token(made: ApiToken, records: Records) -> None:
-    records.tokens.add(made)
 
 
 def test_new_books_are_empty(work: UnitOfWork) -> None:
@@ -205,39 +186,6 @@ def test_there_is_one_champion(work: UnitOfWork) -> None:
     refused(work, lambda records: records.models.promote("regime", 9, Stage.CHAMPION), "no version 9 of model regime")
     with work.begin() as records:
         assert [one.stage for one in records.models.versions()] == stages
-
-
-def test_a_token_is_found_used_and_revoked(work: UnitOfWork) -> None:
-    made = token(name=WORDS, expires_ns=TsNs(BIG))
-    in_one(work, lambda records: records.tokens.add(made))
-    with work.begin() as records:
-        assert records.tokens.find("t1") == made
-        for at in (5, 9, 7):
-            records.tokens.used("t1", TsNs(at))
-        records.tokens.revoke("t1", TsNs(20))
-        records.tokens.revoke("t1", TsNs(30))
-        found = records.tokens.find("t1")
-    assert found == msgspec.structs.replace(made, used_ns=9, revoked_ns=20)
-    refused(work, lambda records: records.tokens.revoke("t9", TsNs(1)), "no token of id t9")
-
-
-def test_a_name_is_free_again_when_its_token_is_revoked(work: UnitOfWork) -> None:
-    in_one(work, lambda records: records.tokens.add(token(1, name="bot")))
-    for same in (token(2, name="bot"), token(1, name="other")):
-        refused(work, partial(add_token, same), "a valid one named")
-    with work.begin() as records:
-        records.tokens.revoke("t1", TsNs(1))
-        records.tokens.add(token(2, name="bot", created_ns=TsNs(AT - 1)))
-        assert [one.id for one in records.tokens.tokens()] == ["t2", "t1"]
-
-
-def test_only_the_secret_lets_in_and_only_in_its_time() -> None:
-    made = token(expires_ns=TsNs(100))
-    assert made.lets_in(b"secret", TsNs(99))
-    assert not made.lets_in(b"secret", TsNs(100))
-    assert not made.lets_in(b"Secret", TsNs(99))
-    assert not token(revoked_ns=TsNs(1)).lets_in(b"secret", TsNs(99))
-    assert b"secret" not in made.hash + made.salt
 
 
 def test_a_setting_remembers_what_it_was(work: UnitOfWork) -> None:

@@ -109,6 +109,28 @@ ROWS: dict[str, dict[str, list[dict[str, Any]]]] = {
         ],
         "runs": [{**WHOSE, **RUN, "id": "run-7", "started_ns": AT, "closed_ns": AT}],
     },
+    "0008": {
+        "api_tokens": [
+            {"id": "t8", "name": "app", "salt": b"\x00", "hash": b"\xff", "scopes": "[]", "created_ns": AT}
+            | {"owner": "asha", "addresses": '["10.0.0.0/8"]', "replaced_by": "t9", "revoked_ns": BIG}
+        ],
+        "sessions": [
+            {"id": "s", "owner": "asha", "started_ns": AT, "expires_ns": BIG, "address": "::1", "stepped_up_ns": 0}
+            | {"revoked_ns": BIG, "why": "x"}
+        ],
+        "session_keys": [
+            {"id": "k", "session": "s", "access_hash": b"\x00", "access_expires_ns": BIG, "refresh_hash": b"\xff"}
+            | {"refresh_expires_ns": BIG, "spent_ns": AT}
+        ],
+        "people": [{"name": "asha", "password": "x", "changed_ns": AT, "has_factor": True, "factor_step": BIG}],
+        "one_time_links": [{"id": "l", "owner": "asha", "hash": b"\x00", "made_ns": AT, "expires_ns": BIG}],
+        "attempts": [{"key": "address:::1", "due_ns": AT, "failures": BIG, "locked_ns": BIG, "changed_ns": AT}],
+        "audit_log": [
+            {"seq": 1, "ts_ns": AT, "kind": "token.made", "who": "asha", "address": "", "details": "{}"}
+            | {"previous": b"\x00", "hash": b"\xff"}
+        ],
+        "audit_head": [{"name": "audit", "seq": 1, "hash": b"\xff"}],
+    },
     "0006": {"trials": [TRIAL | {"key": "c" * 32, "instruments": "NSE:ALPHA", "chosen_from": "evolved"}]},
 }
 """By migration: rows of the tables and columns that it brought."""

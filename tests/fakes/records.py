@@ -98,5 +98,7 @@ class MemoryWork:
     def begin(self) -> Iterator[Any]:
         yield self
 
+    read = begin
+
     def close(self) -> None:
         pass

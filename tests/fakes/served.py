@@ -14,12 +14,11 @@ import uvicorn
 from manjha.api.application import create_api
 from manjha.app.bootstrap import bar_store, instrument_book, market_rules
 from manjha.app.cli.demo import INSTRUMENT
-from manjha.app.serving.parts import api_parts
 from manjha.app.serving.server import listening
 from manjha.app.settings import Settings, load_settings
 from manjha.domain.moments import parse_day
 from manjha.services.synthetic_market import seed_store
-from tests.fakes.api import ROOT, KnownCallers, by
+from tests.fakes.api import ROOT, by, known_parts
 
 KEYS = itertools.count()
 DAY = "2024-01-31"
@@ -78,8 +77,7 @@ class Served:
 @contextmanager
 def served(settings: Settings | None = None, **parts: Any) -> Iterator[Served]:
     """Serve the API of a home on a free port until the end of the block."""
-    made = api_parts(settings or load_settings(), KnownCallers())
-    app = create_api(msgspec.structs.replace(made, **parts))
+    app = create_api(msgspec.structs.replace(known_parts(settings or load_settings()), **parts))
     listener = listening("127.0.0.1", 0)
     config = uvicorn.Config(
         app, log_level="error", access_log=False, timeout_graceful_shutdown=1, lifespan="on", ws="websockets-sansio"

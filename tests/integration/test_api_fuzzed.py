@@ -15,7 +15,6 @@ import uvicorn
 
 from manjha.api.application import create_api
 from manjha.app.bootstrap import bar_store, instrument_book, market_rules
-from manjha.app.serving.parts import api_parts
 from manjha.app.serving.server import listening
 from manjha.app.serving.traders import HomeTraders
 from manjha.app.settings import load_settings
@@ -23,7 +22,7 @@ from manjha.domain.errors import UsageError
 from manjha.domain.moments import parse_day
 from manjha.ports.traders import SessionWords
 from manjha.services.synthetic_market import seed_store
-from tests.fakes.api import KnownCallers
+from tests.fakes.api import known_parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "12")
@@ -48,7 +47,7 @@ def served(errors: list[str]) -> Iterator[tuple[str, dict[str, object]]]:
     """Serve the API over a home with a market in it; give its root and its document. `errors` gets what it logs."""
     settings = load_settings()
     seed_store(bar_store(settings), instrument_book(settings), market_rules(settings), 7, SPAN)
-    parts = msgspec.structs.replace(api_parts(settings, KnownCallers()), traders=NoTraders(settings))
+    parts = msgspec.structs.replace(known_parts(settings), traders=NoTraders(settings))
     app = create_api(parts, lambda reference, error: errors.append(f"{reference} {error!r}"))
     listener = listening("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))

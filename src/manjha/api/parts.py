@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.accounts.following import FollowedAccounts
     from manjha.services.hooks import Hooks
+    from manjha.services.identity.access import Access
     from manjha.services.identity.caller import Identity
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import JobDesk
@@ -35,6 +36,7 @@ class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     clock: "Clock"
     identity: "Identity"
+    access: "Access"
     ready: "Callable[[], list[str]]"
     instruments: "InstrumentSource"
     search: "InstrumentSearch"

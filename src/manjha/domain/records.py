@@ -1,7 +1,5 @@
 """Records: what is written down once and looked up later, beside what a journal adds up to."""
 
-import hashlib
-import hmac
 from enum import StrEnum
 
 import msgspec
@@ -10,9 +8,6 @@ from manjha.domain.moments import TsNs
 from manjha.domain.money import Cash
 from manjha.domain.orders import AccountId, RunId, StrategyId
 from manjha.domain.read_models import RunActivity
-
-SECRET_BYTES = 32
-"""Least bytes of chance in a token: so many that a plain hash of it cannot be searched."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,34 +81,6 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     metrics: str = "{}"
     data_hashes: tuple[str, ...] = ()
     created_ns: TsNs
-
-
-class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that lets a program in. The token itself is nowhere: only a salted hash of it.
-
-    `id` is the part of the token that is no secret and finds this row. None means: does not expire, is not revoked, was
-    not used.
-    """
-
-    id: str
-    name: str
-    salt: bytes
-    hash: bytes
-    scopes: tuple[str, ...]
-    created_ns: TsNs
-    expires_ns: TsNs | None = None
-    revoked_ns: TsNs | None = None
-    used_ns: TsNs | None = None
-
-    def lets_in(self, secret: bytes, now_ns: TsNs) -> bool:
-        """Tell whether this is its secret and it is neither revoked nor expired."""
-        is_over = self.revoked_ns is not None or (self.expires_ns is not None and now_ns >= self.expires_ns)
-        return hmac.compare_digest(secret_hash(self.salt, secret), self.hash) and not is_over
-
-
-def secret_hash(salt: bytes, secret: bytes) -> bytes:
-    """Return what is kept of a secret of at least `SECRET_BYTES` bytes of chance: SHA-256 over salt and secret."""
-    return hashlib.sha256(salt + secret).digest()
 
 
 class SettingChange(msgspec.Struct, frozen=True, kw_only=True):

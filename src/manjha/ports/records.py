@@ -1,11 +1,11 @@
-"""Books of records: runs, backtests, trained models, tokens, settings. Each works within one transaction."""
+"""Books of records: runs, backtests, trained models, settings. Each works within one transaction."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from manjha.domain.moments import TsNs
 from manjha.domain.orders import AccountId, RunId
-from manjha.domain.records import ApiToken, BacktestRecord, ModelVersion, Run, SettingChange, Stage
+from manjha.domain.records import BacktestRecord, ModelVersion, Run, SettingChange, Stage
 
 
 class RunBook(Protocol):
@@ -49,30 +49,6 @@ class ModelCatalogue(Protocol):
 
     def versions(self, name: str = "") -> Sequence[ModelVersion]:
         """Return the versions of a model or of all, by name, then newest first."""
-        ...
-
-
-class TokenBook(Protocol):
-    """Tokens, as salted hashes."""
-
-    def add(self, token: ApiToken) -> None:
-        """Record a token. Raises `UsageError` where its id is there, or a token that is not revoked has its name."""
-        ...
-
-    def find(self, token_id: str) -> ApiToken | None:
-        """Return the token of an id, revoked or not; None if there is none."""
-        ...
-
-    def revoke(self, token_id: str, at_ns: TsNs) -> None:
-        """Revoke a token; one that is revoked stays as it is. Raises `UsageError` if there is none."""
-        ...
-
-    def used(self, token_id: str, at_ns: TsNs) -> None:
-        """Note that a token was used; the latest moment counts."""
-        ...
-
-    def tokens(self) -> Sequence[ApiToken]:
-        """Return all tokens by the moment they were made, then by id."""
         ...
 
 

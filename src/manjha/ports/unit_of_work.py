@@ -4,9 +4,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from manjha.ports.answers import AnswerBook, HookBook
+from manjha.ports.identity import AttemptBook, AuditBook, PeopleBook, SessionBook, TokenBook
 from manjha.ports.jobs import JobBook
 from manjha.ports.read_models import ReadModels
-from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook, TokenBook
+from manjha.ports.records import BacktestBook, ModelCatalogue, RunBook, SettingBook
 
 
 class Records(Protocol):
@@ -34,7 +35,7 @@ class Records(Protocol):
 
     @property
     def tokens(self) -> TokenBook:
-        """Tokens, as salted hashes."""
+        """Tokens, as keyed hashes."""
         ...
 
     @property
@@ -57,6 +58,26 @@ class Records(Protocol):
         """What programs outside may order."""
         ...
 
+    @property
+    def sessions(self) -> SessionBook:
+        """Sessions of browsers."""
+        ...
+
+    @property
+    def people(self) -> PeopleBook:
+        """Who logs in."""
+        ...
+
+    @property
+    def attempts(self) -> AttemptBook:
+        """How often somebody has tried lately."""
+        ...
+
+    @property
+    def audit(self) -> AuditBook:
+        """The log of what was done with access, limits and switches."""
+        ...
+
 
 class UnitOfWork(Protocol):
     """Gives transactions over the records."""
@@ -68,6 +89,13 @@ class UnitOfWork(Protocol):
         ------
         SettingsError
             The database does not answer or cannot be written.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Records]:
+        """Begin a transaction that only reads: it waits for no writer and sees what was written before it.
+
+        Raises as `begin`.
         """
         ...
 

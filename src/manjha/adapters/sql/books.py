@@ -1,17 +1,16 @@
-"""Implements `ports.records.ModelCatalogue`, `TokenBook` and `SettingBook` over SQL."""
+"""Implements `ports.records.ModelCatalogue` and `SettingBook` over SQL."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from manjha.adapters.sql.record_tables import API_TOKENS, MODEL_VERSIONS, SETTINGS
+from manjha.adapters.sql.record_tables import MODEL_VERSIONS, SETTINGS
 from manjha.adapters.sql.rows import columns_of
 from manjha.domain.errors import UsageError
-from manjha.domain.moments import TsNs
-from manjha.domain.records import ApiToken, ModelVersion, SettingChange, Stage
+from manjha.domain.records import ModelVersion, SettingChange, Stage
 
 _TEXTS = msgspec.json.Decoder(tuple[str, ...])
 
@@ -54,47 +53,6 @@ class SqlModelCatalogue:
         ]
         # Not by the database: what comes first among letters is another question in each locale.
         return sorted(found, key=lambda model: (model.name, -model.version))
-
-
-class SqlTokenBook:
-    """Tokens as salted hashes, within one transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, token: ApiToken) -> None:
-        """Record a token. See the port."""
-        values = msgspec.structs.asdict(token) | {"scopes": _json(token.scopes)}
-        try:
-            self._connection.execute(insert(API_TOKENS).values(**values))
-        except IntegrityError as error:
-            raise UsageError(
-                f"there is a token of id {token.id} already, or a valid one named {token.name!r}",
-                hint="Give another name, or revoke the old token first.",
-            ) from error
-
-    def find(self, token_id: str) -> ApiToken | None:
-        """Return the token of an id. See the port."""
-        found = self._connection.execute(select(API_TOKENS).where(API_TOKENS.c.id == token_id)).first()
-        return None if found is None else _token(columns_of(found))
-
-    def revoke(self, token_id: str, at_ns: TsNs) -> None:
-        """Revoke a token. See the port."""
-        revoked = func.coalesce(API_TOKENS.c.revoked_ns, at_ns)
-        changed = update(API_TOKENS).where(API_TOKENS.c.id == token_id).values(revoked_ns=revoked)
-        if self._connection.execute(changed).rowcount != 1:
-            raise UsageError(f"there is no token of id {token_id}", hint="The list of tokens has their ids.")
-
-    def used(self, token_id: str, at_ns: TsNs) -> None:
-        """Note that a token was used. See the port."""
-        table = API_TOKENS.c
-        is_later = or_(table.used_ns.is_(None), table.used_ns < at_ns)
-        self._connection.execute(update(API_TOKENS).where(table.id == token_id, is_later).values(used_ns=at_ns))
-
-    def tokens(self) -> list[ApiToken]:
-        """Return all tokens. See the port."""
-        found = self._connection.execute(select(API_TOKENS))
-        return sorted((_token(columns_of(row)) for row in found), key=lambda token: (token.created_ns, token.id))
 
 
 class SqlSettingBook:
@@ -143,11 +101,6 @@ def _changed_meanwhile(change: SettingChange) -> UsageError:
 def _model(row: Mapping[str, Any]) -> ModelVersion:
     held = {**row, "stage": Stage(row["stage"]), "data_hashes": _TEXTS.decode(row["data_hashes"])}
     return ModelVersion(**held)
-
-
-def _token(row: Mapping[str, Any]) -> ApiToken:
-    secrets = {name: bytes(row[name]) for name in ("salt", "hash")}
-    return ApiToken(**{**row, **secrets, "scopes": _TEXTS.decode(row["scopes"])})
 
 
 def _json(texts: tuple[str, ...]) -> str:

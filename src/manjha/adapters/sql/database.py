@@ -17,6 +17,8 @@ BUSY_MS = 30_000
 """How long a writer of SQLite waits for another one; a batch takes milliseconds."""
 LOCK = 7_226_025
 """Number of PostgreSQL's advisory lock under which tables are changed."""
+READS = "manjha_reads"
+"""Option of a connection that does not write."""
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite"}
 
 
@@ -47,6 +49,15 @@ class Database:
                     self._bring_up_to_date(connection)
                 yield connection
             self._is_new = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that only reads and, in SQLite, waits for no writer. Raises as `transaction`."""
+        if self._is_new:
+            with self.transaction():
+                pass
+        with self._speaking(), self._engine.connect() as connection:
+            yield connection.execution_options(**{READS: True})
 
     def revision(self) -> str:
         """Return of which migration the tables are, changing nothing; empty where there are none. Raises the same."""
@@ -192,4 +203,4 @@ def _prepare(raw: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The tables of runs, backtests, models, tokens and settings, as the newest migration leaves them."""
+"""The tables of runs, backtests, models and settings, as the newest migration leaves them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -6,7 +6,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     String,
     Table,
     Text,
@@ -85,22 +84,6 @@ _CHAMPION = text("stage = 'champion'")
 Index(
     "uq_model_versions_champion", MODEL_VERSIONS.c.name, unique=True, sqlite_where=_CHAMPION, postgresql_where=_CHAMPION
 )
-
-API_TOKENS = Table(
-    "api_tokens",
-    METADATA,
-    Column("id", String(64), primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("hash", LargeBinary, nullable=False),
-    Column("scopes", Text, nullable=False),
-    Column("created_ns", BigInteger, nullable=False),
-    Column("expires_ns", BigInteger),
-    Column("revoked_ns", BigInteger),
-    Column("used_ns", BigInteger),
-)
-_VALID = text("revoked_ns IS NULL")
-Index("uq_api_tokens_name", API_TOKENS.c.name, unique=True, sqlite_where=_VALID, postgresql_where=_VALID)
 
 SETTINGS = Table(
     "settings",

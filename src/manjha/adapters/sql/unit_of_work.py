@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from manjha.adapters.sql.answer_books import SqlAnswerBook, SqlHookBook
-from manjha.adapters.sql.books import SqlModelCatalogue, SqlSettingBook, SqlTokenBook
+from manjha.adapters.sql.audit_books import SqlAttemptBook, SqlAuditBook
+from manjha.adapters.sql.books import SqlModelCatalogue, SqlSettingBook
 from manjha.adapters.sql.database import Database
 from manjha.adapters.sql.job_book import SqlJobBook
 from manjha.adapters.sql.read_models import SqlReadModels
 from manjha.adapters.sql.run_books import SqlBacktestBook, SqlRunBook
+from manjha.adapters.sql.session_books import SqlPeopleBook, SqlSessionBook
+from manjha.adapters.sql.token_book import SqlTokenBook
 
 
 class SqlRecords:
@@ -26,6 +29,10 @@ class SqlRecords:
         self.jobs = SqlJobBook(connection)
         self.answers = SqlAnswerBook(connection)
         self.hooks = SqlHookBook(connection)
+        self.sessions = SqlSessionBook(connection)
+        self.people = SqlPeopleBook(connection)
+        self.attempts = SqlAttemptBook(connection)
+        self.audit = SqlAuditBook(connection)
 
 
 class SqlUnitOfWork:
@@ -38,6 +45,12 @@ class SqlUnitOfWork:
     def begin(self) -> Iterator[SqlRecords]:
         """Begin a transaction. See the port."""
         with self._database.transaction() as connection:
+            yield SqlRecords(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlRecords]:
+        """Begin a transaction that only reads. See the port."""
+        with self._database.reading() as connection:
             yield SqlRecords(connection)
 
     def close(self) -> None:

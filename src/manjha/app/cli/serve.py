@@ -19,7 +19,7 @@ def serve(
     from manjha.app.cli.errors import say
     from manjha.app.jobs.dispatching import dispatcher_beside
     from manjha.app.observing.served import observed_api
-    from manjha.app.serving.server import listening, server_of
+    from manjha.app.serving.server import listening, serve_until_told
     from manjha.app.settings import load_settings
 
     listener = listening(host, port)
@@ -27,4 +27,4 @@ def serve(
     say(f"The API listens on {root}; it wants a token: manjha token create NAME\n^C ends it.")
     settings = load_settings()
     with observed_api(settings) as observed, dispatcher_beside(settings):
-        server_of(settings, observed).run([listener])
+        serve_until_told(settings, listener, observed)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from manjha.api.parts import ApiParts
     from manjha.app.settings import Settings
     from manjha.ports.unit_of_work import UnitOfWork
-    from manjha.services.identity.caller import Identity
+    from manjha.services.identity.access import Access
 
 
-def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
+def api_parts(settings: "Settings", access: "Access") -> "ApiParts":
     """Return what an application is made with; its database is brought up to date at the first request."""
     from importlib.metadata import version
 
@@ -44,7 +44,8 @@ def api_parts(settings: "Settings", identity: "Identity") -> "ApiParts":
     return ApiParts(
         version=version("manjha"),
         clock=clock,
-        identity=identity,
+        identity=access.identity,
+        access=access,
         ready=lambda: missing(records),
         instruments=book,
         search=InstrumentSearch(book, clock),

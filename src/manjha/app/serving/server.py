@@ -1,19 +1,26 @@
 """Serves the API on a socket until it is told to end."""
 
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from manjha.domain.errors import UsageError
+from manjha.domain.errors import ManjhaError, UsageError
 
 if TYPE_CHECKING:
     import uvicorn
 
     from manjha.app.observing.served import ServedApi
     from manjha.app.settings import Settings
+    from manjha.services.identity.access import Access
+    from manjha.services.identity.stored import StoredIdentity
 
 IDLE_S = 75
 ENDS_WITHIN_S = 5
 """How long requests may take that are under way when the server ends."""
+TENDS_S = 0.25
+"""How often it is looked whether somebody may be let in no more."""
 WAITING_MAX = 2_048
 """Connections at one time, streams among them; more are answered 503."""
 MESSAGE_MAX = 4_096
@@ -37,18 +44,49 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_of(settings: "Settings", observed: "ServedApi | None" = None) -> "uvicorn.Server":
+def serve_until_told(settings: "Settings", listener: socket.socket, observed: "ServedApi | None" = None) -> None:
+    """Serve the API on a socket.
+
+    Raises `SettingsError` where the database cannot be read, or there is no place for the keys of what lets in.
+    """
+    from manjha.app.serving.access import access_to
+
+    access, identity = access_to(settings)
+    access.desk.ring.now()
+    identity.refresh()
+    with tended(identity):
+        server_of(settings, access, observed).run([listener])
+
+
+@contextmanager
+def tended(identity: "StoredIdentity") -> Iterator[None]:
+    """Have a thread look after who may be let in, so that no request waits for the database to tell."""
+    ends = threading.Event()
+
+    def tend() -> None:
+        while not ends.wait(TENDS_S):
+            # What is not read in time is read by whoever asks next, and he is refused where that fails.
+            with suppress(ManjhaError):
+                identity.tend()
+
+    thread = threading.Thread(target=tend, name="access", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def server_of(settings: "Settings", access: "Access", observed: "ServedApi | None" = None) -> "uvicorn.Server":
     """Return a server of the API; it logs what breaks, and no request."""
     import uvicorn
 
     from manjha.api.application import create_api
     from manjha.api.metrics import Measured
-    from manjha.app.bootstrap import system_clock, unit_of_work
     from manjha.app.serving.parts import api_parts
-    from manjha.services.identity.tokens import TokenIdentity
 
-    identity = TokenIdentity(unit_of_work(settings), system_clock())
-    parts = api_parts(settings, identity)
+    parts = api_parts(settings, access)
     application = create_api(parts) if observed is None else create_api(parts, observed.logged)
     if observed is not None and observed.figures is not None:
         application.add_middleware(Measured, figures=observed.figures)

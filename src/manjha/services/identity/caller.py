@@ -1,12 +1,13 @@
 """Who asks, and what they may."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from manjha.domain.errors import ManjhaError
-from manjha.domain.moments import TsNs
+from manjha.domain.moments import SECOND_NS, TsNs
 
 
 class Scope(StrEnum):
@@ -20,6 +21,12 @@ class Scope(StrEnum):
     TRADE = "trade"
     ADMIN = "admin"
     HOOK = "hook"
+
+
+TOKEN, SESSION = "token", "session"
+"""Kinds of callers."""
+OWNER = "owner"
+"""The person whose bot it is; there is one."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -36,12 +43,42 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 class UnknownCallerError(ManjhaError):
-    """Nobody has this token: it never was, has expired, or was revoked. It never says which."""
+    """Nobody has this token or password: it never was, has expired, or was revoked. It never says which."""
+
+
+class TooManyAttemptsError(ManjhaError):
+    """So much was tried from there, or for that person, that nothing more is looked at for a while.
+
+    Parameters
+    ----------
+    wait_ns
+        After how long it may be tried again.
+    """
+
+    def __init__(self, wait_ns: int) -> None:
+        self.wait_s = -(-wait_ns // SECOND_NS)
+        super().__init__("too many attempts were wrong", hint=f"Try again in {self.wait_s} s.")
 
 
 class Identity(Protocol):
     """Knows who asks."""
 
     def authenticate(self, bearer: str, address: str) -> Caller:
-        """Return who has this token. `address` is the client's. Raises `UnknownCallerError`."""
+        """Return who has this token. `address` is the client's.
+
+        Raises
+        ------
+        UnknownCallerError
+            Nobody has it.
+        TooManyAttemptsError
+            Nobody has it, and too many others that nobody has came from there.
+        """
+        ...
+
+    def still(self, caller: Caller) -> Caller:
+        """Return a caller as he is now, for what stays open. Raises `UnknownCallerError` once he is let in no more."""
+        ...
+
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called, in any thread, when somebody may be let in no more; return what ends that."""
         ...
