@@ -15,6 +15,7 @@ from manjha.api.problems import RESPONSES, Logged, ProblemDocument, forget, inst
 from manjha.api.routes import (
     accounts,
     asked_jobs,
+    audit_log,
     bars,
     health,
     holdings,
@@ -25,10 +26,12 @@ from manjha.api.routes import (
     kill_switch,
     limits,
     orders,
+    session,
     sessions,
     settings,
     strategies,
     stream,
+    tokens,
 )
 
 PREFIX = "/api/v1"
@@ -37,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
     for each in (
         health, instruments, bars, strategies, asked_jobs, jobs,
         accounts, sessions, orders, holdings, limits, journal, kill_switch, settings, stream, hooks,
+        session, tokens, audit_log,
     )
 )  # fmt: skip
 """All resources, in the order in which the document lists them."""

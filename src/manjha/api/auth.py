@@ -33,8 +33,7 @@ class Needs:
         self, request: Request, parts: Parts, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
     ) -> Caller:
         """Return who asks. Raises the problem of a caller who is not known, or may not."""
-        address = request.client.host if request.client else ""
-        return self.known(parts, "" if sent is None else sent.credentials, address)
+        return self.known(parts, "" if sent is None else sent.credentials, address_of(request))
 
     def known(self, parts: ApiParts, bearer: str, address: str) -> Caller:
         """Return who has this token. Raises the problem of a caller who is not known, or may not."""
@@ -59,6 +58,11 @@ class Needs:
                 HTTPStatus.FORBIDDEN, "step-up-needed", "this needs a proof, made minutes ago, of who you are",
                 hint="POST /api/v1/session/step-up with the password or the code of the second factor, then ask again.",
             )  # fmt: skip
+
+
+def address_of(request: Request) -> str:
+    """Return the address of whoever is connected. What a header says of it is not believed."""
+    return request.client.host if request.client else ""
 
 
 class Public:

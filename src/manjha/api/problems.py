@@ -25,6 +25,7 @@ from manjha.domain.errors import (
     SourceError,
     UsageError,
 )
+from manjha.services.identity.caller import TooManyAttemptsError, UnknownCallerError
 
 JSON = "application/problem+json"
 TYPE = "urn:manjha:problem:"
@@ -112,9 +113,9 @@ def _answer(request: Request, error: Exception, log: Logged) -> Response:
         return _invalid(error)
     if isinstance(error, HTTPException):
         return document(_of_http(request, error))
-    for kind, status, code in _OF_ERRORS:
-        if isinstance(error, kind):
-            return document(Problem(status, code, error.message, hint=error.hint))
+    known = _known(error)
+    if known is not None:
+        return document(known)
     reference = secrets.token_hex(8)
     log(reference, error)
     for kind, status, code, words in _APART:
@@ -125,6 +126,21 @@ def _answer(request: Request, error: Exception, log: Logged) -> Response:
         hint="This is a bug in Manjha: please report it with the lines of the log that have this reference.",
     )  # fmt: skip
     return document(broken, reference)
+
+
+def _known(error: Exception) -> Problem | None:
+    """Return the problem of an error whose words are for whoever asked; None for another."""
+    if isinstance(error, UnknownCallerError):
+        return Problem(HTTPStatus.UNAUTHORIZED, "not-authenticated", error.message, hint=error.hint)
+    if isinstance(error, TooManyAttemptsError):
+        waits = {"Retry-After": str(error.wait_s)}
+        return Problem(
+            HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts", error.message, hint=error.hint, headers=waits
+        )  # fmt: skip
+    for kind, status, code in _OF_ERRORS:
+        if isinstance(error, kind):
+            return Problem(status, code, error.message, hint=error.hint)
+    return None
 
 
 def document(problem: Problem, reference: str = "", invalid: list[dict[str, str]] | None = None) -> Response:
