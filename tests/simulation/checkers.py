@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from manjha.app.trading.outbox import Outgoing
 from manjha.app.trading.trader import restored
-from manjha.domain.broker import Outcome, Turned, Unsent
+from manjha.domain.broker import Outcome, TradeSeen, Turned, Unsent
 from manjha.domain.commands import Approved, Output, SetTimer, SubmitOrder
 from manjha.domain.events import AccountTaken, BrokerRead, Event, KillSwitched, LinkLost
 from manjha.engine.digest import digest
@@ -306,14 +306,19 @@ class Checkers:
     def _rows_by_rule(self) -> None:
         """INV-18: nothing that opens is approved between a doubt and the next comparison, judged by the rows."""
         doubt, held, numbers, counted = True, Counter[str](), set[str](), set[str]()
+        waiting: list[TradeSeen] = []
         for row in self.day.shared.rows:
             value = value_of(row.entry)
             if isinstance(value, AccountTaken | LinkLost):
                 doubt = True
             elif isinstance(value, BrokerRead):
                 numbers |= {seen.broker_id for seen in value.orders if seen.tag in self.intents or seen.by_broker}
-                for trade in value.trades:
-                    if trade.broker_id in numbers and trade.id not in counted:
+                # A book that is cut may show an order later than the trades of it, which are told once.
+                came, waiting = [*waiting, *value.trades], []
+                for trade in came:
+                    if trade.broker_id not in numbers:
+                        waiting.append(trade)
+                    elif trade.id not in counted:
                         counted.add(trade.id)
                         held[trade.instrument] += trade.qty * int(trade.side)
                 doubt = doubt and not (value.whole and not value.missing)

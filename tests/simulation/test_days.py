@@ -39,6 +39,11 @@ def test_a_day_is_the_same_when_it_is_lived_again() -> None:
     assert one.faults == two.faults
 
 
+def test_an_exit_is_no_entry_where_the_trade_of_its_entry_was_shown_before_the_order() -> None:
+    # On this day a cut book lacks the entry whose trade is shown, and a process dies before the exit.
+    assert live(2719).failure == ""
+
+
 def test_every_fault_strikes() -> None:
     struck: set[str] = set()
     days = 0
