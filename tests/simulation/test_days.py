@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from tests.simulation import taking_up
 from tests.simulation.day import Day
 from tests.simulation.lived import Lived, live
 
@@ -37,6 +38,15 @@ def test_a_day_is_the_same_when_it_is_lived_again() -> None:
     one, two = live(7), live(7)
     assert one.hash == two.hash
     assert one.faults == two.faults
+
+
+@pytest.mark.parametrize("seed", range(1, 10))
+def test_a_day_is_the_same_whether_processes_begin_with_a_snapshot_or_not(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = live(seed)
+    monkeypatch.setattr(taking_up, "WHOLE", 1)
+    assert live(seed).hash == day.hash
 
 
 def test_an_exit_is_no_entry_where_the_trade_of_its_entry_was_shown_before_the_order() -> None:
