@@ -369,6 +369,30 @@ def test_a_command_waits_for_the_outcome_of_the_one_before() -> None:
     assert account.cancels() == [order.order.id]
 
 
+@pytest.mark.failure("F36")
+def test_a_position_whose_close_waited_in_vain_gets_its_stop_back() -> None:
+    few = RateLimits(per_second=4, account_per_second=4, per_minute=5, reserve=25)
+    account = account_of(rate=few)
+    account.bar(buy(10, stop=490.0, target=510.0))
+    account.accept(account.sent()[-1]).trade(10)
+    account.read()
+    account.bar(sell(5, limit=505.0))
+    resting = [account.accept(one) for one in account.sent()[-3:]]
+    account.read()
+    # While all three rest the close counts as what could open, and the cancels have used what a minute has for that.
+    account.bar(lambda ctx: ctx.market.close_position())
+    assert len(account.cancels()) == 3
+    for shown in resting:
+        shown.be(BrokerStatus.CANCELLED)
+    account.read()
+    sent = len(account.sent())
+    account.wait(few.age_max_ns // SECOND_NS)
+    assert refusals(account) == [RefusalReason.RATE]
+    account.wait(1)
+    assert [one.order.purpose for one in account.sent()[sent:]] == [Purpose.STOP, Purpose.TARGET]
+    assert account.position == 10
+
+
 def test_who_was_held_up_sends_no_burst() -> None:
     account = account_of(rate=SLOW)
     burst(account, 2)

@@ -18,7 +18,7 @@ from manjha.domain.moments import SECOND_NS, TsNs
 from manjha.domain.orders import OrderId
 from manjha.engine import margins
 from manjha.engine.desk import call
-from manjha.engine.handlers import orders
+from manjha.engine.handlers import broker, orders
 from manjha.engine.learning import gains, look_at_profits
 from manjha.engine.requests import RATE_TIMER
 from manjha.engine.state import EngineState
@@ -187,6 +187,9 @@ def _drop(state: EngineState, waiting: Waiting, why: Refusal, now_ns: TsNs, out:
     out.append(refused)
     if isinstance(found, SubmitOrder):
         orders.cancelled(state, OrderCancelled(found.order.id, now_ns, f"{why.reason}: {why.detail}"), out)
+        if state.desk is not None:
+            # It may have been to close what has lost its stop for it.
+            broker.guard(state, now_ns, out)
     else:
         _forget_terms(state, waiting)
 
