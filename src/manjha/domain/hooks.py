@@ -13,7 +13,7 @@ class Proof(StrEnum):
     """How a message shows that it is from whom it says: signed, or with the secret in its body."""
 
     SIGNATURE = "signature"
-    SECRET_IN_BODY = "secret-in-body"  # noqa: S105 - the name of a way, no secret
+    SECRET_IN_BODY = "secret-in-body"  # noqa: S105  # nosec B105 - the name of a way
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

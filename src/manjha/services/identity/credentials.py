@@ -26,7 +26,7 @@ _DISTINCT_MIN = 16
 class Sort(StrEnum):
     """What a credential is good for. None is taken for another."""
 
-    TOKEN = "mjt"  # noqa: S105 - a word, no secret
+    TOKEN = "mjt"  # noqa: S105  # nosec B105 - a word
     ACCESS = "mjs"
     REFRESH = "mjr"
     LINK = "mjl"

@@ -58,7 +58,7 @@ def _revoked(desk: Desk, reason: str, who: str) -> str:
         for session in sessions:
             records.sessions.revoke(session.id, now, "lockdown")
         held = records.people.find(OWNER)
-        records.people.put(msgspec.structs.replace(held, password="", changed_ns=now))
+        records.people.put(msgspec.structs.replace(held, password="", changed_ns=now))  # nosec B106
         records.people.drop_links(OWNER)
         desk.audit.write(
             records, "lockdown", who, "", reason=reason, tokens=str(len(tokens)), sessions=str(len(sessions))
