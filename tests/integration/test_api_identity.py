@@ -26,7 +26,11 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def client(house: House) -> Iterator[TestClient]:
     parts = msgspec.structs.replace(
-        known_parts(load_settings()), identity=house.identity, access=house.access, clock=house.clock
+        known_parts(load_settings()),
+        identity=house.identity,
+        access=house.access,
+        clock=house.clock,
+        records=house.desk.work,
     )
     with TestClient(create_api(parts), base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
         yield made
@@ -144,6 +148,20 @@ def test_the_log_tells_of_it_all_and_is_whole(client: TestClient, house: House) 
     assert {row["kind"].partition(".")[0] for row in rows} >= {"session", "token", "password"}
     state = client.post(f"{ROOT}/audit-log/verify", headers=keys).json()
     assert (state["faults"], state["head"].partition(":")[0]) == ([], str(len(rows)))
+
+
+def test_the_kill_switch_and_settings_stand_in_the_log_too(client: TestClient, house: House) -> None:
+    keys = bearer(proved(client, house)["access"])
+    thrown = client.post(f"{ROOT}/kill-switch", json={"level": "no-new", "reason": "a try"}, headers=keys)
+    lift = {"reason": "all is well", "account_in_words": load_settings().account}
+    lifted = client.post(f"{ROOT}/kill-switch/lift", json=lift, headers=keys)
+    change = client.put(f"{ROOT}/limits/order_qty_max", json={"value": 500, "version": 0}, headers=keys)
+    assert [each.status_code for each in (thrown, lifted, change)] == [200, 200, 200], change.text
+    rows = client.get(f"{ROOT}/audit-log", headers=keys).json()["items"]
+    seen = {row["kind"]: row["details"] for row in rows}
+    assert seen["kill.thrown"]["level"] == "no-new"
+    assert seen["kill.lifted"]["reason"] == "all is well"
+    assert seen["setting.changed"] == {"key": "risk.order_qty_max", "value": "500"}
 
 
 def test_after_logging_out_nothing_of_the_session_lets_in(client: TestClient, house: House) -> None:

@@ -1,5 +1,6 @@
 """The kill switch: thrown by whoever may trade, lifted only with a proof of who it is. It works without a trader."""
 
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -11,6 +12,7 @@ from manjha.api.problems import REFUSED, Problem
 from manjha.api.routes.instruments import named
 from manjha.api.trading_views import InstrumentCode, StrategyName
 from manjha.api.words import Moment
+from manjha.domain.errors import ManjhaError
 from manjha.domain.events import KillSwitched
 from manjha.domain.instrument import InstrumentId
 from manjha.domain.kill import KillLevel, Scope, level_name
@@ -88,6 +90,9 @@ def thrown(caller: Trading, parts: Parts, asked: AskedKill) -> KillSwitchView:
     It needs no trader and no key: asked twice it holds all the same.
     """
     throw(parts.kill, parts.clock, asked.level, _scope(parts, asked), asked.reason, f"{caller.name} (API)")
+    # Thrown it is, in a log or not.
+    with suppress(ManjhaError):
+        note(parts, "kill.thrown", caller, asked, level=asked.level)
     return _view(parts)
 
 
@@ -99,8 +104,15 @@ def lifted(caller: Lifter, parts: Parts, asked: AskedLift) -> KillSwitchView:
             409, REFUSED, "expected the account's id in words; the kill switch stays as it is",
             hint="It is the account of the settings, as `manjha resume` asks for it. Look at what happened first.",
         )  # fmt: skip
+    note(parts, "kill.lifted", caller, asked)
     lift(parts.kill, parts.clock, _scope(parts, asked), asked.reason, f"{caller.name} (API)")
     return _view(parts)
+
+
+def note(parts: ApiParts, kind: str, caller: Caller, asked: "AskedKill | AskedLift", **details: str) -> None:
+    """Write into the audit log what was done with the switch."""
+    words = {"strategy": asked.strategy, "instrument": asked.instrument, "reason": asked.reason}
+    parts.access.audit.note(kind, caller.name, "", **words, **details)
 
 
 def _scope(parts: ApiParts, asked: AskedScope) -> Scope:

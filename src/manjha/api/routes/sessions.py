@@ -164,6 +164,7 @@ def start_live(once: SteppedUpOnce, account: AccountName, asked: AskedLiveSessio
             hint="Real money: give it in account_in_words, as it stands in the address.",
         )  # fmt: skip
     words = msgspec.structs.replace(_words(once.parts, account, asked), confirmed=account)
+    once.parts.access.audit.note("live.asked", once.caller.name, "", account=account, strategy=asked.strategy)
     return once(asked, lambda _own: _started(once.parts, words))
 
 

@@ -18,6 +18,8 @@ from manjha.services.identity.caller import Caller
 
 router = APIRouter(prefix="/settings", tags=["settings"])
 Key = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_.-]{0,199}$", examples=["charts.interval"])]
+VALUE_LOGGED = 500
+"""Letters of a value that the audit log repeats."""
 VALUE_MAX = 16_384
 """Bytes of a value."""
 
@@ -91,6 +93,7 @@ def put(parts: ApiParts, caller: Caller, key: str, value: Any, seen: int) -> Set
     try:
         with parts.records.begin() as books:
             books.settings.put(change)
+            parts.access.audit.write(books, "setting.changed", caller.name, "", key=key, value=text[:VALUE_LOGGED])
     except UsageError as error:
         raise Problem(HTTPStatus.CONFLICT, CONFLICT, error.message, hint=error.hint) from None
     return change
