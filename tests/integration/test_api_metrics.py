@@ -3,6 +3,7 @@
 import socket
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,17 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from manjha.api.metrics import HttpFigures, Measured
+from manjha.app.bootstrap import system_clock, unit_of_work
 from manjha.app.observing.exposed import exposed, new_registry
 from manjha.app.observing.served import observed_api
+from manjha.app.serving.reach import Reach
 from manjha.app.serving.server import server_of
 from manjha.app.settings import load_settings
 from manjha.domain.errors import UsageError
+from manjha.services.identity.access import access_of
+from manjha.services.identity.credentials import KeyRing
+from manjha.services.identity.desk import desk_of
+from tests.fakes.access import MemorySecrets
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
@@ -34,8 +41,11 @@ def free_port() -> int:
 def test_the_api_counts_by_template_and_what_no_route_is_for_is_one_series(tmp_path: Path) -> None:
     port = free_port()
     settings = load_settings({"MANJHA_HOME": str(tmp_path), "MANJHA_METRICS_API_PORT": str(port)})
+    keys = MemorySecrets()
     with observed_api(settings) as observed:
-        client = TestClient(server_of(settings, observed).config.app)  # type: ignore[arg-type]
+        access, _ = access_of(desk_of(unit_of_work(settings), system_clock(), KeyRing(keys, nullcontext), keys))
+        served = server_of(settings, access, Reach("127.0.0.1"), observed)
+        client = TestClient(served.config.app)  # type: ignore[arg-type]
         assert client.get("/api/v1/health/live").status_code == 200
         for name in ("NSE:ONE", "NSE:TWO"):
             client.get(f"/api/v1/instruments/{name}")

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from manjha.api.auth import Needs, Reader, mark_of, require_marks
 from manjha.api.examples import add_examples
+from manjha.api.headers import SafeHeaders
 from manjha.api.limits import BodyLimit
 from manjha.api.parts import ApiParts
 from manjha.api.problems import RESPONSES, Logged, ProblemDocument, forget, install
@@ -76,6 +77,7 @@ def create_api(parts: ApiParts, log: Logged = forget) -> FastAPI:
         app.include_router(each, prefix=PREFIX, responses=RESPONSES)
     install(app, log)
     app.add_middleware(BodyLimit, larger={PREFIX + asked_jobs.IMPORTS: parts.jobs.upload_bytes})
+    app.add_middleware(SafeHeaders)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 

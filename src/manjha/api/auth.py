@@ -7,10 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from manjha.api.parts import ApiParts, Parts
 from manjha.api.problems import Problem
 from manjha.domain.errors import InvariantBroken
+from manjha.services.identity.addresses import client_address
 from manjha.services.identity.caller import Caller, Scope, UnknownCallerError
 
 BEARER = HTTPBearer(
@@ -60,9 +62,11 @@ class Needs:
             )  # fmt: skip
 
 
-def address_of(request: Request) -> str:
-    """Return the address of whoever is connected. What a header says of it is not believed."""
-    return request.client.host if request.client else ""
+def address_of(asked: HTTPConnection) -> str:
+    """Return the address of whoever asks: what a header says counts as far as a proxy of ours has written it."""
+    parts: ApiParts = asked.app.state.parts
+    peer = asked.client.host if asked.client else ""
+    return client_address(peer, asked.headers.getlist("x-forwarded-for"), parts.proxies)
 
 
 class Public:

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Depends, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from manjha.market.rules import MarketRules
     from manjha.ports.clock import Clock
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from manjha.services.accounts.following import FollowedAccounts
     from manjha.services.hooks import Hooks
     from manjha.services.identity.access import Access
+    from manjha.services.identity.addresses import Network
     from manjha.services.identity.caller import Identity
     from manjha.services.instrument_search import InstrumentSearch
     from manjha.services.jobs.desk import JobDesk
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 class ApiParts(msgspec.Struct, frozen=True, kw_only=True):
     """What the API works with. `ready` returns what is wrong, one sentence each; nothing where it can serve.
 
-    `postbacks` takes what Kite says of an order and tells whether it is believed. `own_account` is the account of the
-    settings, whose id in words lifts the kill switch.
+    `proxies` stand before it and tell whose request it is. `postbacks` takes what Kite says of an order and tells
+    whether it is believed. `own_account` is the account of the settings, whose id in words lifts the kill switch.
     """
 
     version: str
     clock: "Clock"
     identity: "Identity"
     access: "Access"
+    proxies: "Sequence[Network]"
     ready: "Callable[[], list[str]]"
     instruments: "InstrumentSource"
     search: "InstrumentSearch"

@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from manjha.api.auth import BEARER, Needs, Reader
+from manjha.api.auth import BEARER, Needs, Reader, address_of
 from manjha.api.parts import ApiParts, Parts
 from manjha.api.problems import Problem
 from manjha.api.streaming.events import Topic
@@ -57,7 +57,7 @@ async def stream(
     """
     del caller
     hub = hub_of(request.app.state)
-    address = request.client.host if request.client else ""
+    address = address_of(request)
     listener = Listener(wanted_of(parts, asked), sent.credentials if sent else "", address)
     frames = await _joined(hub, listener, last_event_id or asked.after)
     return _EventStream(hub, listener, frames)
@@ -72,7 +72,7 @@ class _ListenerNeeds(Needs):
         if origin is not None and origin.partition("://")[2] != host:
             raise Problem(403, "other-origin", "a page of another site may not listen", hint="Listen from our own.")
         parts: ApiParts = websocket.app.state.parts
-        return self.known(parts, bearer_of(websocket), websocket.client.host if websocket.client else "")
+        return self.known(parts, bearer_of(websocket), address_of(websocket))
 
 
 @router.websocket("/stream")
@@ -84,7 +84,7 @@ async def socket(
     parts: ApiParts = websocket.app.state.parts
     hub = hub_of(websocket.app.state)
     asked = _asked(dict(websocket.query_params))
-    address = websocket.client.host if websocket.client else ""
+    address = address_of(websocket)
     listener = Listener(wanted_of(parts, asked), bearer_of(websocket), address)
     frames = await _joined(hub, listener, asked.after)
     try:

@@ -19,13 +19,16 @@ from manjha.app.serving.traders import HomeTraders
 from manjha.domain.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from manjha.api.parts import ApiParts
     from manjha.app.settings import Settings
     from manjha.ports.unit_of_work import UnitOfWork
     from manjha.services.identity.access import Access
+    from manjha.services.identity.addresses import Network
 
 
-def api_parts(settings: "Settings", access: "Access") -> "ApiParts":
+def api_parts(settings: "Settings", access: "Access", proxies: "Sequence[Network]" = ()) -> "ApiParts":
     """Return what an application is made with; its database is brought up to date at the first request."""
     from importlib.metadata import version
 
@@ -46,6 +49,7 @@ def api_parts(settings: "Settings", access: "Access") -> "ApiParts":
         clock=clock,
         identity=access.identity,
         access=access,
+        proxies=proxies,
         ready=lambda: missing(records),
         instruments=book,
         search=InstrumentSearch(book, clock),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from manjha.app.observing.served import ServedApi
+    from manjha.app.serving.reach import Reach
     from manjha.app.settings import Settings
     from manjha.services.identity.access import Access
     from manjha.services.identity.stored import StoredIdentity
@@ -44,7 +45,9 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_until_told(settings: "Settings", listener: socket.socket, observed: "ServedApi | None" = None) -> None:
+def serve_until_told(
+    settings: "Settings", listener: socket.socket, reach: "Reach", observed: "ServedApi | None" = None
+) -> None:
     """Serve the API on a socket.
 
     Raises `SettingsError` where the database cannot be read, or there is no place for the keys of what lets in.
@@ -55,7 +58,7 @@ def serve_until_told(settings: "Settings", listener: socket.socket, observed: "S
     access.desk.ring.now()
     identity.refresh()
     with tended(identity):
-        server_of(settings, access, observed).run([listener])
+        server_of(settings, access, reach, observed).run([listener])
 
 
 @contextmanager
@@ -78,7 +81,9 @@ def tended(identity: "StoredIdentity") -> Iterator[None]:
         thread.join()
 
 
-def server_of(settings: "Settings", access: "Access", observed: "ServedApi | None" = None) -> "uvicorn.Server":
+def server_of(
+    settings: "Settings", access: "Access", reach: "Reach", observed: "ServedApi | None" = None
+) -> "uvicorn.Server":
     """Return a server of the API; it logs what breaks, and no request."""
     import uvicorn
 
@@ -86,7 +91,7 @@ def server_of(settings: "Settings", access: "Access", observed: "ServedApi | Non
     from manjha.api.metrics import Measured
     from manjha.app.serving.parts import api_parts
 
-    parts = api_parts(settings, access)
+    parts = api_parts(settings, access, reach.proxies)
     application = create_api(parts) if observed is None else create_api(parts, observed.logged)
     if observed is not None and observed.figures is not None:
         application.add_middleware(Measured, figures=observed.figures)
@@ -94,6 +99,7 @@ def server_of(settings: "Settings", access: "Access", observed: "ServedApi | Non
         uvicorn.Config(
             application, log_config=None, log_level="warning", access_log=False, server_header=False,
             timeout_keep_alive=IDLE_S, timeout_graceful_shutdown=ENDS_WITHIN_S, limit_concurrency=WAITING_MAX,
-            proxy_headers=False, ws="websockets-sansio", ws_max_size=MESSAGE_MAX, ws_max_queue=4,
+            proxy_headers=False, ssl_certfile=reach.certificate, ssl_keyfile=reach.key,
+            ws="websockets-sansio", ws_max_size=MESSAGE_MAX, ws_max_queue=4,
         )
     )  # fmt: skip
