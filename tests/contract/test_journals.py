@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from manjha.adapters.sql.journal import SqlJournal
+from manjha.adapters.sql.journal_statements import ROWS_AT_ONCE
 from manjha.domain.errors import JournalHalted, StaleWriter
 from manjha.domain.journal import Entry, Snapshot, faults, genesis
 from manjha.domain.moments import TsNs
@@ -142,6 +143,19 @@ def test_ten_thousand_rows_are_one_chain(opened: Open) -> None:
         journal.append([entry(first + at) for at in range(1_000)])
     assert list(faults(journal.rows(), journal.head())) == []
     assert [row.seq for row in journal.rows(after=9_990)] == list(range(9_991, 10_001))
+
+
+def test_who_is_stopped_while_he_writes_rows_to_postgres_has_sent_them_or_is_seen_to_wait(
+    durable_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who does not go on inside a pipeline is at work for PostgreSQL: `idle_in_transaction_session_timeout` is mute.
+    monkeypatch.setattr(psycopg.Pipeline, "__init__", lambda *_: pytest.fail("rows are sent in a pipeline"))
+    journal = SqlJournal(own_schema(durable_postgres), ACCOUNT)
+    journal.begin(RUN)
+    journal.append([entry(number) for number in range(2 * ROWS_AT_ONCE + 1)])
+    assert [row.seq for row in journal.rows()] == list(range(1, 2 * ROWS_AT_ONCE + 2))
+    assert list(faults(journal.rows(), journal.head())) == []
+    journal.close()
 
 
 @pytest.mark.slow
