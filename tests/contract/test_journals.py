@@ -1,6 +1,7 @@
 """What every journal does, whatever is under it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -160,18 +161,21 @@ def test_who_is_stopped_while_he_writes_rows_to_postgres_has_sent_them_or_is_see
 
 @pytest.mark.slow
 def test_who_reads_postgres_may_take_time_between_rows(durable_postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manjha.adapters.sql.journal.STOPPED_MS", 50)
+    where = own_schema(durable_postgres)
+    with closing(SqlJournal(where, ACCOUNT)) as written:
+        written.begin(RUN)
+        written.append([entry(number) for number in range(3)])
+        for number in (1, 2):
+            written.keep(Snapshot(number, "d", b"s"))
+    # Longer than a busy machine needs between two statements, shorter than what stands between two rows below.
+    monkeypatch.setattr("manjha.adapters.sql.journal.STOPPED_MS", 1_000)
     monkeypatch.setattr("manjha.adapters.sql.journal.READ_AT_ONCE", 1)
-    journal = SqlJournal(own_schema(durable_postgres), ACCOUNT)
-    journal.begin(RUN)
-    journal.append([entry(number) for number in range(3)])
-    for number in (1, 2):
-        journal.keep(Snapshot(number, "d", b"s"))
+    journal = SqlJournal(where, ACCOUNT)
     with psycopg.connect(durable_postgres) as other:
         for read in (journal.rows, journal.snapshots):
             found = []
             for one in read():
-                other.execute("SELECT pg_sleep(0.2)")
+                other.execute("SELECT pg_sleep(1.2)")
                 found.append(one.seq)
             assert found in ([1, 2, 3], [2, 1])
     journal.close()
