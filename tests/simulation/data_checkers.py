@@ -22,7 +22,7 @@ from manjha.domain.commands import (
     SubmitOrder,
     Tripped,
 )
-from manjha.domain.events import MarketAdvanced, SessionClosed, TimerFired
+from manjha.domain.events import MarketAdvanced, SendVetoed, SessionClosed, TimerFired
 from manjha.domain.journal import Row
 from manjha.domain.orders import Order
 
@@ -50,7 +50,7 @@ class DataCheckers:
     def __init__(self, day: "Day", fail: "Callable[[str, str], None]") -> None:
         self.day, self.fail = day, fail
         self.timers: dict[str, list[int]] = {}
-        self.reached_ns = 0
+        self.reached_ns = self.told_ns = 0
         self.instruments: dict[str, Instrument] = {}
         self.prices: dict[str, tuple[list[int], list[int]]] = {}
 
@@ -68,12 +68,16 @@ class DataCheckers:
         """INV-24: no row is of a time to come, and no event of an earlier time than the one before.
 
         But bars and ends of days that were missed come after the news of it, and so does what was due while a process
-        was held up: those are told in the order in which they should have come.
+        was held up: those are told in the order in which they should have come. It hears first how late it is; what
+        waited may leave at that, and where it is vetoed that is told at once.
         """
         ts_ns = row.entry.ts_ns
         if ts_ns > self.day.world.now_ns:
             self.fail("24", f"row {row.seq} ({row.entry.kind}) is of {ts_ns}, which is to come")
-        if isinstance(value, SAID) or (isinstance(value, TimerFired) and value.key == RATE):
+        if isinstance(value, TimerFired) and value.key == RATE:
+            self.told_ns = ts_ns
+            return
+        if isinstance(value, SAID) or (isinstance(value, SendVetoed) and ts_ns == self.told_ns):
             return
         if not isinstance(value, MarketAdvanced | SessionClosed) and ts_ns < self.reached_ns:
             self.fail("24", f"row {row.seq} ({row.entry.kind}) goes back by {self.reached_ns - ts_ns} ns")

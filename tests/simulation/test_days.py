@@ -54,6 +54,12 @@ def test_an_exit_is_no_entry_where_the_trade_of_its_entry_was_shown_before_the_o
     assert live(2719).failure == ""
 
 
+@pytest.mark.parametrize("seed", [4072, 5117])
+def test_a_process_that_is_held_up_while_commands_wait_for_their_turn_goes_on(seed: int) -> None:
+    # 4072: the close of what had lost its stop is dropped. 5117: what waited is vetoed before what was due is told.
+    assert live(seed).failure == ""
+
+
 def test_every_fault_strikes() -> None:
     struck: set[str] = set()
     days = 0
