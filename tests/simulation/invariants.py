@@ -69,7 +69,7 @@ ELSEWHERE: dict[str, tuple[str, tuple[str, ...]]] = {
         "the simulated world has no secret; those that there are stay where they belong by",
         (
             "contract/test_history_sources.py::test_no_secret_and_no_query_is_said",
-            "contract/test_records.py::test_only_the_secret_lets_in_and_only_in_its_time",
+            "integration/test_identity_tokens.py::test_a_copy_of_the_database_lets_nobody_in",
             "integration/test_notify.py::test_an_address_that_is_none_is_refused_at_the_start",
         ),
     ),
