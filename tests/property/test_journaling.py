@@ -20,32 +20,33 @@ from manjha.risk.governor import RateLimits
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 
+PLAIN: dict[type, st.SearchStrategy[Any]] = {
+    msgspec.inspect.IntType: INTEGERS,
+    msgspec.inspect.FloatType: st.floats(allow_nan=False),
+    msgspec.inspect.BoolType: st.booleans(),
+    msgspec.inspect.StrType: st.text(max_size=12),
+    msgspec.inspect.BytesType: st.binary(max_size=12),
+    msgspec.inspect.NoneType: st.none(),
+}
+
+
 def made(kind: Any) -> st.SearchStrategy[Any]:
     """Return values of a type, by what msgspec knows of it."""
     info = msgspec.inspect
-    found: st.SearchStrategy[Any]
+    found = PLAIN.get(type(kind))
+    if found is not None:
+        return found
     match kind:
-        case info.IntType():
-            found = INTEGERS
-        case info.FloatType():
-            found = st.floats(allow_nan=False)
-        case info.BoolType():
-            found = st.booleans()
-        case info.StrType():
-            found = st.text(max_size=12)
-        case info.NoneType():
-            found = st.none()
         case info.EnumType():
-            found = st.sampled_from(list(kind.cls))
+            return st.sampled_from(list(kind.cls))
         case info.UnionType():
-            found = st.one_of([made(each) for each in kind.types])
+            return st.one_of([made(each) for each in kind.types])
         case info.VarTupleType() | info.TupleType():
-            found = made_tuple(kind)
+            return made_tuple(kind)
         case info.DictType():
-            found = st.dictionaries(made(kind.key_type), made(kind.value_type), max_size=3)
+            return st.dictionaries(made(kind.key_type), made(kind.value_type), max_size=3)
         case _:
-            found = made_struct(kind)
-    return found
+            return made_struct(kind)
 
 
 def made_tuple(kind: Any) -> st.SearchStrategy[Any]:
