@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx2
 
+from manjha.adapters.secrets.sealed import new_key
+
 _PAUSE = threading.Event()
 
 PROGRAM = (sys.executable, "-c", "from manjha.app.cli import main; main()")
@@ -25,7 +27,7 @@ class Server:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        self.environment = os.environ | {"MANJHA_HOME": str(home)} | settings
+        self.environment = os.environ | {"MANJHA_HOME": str(home), "MANJHA_SEAL_KEY": new_key()} | settings
         self.process: subprocess.Popen[str] | None = None
         self.root = ""
         scopes = [word for scope in ("read", "trade", "admin") for word in ("--scope", scope)]
