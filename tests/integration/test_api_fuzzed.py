@@ -69,7 +69,7 @@ def test_nothing_that_can_be_asked_breaks_it_or_is_answered_otherwise_than_descr
         words = [
             str(described), "--url", root, "-H", "Authorization: Bearer all+proved", "--phases",
             "examples,coverage,fuzzing,stateful", "--checks", "all", "--max-examples", EXAMPLES, "--seed", "7",
-            "--no-shrink", "--continue-on-failure", "--request-timeout", "20", "--warnings", "off",
+            "--no-shrink", "--continue-on-failure", "--request-timeout", "120", "--warnings", "off",
             # A token of every scope asks: there is nothing that it may not.
             # It does not end: tests/integration/test_api_stream.py asks it.
             "--exclude-path", "/api/v1/stream",
