@@ -60,6 +60,11 @@ def test_a_process_that_is_held_up_while_commands_wait_for_their_turn_goes_on(se
     assert live(seed).failure == ""
 
 
+def test_what_left_a_moment_late_counts_from_when_it_left() -> None:
+    # A pause of 24 ms lies between a decision and its commands; a minute later the window of the rate is full.
+    assert live(8568).failure == ""
+
+
 def test_every_fault_strikes() -> None:
     struck: set[str] = set()
     days = 0

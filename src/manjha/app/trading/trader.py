@@ -40,8 +40,8 @@ from manjha.engine.state import EngineState
 from manjha.engine.step import step
 from manjha.engine.timers import StandingTimers
 
-LATE_NS = 100_000_000
-"""How late something that was due may happen before the rate of orders hears of it."""
+LATE_NS = 20_000_000
+"""How late something that was due may happen before the rate of orders hears of it; its windows are off by so much."""
 _SAID = (Approved, Refused, ReadBroker, AskMargin, MarginAssumed, CallPerson, Tripped)
 """What is decided and carried out by others: beside timers, all that a step gives."""
 WAITING_MAX = 500
