@@ -30,7 +30,8 @@ EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "12")
 SETTINGS = """
 [checks.positive_data_acceptance]
 # 422: of the right form, and nothing that there is: an instrument without bars, a parameter that a strategy has not.
-expected-statuses = ["2xx", "3xx", "404", "409", "422", "429"]
+# 401: a password, a link or a refresh of the right form that nobody has.
+expected-statuses = ["2xx", "3xx", "401", "404", "409", "422", "429"]
 """
 SPAN = parse_day("2025-12-22"), parse_day("2025-12-23")
 
